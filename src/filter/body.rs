@@ -46,7 +46,8 @@ impl<'b> Found<'b> {
     fn walk(policy: &FilterPolicy, members: &'b [(Cow<'b, str>, Json<'b>)], show: bool) -> Self {
         let values = policy.leaves.iter().map(|_| LeafValues::default()).collect();
         let mut walk = Walk { leaves: &policy.leaves, show, found: Found { values }, chain: Vec::new(), arrays: 0 };
-        let all: Vec<(usize, &str)> = policy.leaves.iter().enumerate().map(|(at, leaf)| (at, leaf.name.as_str())).collect();
+        let all: Vec<(usize, &str)> =
+            policy.leaves.iter().enumerate().map(|(at, leaf)| (at, leaf.name.as_str())).collect();
         walk.object(members, &all);
         walk.found
     }

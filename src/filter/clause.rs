@@ -315,7 +315,10 @@ mod tests {
         for pattern in ["**", "a**b", r"a\b", r"\", r"a\", r"*\"] {
             assert!(Wildcard::parse(pattern).is_err(), "{pattern}");
         }
-        assert_eq!(Wildcard::parse("a**").err().map(|e| e.aws).as_deref(), Some("Consecutive wildcard characters at pos 2"));
+        assert_eq!(
+            Wildcard::parse("a**").err().map(|e| e.aws).as_deref(),
+            Some("Consecutive wildcard characters at pos 2")
+        );
         assert_eq!(Wildcard::parse(r"*\**").map(|w| w.stars()).ok(), Some(2));
     }
 

@@ -113,7 +113,15 @@ fn attribute_mismatch(leaf: &Leaf, message: &Message<'_>) -> Mismatch {
     if seen.is_empty() {
         hints.extend(near::missing_attribute(leaf, message));
     }
-    Mismatch { pointer: leaf.pointer.clone(), key: leaf.name.clone(), wanted: wanted(leaf), saw, saw_type, hints, branches: vec![] }
+    Mismatch {
+        pointer: leaf.pointer.clone(),
+        key: leaf.name.clone(),
+        wanted: wanted(leaf),
+        saw,
+        saw_type,
+        hints,
+        branches: vec![],
+    }
 }
 
 fn body_failure(policy: &FilterPolicy, message: &Message<'_>) -> Option<Mismatch> {

@@ -17,7 +17,10 @@ pub(super) fn values(leaf: &Leaf, seen: &[Scalar<'_>]) -> Vec<String> {
             let hint = match (clause, value) {
                 (Clause::Text(wanted), Scalar::Text(seen)) => spelling(wanted, seen),
                 (Clause::Text(wanted), Scalar::Number(seen)) => (wanted == seen.as_ref()).then(|| {
-                    format!("{seen} was sent as a number, the policy wants the text {}: types are never converted", quoted(wanted))
+                    format!(
+                        "{seen} was sent as a number, the policy wants the text {}: types are never converted",
+                        quoted(wanted)
+                    )
                 }),
                 (Clause::Text(wanted), Scalar::Bool(seen)) => (*wanted == seen.to_string())
                     .then(|| format!("{seen} was sent as a truth value, the policy wants the text {}", quoted(wanted))),
@@ -84,7 +87,7 @@ fn spelling(wanted: &str, seen: &str) -> Option<String> {
         return Some(case_only(seen, wanted));
     }
     let short = wanted.len().min(seen.len());
-    (short >= 5 && short <= 100 && strsim::damerau_levenshtein(wanted, seen) <= 2)
+    ((5..=100).contains(&short) && strsim::damerau_levenshtein(wanted, seen) <= 2)
         .then(|| format!("{} is close to {}", quoted(seen), quoted(wanted)))
 }
 
@@ -115,7 +118,9 @@ fn plain(name: &str) -> String {
 pub(super) fn missing_attribute(leaf: &Leaf, message: &Message<'_>) -> Vec<String> {
     if let Some(attribute) = message.attributes.get(&leaf.name) {
         let hint = match &attribute.value {
-            AttributeValue::Binary(_) => Some(format!("`{}` is there as Binary, which filter policies ignore", leaf.name)),
+            AttributeValue::Binary(_) => {
+                Some(format!("`{}` is there as Binary, which filter policies ignore", leaf.name))
+            }
             AttributeValue::Text(text) if text.trim_start().starts_with('[') && text.trim_end().ends_with(']') => {
                 Some(format!("`{}` is an empty array, which counts as absent", leaf.name))
             }
@@ -166,7 +171,10 @@ fn similar_name<'n>(wanted: &str, names: impl Iterator<Item = &'n str> + Clone, 
         return Some(format!("{where_it_is} `{name}`: names are compared letter by letter"));
     }
     let near = |name: &&str| wanted.len() >= 4 && name.len() <= 100 && strsim::damerau_levenshtein(name, wanted) <= 2;
-    names.filter(near).min_by_key(|name| strsim::damerau_levenshtein(name, wanted)).map(|name| format!("{where_it_is} `{name}`"))
+    names
+        .filter(near)
+        .min_by_key(|name| strsim::damerau_levenshtein(name, wanted))
+        .map(|name| format!("{where_it_is} `{name}`"))
 }
 
 /// The dotted paths of a body's values, as far as looking for them is worth it.

@@ -137,7 +137,10 @@ mod tests {
 
     #[test]
     fn what_is_no_number() {
-        for text in ["", "-", "+", ".", "1e", "1e+", "e5", "1.2.3", " 1", "1 ", "0x10", "inf", "NaN", "1_000", "١", "--1", "1e1.5"] {
+        for text in [
+            "", "-", "+", ".", "1e", "1e+", "e5", "1.2.3", " 1", "1 ", "0x10", "inf", "NaN", "1_000", "١", "--1",
+            "1e1.5",
+        ] {
             assert_eq!(Decimal::parse(text), None, "{text:?}");
         }
     }

@@ -18,9 +18,30 @@ type Members<'a> = [(Cow<'a, str>, Json<'a>)];
 /// Names that make `$or` an ordinary key when they stand in one of its objects: the operators, and what AWS's engine keeps for
 /// operators to come (<https://docs.aws.amazon.com/sns/latest/dg/and-or-logic.html#or-operator>).
 const RESERVED: [&str; 24] = [
-    "exactly", "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr", "=", "<", "<=",
-    ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case", "date-after", "date-on-or-after", "date-before",
-    "date-on-or-before", "in-date-range", "ip-address-in-range", "ip-address-not-in-range",
+    "exactly",
+    "equals-ignore-case",
+    "prefix",
+    "suffix",
+    "anything-but",
+    "exists",
+    "wildcard",
+    "numeric",
+    "cidr",
+    "=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "regex",
+    "not-wildcard",
+    "not-equals-ignore-case",
+    "date-after",
+    "date-on-or-after",
+    "date-before",
+    "date-on-or-before",
+    "in-date-range",
+    "ip-address-in-range",
+    "ip-address-not-in-range",
 ];
 const OPERATORS: [&str; 8] =
     ["prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr"];
@@ -29,7 +50,8 @@ pub(super) fn parse(text: &str, scope: Scope) -> Result<FilterPolicy, PolicyErro
     limits::size(text)?;
     let document = json::parse(text).map_err(|error| {
         let (line, column) = error.place(text);
-        PolicyError::new("", format!("not JSON: {} at line {line}, column {column}", error.what)).aws("failed to parse JSON")
+        PolicyError::new("", format!("not JSON: {} at line {line}, column {column}", error.what))
+            .aws("failed to parse JSON")
     })?;
     let Json::Object(members) = &document else {
         return Err(PolicyError::new("", format!("a policy is a JSON object, found {}", document.kind()))
@@ -66,7 +88,11 @@ fn last_of_each<'m, 'a>(members: &'m Members<'a>) -> impl Iterator<Item = &'m (C
     for (at, (key, _)) in members.iter().enumerate() {
         last.insert(key.as_ref(), at);
     }
-    members.iter().enumerate().filter(move |(at, (key, _))| last.get(key.as_ref()) == Some(at)).map(|(_, member)| member)
+    members
+        .iter()
+        .enumerate()
+        .filter(move |(at, (key, _))| last.get(key.as_ref()) == Some(at))
+        .map(|(_, member)| member)
 }
 
 /// Adds a step to a JSON pointer.
@@ -97,7 +123,9 @@ impl Compiler {
         into: &mut Vec<Node>,
     ) -> Result<(), PolicyError> {
         if members.is_empty() {
-            return Err(PolicyError::new(pointer, "an empty object filters nothing").aws("Empty objects are not allowed"));
+            return Err(
+                PolicyError::new(pointer, "an empty object filters nothing").aws("Empty objects are not allowed")
+            );
         }
         if distinct(members) < members.len() {
             self.warn(pointer, "a key stands here more than once: the last one counts");
@@ -120,7 +148,13 @@ impl Compiler {
                     let needs_number = clauses.iter().any(Clause::needs_number);
                     let may_be_absent = clauses.contains(&Clause::Exists(false));
                     into.push(Node::Leaf(self.leaves.len()));
-                    self.leaves.push(Leaf { name: format!("{path}{key}"), pointer: at, clauses, needs_number, may_be_absent });
+                    self.leaves.push(Leaf {
+                        name: format!("{path}{key}"),
+                        pointer: at,
+                        clauses,
+                        needs_number,
+                        may_be_absent,
+                    });
                     self.depths.push(depth);
                 }
                 Json::Object(members) => {
@@ -128,8 +162,11 @@ impl Compiler {
                     self.object(members, &format!("{path}{key}."), &at, depth + 1, into)?;
                 }
                 other => {
-                    return Err(PolicyError::new(&at, format!("a key holds a list of values, found {}: write `[…]`", other.kind()))
-                        .aws(format!("\"{key}\" must be an object or an array")));
+                    return Err(PolicyError::new(
+                        &at,
+                        format!("a key holds a list of values, found {}: write `[…]`", other.kind()),
+                    )
+                    .aws(format!("\"{key}\" must be an object or an array")));
                 }
             }
         }
@@ -174,7 +211,9 @@ impl Compiler {
         if !value.is_documented() {
             self.warn(
                 pointer,
-                format!("`{text}` is outside what SNS documents: -1000000000 to 1000000000 with five digits after the point"),
+                format!(
+                    "`{text}` is outside what SNS documents: -1000000000 to 1000000000 with five digits after the point"
+                ),
             );
         }
         Number { text: text.to_owned(), value }
@@ -187,7 +226,10 @@ impl Compiler {
                     .aws("Match expression name not found"),
                 Some(_) => PolicyError::new(
                     pointer,
-                    format!("one operator was expected, found {}: each needs its own object in the list", members.len()),
+                    format!(
+                        "one operator was expected, found {}: each needs its own object in the list",
+                        members.len()
+                    ),
                 )
                 .aws("Only one key allowed in match expression"),
             });
@@ -209,9 +251,10 @@ impl Compiler {
             "numeric" => self.numeric(operand, &at)?,
             "anything-but" => self.anything_but(operand, &at)?,
             unknown => {
-                let near = OPERATORS.into_iter().filter(|known| strsim::damerau_levenshtein(known, unknown) <= 2).min_by_key(
-                    |known| strsim::damerau_levenshtein(known, unknown),
-                );
+                let near = OPERATORS
+                    .into_iter()
+                    .filter(|known| strsim::damerau_levenshtein(known, unknown) <= 2)
+                    .min_by_key(|known| strsim::damerau_levenshtein(known, unknown));
                 let hint = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the operators are {}", OPERATORS.map(|known| format!("`{known}`")).join(", ")),
@@ -262,7 +305,9 @@ impl Compiler {
         if !operator.starts_with('>') {
             if terms.len() > 2 {
                 return fail(
-                    format!("`numeric` takes nothing after `{operator}` and its number; a range starts with `>` or `>=`"),
+                    format!(
+                        "`numeric` takes nothing after `{operator}` and its number; a range starts with `>` or `>=`"
+                    ),
                     "Too many elements in numeric expression".into(),
                 );
             }
@@ -281,7 +326,10 @@ impl Compiler {
         };
         if !["<", "<="].contains(&second_operator) {
             return fail(
-                format!("`numeric` needs `<` or `<=` for the upper end of the range, found {}", quoted(second_operator)),
+                format!(
+                    "`numeric` needs `<` or `<=` for the upper end of the range, found {}",
+                    quoted(second_operator)
+                ),
                 format!("Bad numeric range operator: {second_operator}"),
             );
         }
@@ -318,7 +366,10 @@ impl Compiler {
             other => {
                 return Err(PolicyError::new(
                     pointer,
-                    format!("`anything-but` takes text, a number, a list of either, or one pattern, found {}", other.kind()),
+                    format!(
+                        "`anything-but` takes text, a number, a list of either, or one pattern, found {}",
+                        other.kind()
+                    ),
                 )
                 .aws("Value of anything-but must be an array or single string/number value."));
             }
@@ -358,8 +409,11 @@ impl Compiler {
 
     fn excluded_pattern(&mut self, members: &Members<'_>, pointer: &str) -> Result<Excluded, PolicyError> {
         let [(name, operand)] = members else {
-            return Err(PolicyError::new(pointer, format!("`anything-but` takes one pattern, found {}", members.len()))
-                .aws("Only one key allowed in match expression"));
+            return Err(PolicyError::new(
+                pointer,
+                format!("`anything-but` takes one pattern, found {}", members.len()),
+            )
+            .aws("Only one key allowed in match expression"));
         };
         let at = step(pointer, name);
         let known = ["prefix", "suffix", "wildcard", "equals-ignore-case"].into_iter().find(|known| known == name);
@@ -373,7 +427,10 @@ impl Compiler {
         let single = [operand.clone()];
         let operands = match operand {
             Json::Array(list) => {
-                self.warn(&at, "a list here is known to AWS's matching engine, but not documented for SNS, which may refuse it");
+                self.warn(
+                    &at,
+                    "a list here is known to AWS's matching engine, but not documented for SNS, which may refuse it",
+                );
                 list.as_slice()
             }
             _ => &single,
@@ -391,7 +448,9 @@ impl Compiler {
             texts.push(text.to_owned());
         }
         if texts.is_empty() {
-            return Err(PolicyError::new(&at, format!("`{name}` has an empty list")).aws("Empty arrays are not allowed"));
+            return Err(
+                PolicyError::new(&at, format!("`{name}` has an empty list")).aws("Empty arrays are not allowed")
+            );
         }
         Ok(match name {
             "prefix" => Excluded::Prefixes(texts),
@@ -399,9 +458,9 @@ impl Compiler {
                 self.warn(&at, "`anything-but` with `suffix` is documented, but AWS was seen to refuse it in 2024");
                 Excluded::Suffixes(texts)
             }
-            "wildcard" => {
-                Excluded::Wildcards(texts.iter().map(|text| wildcard(text, &at)).collect::<Result<Vec<_>, PolicyError>>()?)
-            }
+            "wildcard" => Excluded::Wildcards(
+                texts.iter().map(|text| wildcard(text, &at)).collect::<Result<Vec<_>, PolicyError>>()?,
+            ),
             _ => {
                 self.warn(
                     &at,
@@ -450,8 +509,11 @@ fn wildcard(pattern: &str, pointer: &str) -> Result<Wildcard, PolicyError> {
 fn cidr(operand: &Json<'_>, pointer: &str) -> Result<IpNet, PolicyError> {
     let Json::String(text) = operand else {
         // AWS says "prefix" here.
-        return Err(PolicyError::new(pointer, format!("`cidr` takes text such as `\"10.0.0.0/24\"`, found {}", operand.kind()))
-            .aws("prefix match pattern must be a string"));
+        return Err(PolicyError::new(
+            pointer,
+            format!("`cidr` takes text such as `\"10.0.0.0/24\"`, found {}", operand.kind()),
+        )
+        .aws("prefix match pattern must be a string"));
     };
     let fail = |sentence: String, aws: String| PolicyError::new(pointer, sentence).aws(aws);
     let (address, mask) = match text.split_once('/') {

@@ -70,7 +70,10 @@ impl<'a> Message<'a> {
 
 impl std::fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Message").field("attributes", &self.attributes).field("body", &self.body).finish_non_exhaustive()
+        f.debug_struct("Message")
+            .field("attributes", &self.attributes)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,7 +94,8 @@ impl FilterPolicy {
     /// # Errors
     /// As [`Self::parse`].
     pub fn parse_attribute(value: &str, scope: Scope) -> Result<Option<Self>, PolicyError> {
-        let removes = value.trim().is_empty() || matches!(json::parse(value), Ok(Json::Object(members)) if members.is_empty());
+        let removes =
+            value.trim().is_empty() || matches!(json::parse(value), Ok(Json::Object(members)) if members.is_empty());
         if removes { Ok(None) } else { Self::parse(value, scope).map(Some) }
     }
 
@@ -113,7 +117,11 @@ impl FilterPolicy {
     /// The keys that the policy names, nested ones joined with dots, each once, in its order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let seen = |upto: usize, name: &str| self.leaves[..upto].iter().any(|leaf| leaf.name == name);
-        self.leaves.iter().enumerate().filter(move |(at, leaf)| !seen(*at, &leaf.name)).map(|(_, leaf)| leaf.name.as_str())
+        self.leaves
+            .iter()
+            .enumerate()
+            .filter(move |(at, leaf)| !seen(*at, &leaf.name))
+            .map(|(_, leaf)| leaf.name.as_str())
     }
 
     /// Whether a message passes. `body` is the message as published.

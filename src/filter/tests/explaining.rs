@@ -42,18 +42,30 @@ fn clauses_are_readable() {
         (r#"{"anything-but": "q"}"#, "anything but \"q\""),
         (r#"{"anything-but": [1, 2]}"#, "anything but 1 or 2"),
         (r#"{"anything-but": {"prefix": "a"}}"#, "anything but text starting with \"a\""),
-        (r#""1", "2", "3", "4", "5", "6", "7", "8""#, "\"1\" or \"2\" or \"3\" or \"4\" or \"5\" or \"6\" or one of 2 more"),
+        (
+            r#""1", "2", "3", "4", "5", "6", "7", "8""#,
+            "\"1\" or \"2\" or \"3\" or \"4\" or \"5\" or \"6\" or one of 2 more",
+        ),
     ] {
         let failure = body_failure(&format!(r#"{{"k": [{clause}]}}"#), "{}");
         assert_eq!(failure.to_string(), format!("`k` is absent, wanted {wanted}"));
     }
-    assert_eq!(body_failure(r#"{"k": [{"exists": false}]}"#, r#"{"k": 1}"#).to_string(), "`k` is 1, wanted no value at all");
+    assert_eq!(
+        body_failure(r#"{"k": [{"exists": false}]}"#, r#"{"k": 1}"#).to_string(),
+        "`k` is 1, wanted no value at all"
+    );
 }
 
 #[test]
 fn values_that_are_shown() {
-    assert_eq!(body_failure(r#"{"k": ["x"]}"#, r#"{"k": ["a", 1, null]}"#).to_string(), r#"`k` is ["a", 1, null], wanted "x""#);
-    assert_eq!(body_failure(r#"{"a": {"k": ["x"]}}"#, r#"{"a": [{"k": "y"}, {"k": "z"}]}"#).to_string(), r#"`a.k` is ["y", "z"], wanted "x""#);
+    assert_eq!(
+        body_failure(r#"{"k": ["x"]}"#, r#"{"k": ["a", 1, null]}"#).to_string(),
+        r#"`k` is ["a", 1, null], wanted "x""#
+    );
+    assert_eq!(
+        body_failure(r#"{"a": {"k": ["x"]}}"#, r#"{"a": [{"k": "y"}, {"k": "z"}]}"#).to_string(),
+        r#"`a.k` is ["y", "z"], wanted "x""#
+    );
     let long = body_failure(r#"{"k": ["x"]}"#, &format!(r#"{{"k": "{}"}}"#, "é".repeat(1_000)));
     assert!(long.saw.is_some_and(|saw| saw.chars().count() < 210));
     let failure = attribute_failure(r#"{"k": ["x"]}"#, &[("k", "String.Array", r#"["y"]"#)]);
@@ -95,11 +107,17 @@ fn case_and_the_python_spellings() {
     let failure = seen(r#"{"eventName": ["UserRegistered"]}"#, "userRegistered");
     assert_eq!(hint(&failure), "\"userRegistered\" differs from \"UserRegistered\" in upper and lower case only");
     let failure = seen(r#"{"eventName": ["UserRegistered"]}"#, "Userregisteredpayload");
-    assert!(hint(&failure).starts_with("\"Userregisteredpayload\" is what the Python library makes of `UserRegisteredPayload`"));
+    assert!(
+        hint(&failure)
+            .starts_with("\"Userregisteredpayload\" is what the Python library makes of `UserRegisteredPayload`")
+    );
     let failure = seen(r#"{"eventName": ["UserRegistered"]}"#, "Userregistered");
     assert!(hint(&failure).starts_with("\"Userregistered\" is what the Python library makes of `UserRegistered`"));
     let failure = seen(r#"{"eventName": ["Userservice"]}"#, "UserService");
-    assert!(hint(&failure).starts_with("the policy holds \"Userservice\", the spelling that the Python library's publisher"));
+    assert!(
+        hint(&failure)
+            .starts_with("the policy holds \"Userservice\", the spelling that the Python library's publisher")
+    );
     let failure = seen(r#"{"eventName": ["Userregisteredpayload"]}"#, "UserRegistered");
     assert!(hint(&failure).starts_with("the policy holds \"Userregisteredpayload\""));
     let failure = seen(r#"{"eventName": ["UserRegistered"]}"#, "UserRegistred");
@@ -120,7 +138,10 @@ fn types_that_were_mixed_up() {
     assert_eq!(hint(&failure), "\"5\" was sent as text: a numeric clause compares the type Number only");
     let failure = attribute_failure(r#"{"n": [{"numeric": [">", 1]}]}"#, &[("n", "String", "5")]);
     assert!(hint(&failure).contains("the type Number only"));
-    assert_eq!(attribute_failure(r#"{"n": [{"numeric": [">", 9]}]}"#, &[("n", "String", "5")]).hints, Vec::<String>::new());
+    assert_eq!(
+        attribute_failure(r#"{"n": [{"numeric": [">", 9]}]}"#, &[("n", "String", "5")]).hints,
+        Vec::<String>::new()
+    );
     assert!(hint(&attribute_failure(r#"{"n": ["5"]}"#, &[("n", "Number", "5")])).contains("types are never converted"));
     assert!(hint(&body_failure(r#"{"n": [true]}"#, r#"{"n": "true"}"#)).contains("truth value"));
     assert!(hint(&body_failure(r#"{"n": ["true"]}"#, r#"{"n": true}"#)).contains("truth value"));
@@ -146,12 +167,24 @@ fn names_that_are_nearly_right() {
 #[test]
 fn looking_in_the_wrong_place() {
     let policy = attribute_policy(r#"{"country": ["X"]}"#);
-    let failure = policy.explain(&attributes(&[("q", "String", "z")]), r#"{"Payload": {"Country": "X"}}"#).failure.expect("absent");
-    assert_eq!(hint(&failure), "the body has `Payload.Country`, but this policy looks at attributes (scope `attributes`)");
+    let failure = policy
+        .explain(&attributes(&[("q", "String", "z")]), r#"{"Payload": {"Country": "X"}}"#)
+        .failure
+        .expect("absent");
+    assert_eq!(
+        hint(&failure),
+        "the body has `Payload.Country`, but this policy looks at attributes (scope `attributes`)"
+    );
     let policy = body_policy(r#"{"eventName": ["X"]}"#);
     let failure = policy.explain(&attributes(&[("eventName", "String", "X")]), "{}").failure.expect("absent");
-    assert_eq!(hint(&failure), "the message has the attribute `eventName`, but this policy looks at the body (scope `body`)");
-    assert_eq!(hint(&attribute_failure(r#"{"k": ["x"]}"#, &[("k", "Binary", "x")])), "`k` is there as Binary, which filter policies ignore");
+    assert_eq!(
+        hint(&failure),
+        "the message has the attribute `eventName`, but this policy looks at the body (scope `body`)"
+    );
+    assert_eq!(
+        hint(&attribute_failure(r#"{"k": ["x"]}"#, &[("k", "Binary", "x")])),
+        "`k` is there as Binary, which filter policies ignore"
+    );
     assert!(hint(&attribute_failure(r#"{"k": ["x"]}"#, &[("k", "String.Array", "[]")])).contains("empty array"));
     assert_eq!(hint(&attribute_failure(r#"{"k": ["x"]}"#, &[])), "the message has no attributes at all");
     assert!(hint(&attribute_failure(r#"{"k": [{"exists": false}]}"#, &[])).contains("at least one other attribute"));

@@ -18,7 +18,9 @@ fn accepted(policy: &str, scope: Scope) -> bool {
 
 #[test]
 fn five_keys_at_the_top() {
-    let keys = |count: usize| format!("{{{}}}", (0..count).map(|i| format!("\"k{i}\": [\"v\"]")).collect::<Vec<_>>().join(","));
+    let keys = |count: usize| {
+        format!("{{{}}}", (0..count).map(|i| format!("\"k{i}\": [\"v\"]")).collect::<Vec<_>>().join(","))
+    };
     for scope in [Scope::MessageAttributes, Scope::MessageBody] {
         assert!(accepted(&keys(5), scope));
         assert!(!accepted(&keys(6), scope));
@@ -42,7 +44,10 @@ fn combinations_multiply_values_and_levels() {
     assert!(body(format!(r#"{{"a": {{"b": {{"c": {}}}}}}}"#, values(50))));
     assert!(!body(format!(r#"{{"a": {{"b": {{"c": {}}}}}}}"#, values(51))));
     let error = refused(&format!(r#"{{"a": {}}}"#, values(151)), Scope::MessageBody);
-    assert_eq!(error.aws_message(true), "Invalid parameter: Attributes Reason: FilterPolicy: Filter policy is too complex");
+    assert_eq!(
+        error.aws_message(true),
+        "Invalid parameter: Attributes Reason: FilterPolicy: Filter policy is too complex"
+    );
     assert!(error.sentence.contains("151 combinations"), "{error}");
 }
 
@@ -51,7 +56,11 @@ fn combinations_add_up_over_branches() {
     let or = |outer: usize, left: usize, inner: usize, i: usize, j: usize| {
         format!(
             r#"{{"s": {}, "$or": [{{"m": {}}}, {{"t": {}, "$or": [{{"i": {}}}, {{"j": {}}}]}}]}}"#,
-            values(outer), values(left), values(inner), values(i), values(j)
+            values(outer),
+            values(left),
+            values(inner),
+            values(i),
+            values(j)
         )
     };
     // 3 x (6 + 4 x (4 + 7)) = 150, 4 x (6 + 4 x (4 + 4)) = 152
@@ -103,9 +112,12 @@ fn wildcard_stars_and_points() {
     assert!(body(&many("*p#*", 5)) && !body(&many("*p#*", 6)));
     // Points of all keys add up: 49 + 49, 49 + 64.
     let two = |a: usize, b: usize| {
-        format!(r#"{{"k": {}, "l": {}}}"#, many("p#*", a).replace(r#"{"k": "#, "").trim_end_matches('}').to_owned() + "}]",
-            many("p#*", b).replace(r#"{"k": "#, "").trim_end_matches('}').to_owned() + "}]")
-            .replace("]}]", "]")
+        format!(
+            r#"{{"k": {}, "l": {}}}"#,
+            many("p#*", a).replace(r#"{"k": "#, "").trim_end_matches('}').to_owned() + "}]",
+            many("p#*", b).replace(r#"{"k": "#, "").trim_end_matches('}').to_owned() + "}]"
+        )
+        .replace("]}]", "]")
     };
     assert!(body(&two(7, 7)), "{}", two(7, 7));
     assert!(!body(&two(7, 8)));

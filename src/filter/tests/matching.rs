@@ -50,7 +50,15 @@ fn numbers_are_values_not_spellings() {
 #[test]
 fn numeric_ranges() {
     let range = r#"{"n": [{"numeric": [">", 0, "<=", 150]}]}"#;
-    for (value, passes) in [("0", false), ("0.00001", true), ("150", true), ("150.0", true), ("150.1", false), ("-3", false), ("1e2", true)] {
+    for (value, passes) in [
+        ("0", false),
+        ("0.00001", true),
+        ("150", true),
+        ("150.0", true),
+        ("150.1", false),
+        ("-3", false),
+        ("1e2", true),
+    ] {
         assert_eq!(body(range, &format!(r#"{{"n": {value}}}"#)), passes, "{value}");
         assert_eq!(attribute(range, &[("n", "Number", value)]), passes, "{value}");
     }
@@ -102,11 +110,19 @@ fn an_empty_array_is_absent() {
 #[test]
 fn a_malformed_array_attribute_passes_nothing() {
     for text in ["", "[", "x", "{}", "\"x\"", "[1,]"] {
-        for policy in [r#"{"a": ["x"]}"#, r#"{"a": [{"exists": true}]}"#, r#"{"a": [{"exists": false}]}"#, r#"{"a": [{"anything-but": "y"}]}"#] {
+        for policy in [
+            r#"{"a": ["x"]}"#,
+            r#"{"a": [{"exists": true}]}"#,
+            r#"{"a": [{"exists": false}]}"#,
+            r#"{"a": [{"anything-but": "y"}]}"#,
+        ] {
             assert!(!attribute(policy, &[("a", "String.Array", text), ("b", "String", "x")]), "{policy} {text}");
         }
     }
-    assert!(attribute(r#"{"b": ["x"]}"#, &[("a", "String.Array", "["), ("b", "String", "x")]), "only named attributes are read");
+    assert!(
+        attribute(r#"{"b": ["x"]}"#, &[("a", "String.Array", "["), ("b", "String", "x")]),
+        "only named attributes are read"
+    );
 }
 
 #[test]
@@ -152,7 +168,13 @@ fn anything_but() {
 
 #[test]
 fn text_operators_look_at_text_only() {
-    for operator in [r#"{"prefix": ""}"#, r#"{"suffix": ""}"#, r#"{"wildcard": "*"}"#, r#"{"prefix": "1"}"#, r#"{"equals-ignore-case": "1"}"#] {
+    for operator in [
+        r#"{"prefix": ""}"#,
+        r#"{"suffix": ""}"#,
+        r#"{"wildcard": "*"}"#,
+        r#"{"prefix": "1"}"#,
+        r#"{"equals-ignore-case": "1"}"#,
+    ] {
         let policy = format!(r#"{{"a": [{operator}]}}"#);
         for value in ["1", "true", "null"] {
             assert!(!body(&policy, &format!(r#"{{"a": {value}}}"#)), "{policy} {value}");
@@ -168,7 +190,15 @@ fn text_operators_look_at_text_only() {
 #[test]
 fn addresses() {
     let v4 = r#"{"ip": [{"cidr": "10.0.0.0/24"}]}"#;
-    for (address, passes) in [("10.0.0.0", true), ("10.0.0.255", true), ("10.0.1.0", false), ("10.0.0.256", false), ("::1", false), ("10.0.0", false), ("x", false)] {
+    for (address, passes) in [
+        ("10.0.0.0", true),
+        ("10.0.0.255", true),
+        ("10.0.1.0", false),
+        ("10.0.0.256", false),
+        ("::1", false),
+        ("10.0.0", false),
+        ("x", false),
+    ] {
         assert_eq!(body(v4, &format!(r#"{{"ip": "{address}"}}"#)), passes, "{address}");
     }
     assert!(body(r#"{"ip": [{"cidr": "10.0.0.77/24"}]}"#, r#"{"ip": "10.0.0.1"}"#), "the host part does not count");
@@ -239,7 +269,9 @@ fn or_as_an_ordinary_key() {
 
 #[test]
 fn bodies_that_are_no_objects_never_pass() {
-    for message in ["", "text", "\"a\"", "[{\"a\": \"x\"}]", "null", "1", "{\"a\": \"x\"", "{\"a\": \"x\"} x", "{'a': 'x'}"] {
+    for message in
+        ["", "text", "\"a\"", "[{\"a\": \"x\"}]", "null", "1", "{\"a\": \"x\"", "{\"a\": \"x\"} x", "{'a': 'x'}"]
+    {
         assert!(!body(r#"{"a": ["x"]}"#, message), "{message}");
         assert!(!body(r#"{"b": [{"exists": false}]}"#, message), "{message}");
     }
@@ -248,11 +280,21 @@ fn bodies_that_are_no_objects_never_pass() {
 
 #[test]
 fn nesting_and_dots() {
-    for policy in [r#"{"a": {"b": {"c": ["x"]}}}"#, r#"{"a.b.c": ["x"]}"#, r#"{"a.b": {"c": ["x"]}}"#, r#"{"a": {"b.c": ["x"]}}"#] {
-        for message in [r#"{"a": {"b": {"c": "x"}}}"#, r#"{"a.b.c": "x"}"#, r#"{"a.b": {"c": "x"}}"#, r#"{"a": {"b.c": "x"}}"#] {
+    for policy in
+        [r#"{"a": {"b": {"c": ["x"]}}}"#, r#"{"a.b.c": ["x"]}"#, r#"{"a.b": {"c": ["x"]}}"#, r#"{"a": {"b.c": ["x"]}}"#]
+    {
+        for message in
+            [r#"{"a": {"b": {"c": "x"}}}"#, r#"{"a.b.c": "x"}"#, r#"{"a.b": {"c": "x"}}"#, r#"{"a": {"b.c": "x"}}"#]
+        {
             assert!(body(policy, message), "{policy} {message}");
         }
-        for message in [r#"{"a": {"b": "x"}}"#, r#"{"a.b.c": "y"}"#, r#"{"b": {"c": "x"}}"#, r#"{"a": {"b": {"c": {"d": "x"}}}}"#, r#"{"ab": {"c": "x"}}"#] {
+        for message in [
+            r#"{"a": {"b": "x"}}"#,
+            r#"{"a.b.c": "y"}"#,
+            r#"{"b": {"c": "x"}}"#,
+            r#"{"a": {"b": {"c": {"d": "x"}}}}"#,
+            r#"{"ab": {"c": "x"}}"#,
+        ] {
             assert!(!body(policy, message), "{policy} {message}");
         }
     }
@@ -273,7 +315,10 @@ fn fields_of_one_object_come_from_one_array_element() {
     assert!(body(deep, r#"{"r": [{"k": "a", "s": [{"t": "x"}, {"t": "b"}]}]}"#));
     assert!(!body(deep, r#"{"r": [{"k": "a", "s": [{"t": "x"}]}, {"k": "x", "s": [{"t": "b"}]}]}"#));
     let unrelated = r#"{"a": {"k": ["1"]}, "b": {"k": ["2"]}}"#;
-    assert!(body(unrelated, r#"{"a": [{"k": "0"}, {"k": "1"}], "b": [{"k": "2"}, {"k": "0"}]}"#), "two arrays, two choices");
+    assert!(
+        body(unrelated, r#"{"a": [{"k": "0"}, {"k": "1"}], "b": [{"k": "2"}, {"k": "0"}]}"#),
+        "two arrays, two choices"
+    );
     let absent = r#"{"r": {"k": ["a"], "z": [{"exists": false}]}}"#;
     assert!(body(absent, r#"{"r": [{"k": "a"}, {"k": "x", "z": 1}]}"#));
     assert!(!body(absent, r#"{"r": [{"k": "a", "z": 1}, {"k": "x"}]}"#));
@@ -342,7 +387,16 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 
 fn operator() -> impl Strategy<Value = serde_json::Value> {
     let name = prop::sample::select(vec![
-        "prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr", "$or", "x",
+        "prefix",
+        "suffix",
+        "equals-ignore-case",
+        "wildcard",
+        "anything-but",
+        "numeric",
+        "exists",
+        "cidr",
+        "$or",
+        "x",
     ]);
     let operand = prop_oneof![
         json(),

@@ -21,7 +21,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (r#"{"a": [{"suffix": 100}]}"#, "/a/0/suffix", "suffix match pattern must be a string"),
     (r#"{"a": [{"prefix": null}]}"#, "/a/0/prefix", "prefix match pattern must be a string"),
     (r#"{"a": [{"prefix": ["x"]}]}"#, "/a/0/prefix", "prefix match pattern must be a string"),
-    (r#"{"a": [{"equals-ignore-case": 1}]}"#, "/a/0/equals-ignore-case", "equals-ignore-case match pattern must be a string"),
+    (
+        r#"{"a": [{"equals-ignore-case": 1}]}"#,
+        "/a/0/equals-ignore-case",
+        "equals-ignore-case match pattern must be a string",
+    ),
     (r#"{"a": [{"wildcard": {}}]}"#, "/a/0/wildcard", "wildcard match pattern must be a string"),
     (r#"{"a": [{"wildcard": "a**"}]}"#, "/a/0/wildcard", "Consecutive wildcard characters at pos 2"),
     (r#"{"a": [{"wildcard": "a\\b"}]}"#, "/a/0/wildcard", "Invalid escape character at pos 2"),
@@ -37,17 +41,53 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (r#"{"a": [{"cidr": "2001:db8::/128"}]}"#, "/a/0/cidr", "IPv6 mask bits must be < 128"),
     (r#"{"a": [{"cidr": "10.0.0.256/8"}]}"#, "/a/0/cidr", "Nonstandard IP address: 10.0.0.256"),
     (r#"{"a": [{"cidr": "xx.11.xx/8"}]}"#, "/a/0/cidr", "Nonstandard IP address: xx.11.xx"),
-    (r#"{"a": [{"anything-but": true}]}"#, "/a/0/anything-but", "Value of anything-but must be an array or single string/number value."),
-    (r#"{"a": [{"anything-but": null}]}"#, "/a/0/anything-but", "Value of anything-but must be an array or single string/number value."),
-    (r#"{"a": [{"anything-but": []}]}"#, "/a/0/anything-but", "Inside anything but list, either all values are number or string, mixed type is not supported"),
-    (r#"{"a": [{"anything-but": ["x", 1]}]}"#, "/a/0/anything-but", "Inside anything but list, either all values are number or string, mixed type is not supported"),
-    (r#"{"a": [{"anything-but": ["x", null]}]}"#, "/a/0/anything-but/1", "Inside anything but list, start|null|boolean is not supported."),
-    (r#"{"a": [{"anything-but": {"exists": false}}]}"#, "/a/0/anything-but/exists", "Unsupported anything-but pattern: exists"),
-    (r#"{"a": [{"anything-but": {"numeric": ["=", 1]}}]}"#, "/a/0/anything-but/numeric", "Unsupported anything-but pattern: numeric"),
-    (r#"{"a": [{"anything-but": {"prefix": false}}]}"#, "/a/0/anything-but/prefix", "prefix/suffix match pattern must be a string"),
+    (
+        r#"{"a": [{"anything-but": true}]}"#,
+        "/a/0/anything-but",
+        "Value of anything-but must be an array or single string/number value.",
+    ),
+    (
+        r#"{"a": [{"anything-but": null}]}"#,
+        "/a/0/anything-but",
+        "Value of anything-but must be an array or single string/number value.",
+    ),
+    (
+        r#"{"a": [{"anything-but": []}]}"#,
+        "/a/0/anything-but",
+        "Inside anything but list, either all values are number or string, mixed type is not supported",
+    ),
+    (
+        r#"{"a": [{"anything-but": ["x", 1]}]}"#,
+        "/a/0/anything-but",
+        "Inside anything but list, either all values are number or string, mixed type is not supported",
+    ),
+    (
+        r#"{"a": [{"anything-but": ["x", null]}]}"#,
+        "/a/0/anything-but/1",
+        "Inside anything but list, start|null|boolean is not supported.",
+    ),
+    (
+        r#"{"a": [{"anything-but": {"exists": false}}]}"#,
+        "/a/0/anything-but/exists",
+        "Unsupported anything-but pattern: exists",
+    ),
+    (
+        r#"{"a": [{"anything-but": {"numeric": ["=", 1]}}]}"#,
+        "/a/0/anything-but/numeric",
+        "Unsupported anything-but pattern: numeric",
+    ),
+    (
+        r#"{"a": [{"anything-but": {"prefix": false}}]}"#,
+        "/a/0/anything-but/prefix",
+        "prefix/suffix match pattern must be a string",
+    ),
     (r#"{"a": [{"anything-but": {"prefix": ""}}]}"#, "/a/0/anything-but/prefix", "Null prefix/suffix not allowed"),
     (r#"{"a": [{"anything-but": {"suffix": ""}}]}"#, "/a/0/anything-but/suffix", "Null prefix/suffix not allowed"),
-    (r#"{"a": [{"anything-but": {"prefix": "x", "suffix": "y"}}]}"#, "/a/0/anything-but", "Only one key allowed in match expression"),
+    (
+        r#"{"a": [{"anything-but": {"prefix": "x", "suffix": "y"}}]}"#,
+        "/a/0/anything-but",
+        "Only one key allowed in match expression",
+    ),
     (r#"{"a": [{"anything-but": {}}]}"#, "/a/0/anything-but", "Only one key allowed in match expression"),
     (r#"{"a": [{"numeric": []}]}"#, "/a/0/numeric", "Invalid member in numeric match: ]"),
     (r#"{"a": [{"numeric": ">"}]}"#, "/a/0/numeric", "Value of numeric must be an array."),
@@ -65,7 +105,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (r#"{"a": [{"numeric": [">", 20, "test"]}]}"#, "/a/0/numeric", "Bad numeric range operator: test"),
     (r#"{"a": [{"numeric": [">", "20", "<", "30"]}]}"#, "/a/0/numeric", "Value of > must be numeric"),
     (r#"{"a": [{"numeric": [">", 20, "<", "30"]}]}"#, "/a/0/numeric", "Value of < must be numeric"),
-    (r#"{"a": [{"numeric": [">", 20, "<", 30, "<", 50]}]}"#, "/a/0/numeric", "Too many terms in numeric range expression"),
+    (
+        r#"{"a": [{"numeric": [">", 20, "<", 30, "<", 50]}]}"#,
+        "/a/0/numeric",
+        "Too many terms in numeric range expression",
+    ),
     (r#"{"$or": [{"a": ["x"]}]}"#, "/$or/0/a", "Unrecognized match type a"),
     (r#"{"$or": [{"a": ["x"]}, "y"]}"#, "/$or/0/a", "Unrecognized match type a"),
     (r#"{"$or": []}"#, "/$or", "Empty arrays are not allowed"),
@@ -81,7 +125,11 @@ fn refusals_point_at_the_place_and_speak_as_aws_does() {
         for scope in [Scope::MessageAttributes, Scope::MessageBody] {
             let error = refused(policy, scope);
             assert_eq!(error.pointer, *pointer, "{policy}: {error}");
-            assert_eq!(error.aws_message(true), format!("Invalid parameter: Attributes Reason: FilterPolicy: {aws}"), "{policy}");
+            assert_eq!(
+                error.aws_message(true),
+                format!("Invalid parameter: Attributes Reason: FilterPolicy: {aws}"),
+                "{policy}"
+            );
             assert_eq!(error.aws_message(false), format!("Invalid parameter: FilterPolicy: {aws}"), "{policy}");
             let sentence = error.to_string();
             assert!(!sentence.ends_with('.') && sentence.starts_with("filter policy"), "{sentence}");
@@ -92,10 +140,19 @@ fn refusals_point_at_the_place_and_speak_as_aws_does() {
 #[test]
 fn our_own_sentences() {
     let say = |policy: &str| refused(policy, Scope::MessageBody).to_string();
-    assert_eq!(say(r#"{"a": [{"prefxi": "x"}]}"#), "filter policy at `/a/0/prefxi`: unknown operator \"prefxi\": did you mean `prefix`?");
-    assert_eq!(say(r#"{"a": [{"suffix": 100}]}"#), "filter policy at `/a/0/suffix`: `suffix` takes text, found a number");
+    assert_eq!(
+        say(r#"{"a": [{"prefxi": "x"}]}"#),
+        "filter policy at `/a/0/prefxi`: unknown operator \"prefxi\": did you mean `prefix`?"
+    );
+    assert_eq!(
+        say(r#"{"a": [{"suffix": 100}]}"#),
+        "filter policy at `/a/0/suffix`: `suffix` takes text, found a number"
+    );
     assert_eq!(say("{\"a\":\n [x]}"), "filter policy: not JSON: a value was expected at line 2, column 3");
-    assert_eq!(say(r#"{"a": "x"}"#), "filter policy at `/a`: a key holds a list of values, found a string: write `[…]`");
+    assert_eq!(
+        say(r#"{"a": "x"}"#),
+        "filter policy at `/a`: a key holds a list of values, found a string: write `[…]`"
+    );
 }
 
 #[test]
