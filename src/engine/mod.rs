@@ -6,6 +6,9 @@
 //! **Backpressure.** Events go through a bounded channel to one dispatcher that calls the reporter synchronously. A stdout
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
+pub mod exec;
+pub mod shutdown;
+
 use tokio::sync::{mpsc, watch};
 
 /// What happened, told to whoever reports it. One enum for human text, machine records and progress.
