@@ -69,6 +69,7 @@ impl GlobalArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a small project to start from
     Init(commands::init::InitArgs),
     Local(commands::local::LocalArgs),
     Demo(commands::demo::DemoArgs),

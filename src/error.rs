@@ -4,7 +4,9 @@
 
 use std::error::Error as StdError;
 
+use crate::bus::{BusError, BusErrorKind};
 use crate::outcome::Outcome;
+use crate::words;
 
 /// An error on its way to the user.
 #[derive(Debug, thiserror::Error)]
@@ -94,5 +96,27 @@ impl CliError {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::failed(error.to_string())
+    }
+}
+
+impl From<BusError> for CliError {
+    fn from(error: BusError) -> Self {
+        let kind = match error.kind {
+            BusErrorKind::Auth => ErrorKind::Auth,
+            _ => ErrorKind::Failed,
+        };
+        let cli = Self::new(kind, error.to_string());
+        let cli = match error.source() {
+            Some(cause) => cli.because(cause),
+            None => cli,
+        };
+        match (error.kind, words::did_you_mean_any(&error.nearest)) {
+            (BusErrorKind::NotFound, Some(meant)) => cli.hint(meant),
+            (BusErrorKind::NotFound, None) => {
+                cli.hint("nothing but `provision` creates topics and queues: `eventbus provision topology.yaml`")
+            }
+            (BusErrorKind::Auth, _) => cli.hint("check who you are: `aws sts get-caller-identity`, and `--profile`"),
+            _ => cli,
+        }
     }
 }

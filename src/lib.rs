@@ -73,14 +73,16 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(app: App, env: &Env, ui: Ui) -> Result<Outcome, CliError> {
-    let cwd = std::env::current_dir().map_err(|error| CliError::failed("the working directory cannot be read").because(&error))?;
+    let cwd = std::env::current_dir()
+        .map_err(|error| CliError::failed("the working directory cannot be read").because(&error))?;
     if let Command::Completions(args) = &app.command {
         return commands::completions::run(&ui, args);
     }
     let config = Config::resolve(&app.global.overrides(), env, &cwd)?;
     if app.global.show_settings {
         let mut out = ui.out();
-        return commands::written(writeln!(out, "{}", config.show()).and_then(|()| out.flush())).map(|()| Outcome::Done);
+        return commands::written(writeln!(out, "{}", config.show()).and_then(|()| out.flush()))
+            .map(|()| Outcome::Done);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

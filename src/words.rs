@@ -53,8 +53,12 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Vec
 
 /// `` did you mean `x`? ``, when there is anything near.
 pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let near = nearest(wrong, known);
-    (!near.is_empty()).then(|| format!("did you mean {}?", list(&near).replace(" and ", " or ")))
+    did_you_mean_any(&nearest(wrong, known))
+}
+
+/// The same for names that are known to be near; `None` when there are none.
+pub fn did_you_mean_any<S: AsRef<str>>(near: &[S]) -> Option<String> {
+    (!near.is_empty()).then(|| format!("did you mean {}?", list(near).replace(" and ", " or ")))
 }
 
 #[cfg(test)]

@@ -49,7 +49,11 @@ const STEPS: [Step; 11] = [
         args: &["publish", "UserRegistered", "broken.json"],
         ends: Outcome::Refused,
     },
-    Step { say: "Who gets this event, and why", args: &["explain", "UserRegistered", "payload.json"], ends: Outcome::Done },
+    Step {
+        say: "Who gets this event, and why",
+        args: &["explain", "UserRegistered", "payload.json"],
+        ends: Outcome::Done,
+    },
     Step {
         say: "Look without touching: no receive count, no visibility changes",
         args: &["tail", "user_events", "--count", "3", "-o", "pretty"],
@@ -71,19 +75,24 @@ const STEPS: [Step; 11] = [
         ends: Outcome::Done,
     },
     Step { say: "Back to where it came from", args: &["replay", "user_events_dlq", "--yes"], ends: Outcome::Done },
-    Step {
-        say: "And handled after all",
-        args: &["consume", "--exec", "./handler.sh", "--drain"],
-        ends: Outcome::Done,
-    },
+    Step { say: "And handled after all", args: &["consume", "--exec", "./handler.sh", "--drain"], ends: Outcome::Done },
 ];
 
 /// What the tour needs besides the project that `init` writes.
 const EXTRAS: [(&str, &str); 4] = [
-    ("grace.json", "{\"id\": \"0b0e0c1a-7c5e-4f57-9a51-9d1c5b1f5a02\", \"email\": \"grace@example.com\", \"name\": \"Grace Hopper\"}\n"),
-    ("alan.json", "{\"id\": \"b6a1c2de-0f4b-4a3f-8d57-1f7be3c1a003\", \"email\": \"alan@example.com\", \"plan\": \"free\"}\n"),
+    (
+        "grace.json",
+        "{\"id\": \"0b0e0c1a-7c5e-4f57-9a51-9d1c5b1f5a02\", \"email\": \"grace@example.com\", \"name\": \"Grace Hopper\"}\n",
+    ),
+    (
+        "alan.json",
+        "{\"id\": \"b6a1c2de-0f4b-4a3f-8d57-1f7be3c1a003\", \"email\": \"alan@example.com\", \"plan\": \"free\"}\n",
+    ),
     ("broken.json", "{\"id\": \"not-a-uuid\", \"emial\": \"typo@example.com\", \"plan\": \"gold\"}\n"),
-    ("reject.sh", "#!/bin/sh\n# A handler that cannot use what it got: EX_DATAERR.\necho \"cannot use $EVENTBUS_ENTITY_ID\" >&2\nexit 65\n"),
+    (
+        "reject.sh",
+        "#!/bin/sh\n# A handler that cannot use what it got: EX_DATAERR.\necho \"cannot use $EVENTBUS_ENTITY_ID\" >&2\nexit 65\n",
+    ),
 ];
 
 /// Runs the verb.
@@ -135,7 +144,8 @@ async fn run_step(cx: &Cx, program: &Path, dir: &Path, step: &Step) -> Result<()
     for name in config::CHOOSING_VARIABLES {
         child.env_remove(name);
     }
-    let status = child.status().await.map_err(|error| CliError::failed("a step of the demo cannot start").because(&error))?;
+    let status =
+        child.status().await.map_err(|error| CliError::failed("a step of the demo cannot start").because(&error))?;
     if status.code() == Some(i32::from(step.ends.code())) {
         return Ok(());
     }
@@ -144,7 +154,11 @@ async fn run_step(cx: &Cx, program: &Path, dir: &Path, step: &Step) -> Result<()
 
 /// `arg` as a user would type it.
 fn quoted(arg: &str) -> String {
-    if arg.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)) { arg.to_owned() } else { format!("'{arg}'") }
+    if arg.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)) {
+        arg.to_owned()
+    } else {
+        format!("'{arg}'")
+    }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {

@@ -56,8 +56,9 @@ async fn serve(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliError> {
         (Some(path), _) => cx.path(path),
         (None, Target::Local { path }) => path.clone(),
         (None, Target::Aws(_)) => {
-            return Err(CliError::usage("`local serve` serves the embedded bus, but an AWS bus is chosen")
-                .hint(format!("leave out the flag or variable that chooses it, or name the file: `--path {DEFAULT_BUS}`")));
+            return Err(CliError::usage("`local serve` serves the embedded bus, but an AWS bus is chosen").hint(
+                format!("leave out the flag or variable that chooses it, or name the file: `--path {DEFAULT_BUS}`"),
+            ));
         }
     };
     let bus = embedded::LocalBus::open(&path, embedded::OpenOptions::default())

@@ -51,12 +51,16 @@ impl Cx {
         let name = context.name.as_deref().unwrap_or("ad hoc");
         self.ui.note(format!("bus `{name}`: {}", self.shown(&context.describe())));
         if let Some(profile) = &self.config.stray_profile {
-            self.ui.note(format!("AWS_PROFILE is `{profile}`, but this is the embedded bus; add `--profile {profile}` to use AWS"));
+            self.ui.note(format!(
+                "AWS_PROFILE is `{profile}`, but this is the embedded bus; add `--profile {profile}` to use AWS"
+            ));
         }
         let options = match &context.target {
             Target::Local { path } => {
-                let bus = crate::local::LocalBus::open(path, crate::local::OpenOptions::default())
-                    .map_err(|error| CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error))?;
+                let bus =
+                    crate::local::LocalBus::open(path, crate::local::OpenOptions::default()).map_err(|error| {
+                        CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error)
+                    })?;
                 ConnectOptions {
                     endpoint_url: Some("http://localhost".into()),
                     region: Some("us-east-1".into()),
@@ -88,7 +92,11 @@ impl Cx {
     ///
     /// # Errors
     /// A failure of the dispatcher itself, which is a bug.
-    pub async fn drive<R, T, F>(&self, reporter: R, work: impl FnOnce(Emitter) -> F) -> Result<(T, R, io::Result<()>), CliError>
+    pub async fn drive<R, T, F>(
+        &self,
+        reporter: R,
+        work: impl FnOnce(Emitter) -> F,
+    ) -> Result<(T, R, io::Result<()>), CliError>
     where
         R: Reporter + 'static,
         F: Future<Output = T>,

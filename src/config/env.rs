@@ -44,9 +44,13 @@ impl Env {
             aws_endpoint_url: var("AWS_ENDPOINT_URL"),
             aws_profile: var("AWS_PROFILE"),
             aws_region: var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION")),
-            has_credentials: ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
-                .iter()
-                .any(|name| var(name).is_some()),
+            has_credentials: [
+                "AWS_ACCESS_KEY_ID",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            ]
+            .iter()
+            .any(|name| var(name).is_some()),
             no_color: var("NO_COLOR").is_some(),
             columns: var("COLUMNS").and_then(|columns| columns.parse().ok()),
             path,
@@ -55,13 +59,20 @@ impl Env {
 }
 
 /// The variables that choose a bus or a configuration file: taken out of the environment of a child that must not be led astray.
-pub const CHOOSING_VARIABLES: [&str; 6] =
-    ["EVENTBUS_CONTEXT", "EVENTBUS_CONFIG", "EVENTBUS_PUBLISHER", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SQS"];
+pub const CHOOSING_VARIABLES: [&str; 6] = [
+    "EVENTBUS_CONTEXT",
+    "EVENTBUS_CONFIG",
+    "EVENTBUS_PUBLISHER",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_SNS",
+    "AWS_ENDPOINT_URL_SQS",
+];
 
 /// The file of this very program.
 ///
 /// # Errors
 /// The operating system does not say.
 pub fn program() -> Result<std::path::PathBuf, crate::error::CliError> {
-    std::env::current_exe().map_err(|error| crate::error::CliError::failed("this program cannot find itself").because(&error))
+    std::env::current_exe()
+        .map_err(|error| crate::error::CliError::failed("this program cannot find itself").because(&error))
 }

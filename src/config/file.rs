@@ -100,14 +100,20 @@ fn parse(text: &str, name: &str) -> Result<ConfigFile, CliError> {
         let at = error.location().map_or(String::new(), |at| format!(":{}:{}", at.line(), at.column()));
         match error.without_snippet() {
             Error::SerdeUnknownField { field, expected, .. } => {
-                let wrong = CliError::usage(format!("{name}{at}: unknown key `{field}`; expected one of {}", words::list(expected)));
+                let wrong = CliError::usage(format!(
+                    "{name}{at}: unknown key `{field}`; expected one of {}",
+                    words::list(expected)
+                ));
                 match words::did_you_mean(field, expected.iter().copied()) {
                     Some(meant) => wrong.hint(meant),
                     None => wrong,
                 }
             }
             Error::SerdeUnknownVariant { variant, expected, .. } => {
-                let wrong = CliError::usage(format!("{name}{at}: unknown value `{variant}`; expected one of {}", words::list(expected)));
+                let wrong = CliError::usage(format!(
+                    "{name}{at}: unknown value `{variant}`; expected one of {}",
+                    words::list(expected)
+                ));
                 match words::did_you_mean(variant, expected.iter().copied()) {
                     Some(meant) => wrong.hint(meant),
                     None => wrong,

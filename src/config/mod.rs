@@ -179,7 +179,7 @@ impl Config {
         line("publisher", value, &from);
         line("topology", self.topology.value.display().to_string(), &self.topology.from);
         line("schemas", self.schemas.value.display().to_string(), &self.schemas.from);
-        line("envelope", self.envelope.value.name().to_owned(), &self.envelope.from);
+        line("envelope", self.envelope.value.to_string(), &self.envelope.from);
         line("require_schema", self.require_schema.to_string(), "default, or the file");
         let (value, from) = optional(&self.consume_queue);
         line("consume.queue", value, &from);
@@ -237,8 +237,11 @@ fn resolve_context(
 
     let Some(found) = file.contexts.get(&chosen.value) else {
         if chosen.value == "local" {
-            let context =
-                Context { name: Some("local".into()), target: Target::Local { path: base.join(DEFAULT_BUS) }, protected: false };
+            let context = Context {
+                name: Some("local".into()),
+                target: Target::Local { path: base.join(DEFAULT_BUS) },
+                protected: false,
+            };
             return no_aws_flags(flags, Sourced::new(context, chosen.from));
         }
         let mut known: Vec<&str> = file.contexts.keys().map(String::as_str).collect();
@@ -273,7 +276,8 @@ fn resolve_context(
                 }
             }
             let path = base.join(found.path.as_deref().unwrap_or(DEFAULT_BUS));
-            let context = Context { name: Some(chosen.value), target: Target::Local { path }, protected: found.protected };
+            let context =
+                Context { name: Some(chosen.value), target: Target::Local { path }, protected: found.protected };
             no_aws_flags(flags, Sourced::new(context, chosen.from))
         }
         ContextKind::Aws => {
@@ -283,7 +287,9 @@ fn resolve_context(
                     chosen.value
                 )));
             }
-            if let Some(account) = found.account.as_deref().filter(|a| a.len() != 12 || !a.bytes().all(|b| b.is_ascii_digit())) {
+            if let Some(account) =
+                found.account.as_deref().filter(|a| a.len() != 12 || !a.bytes().all(|b| b.is_ascii_digit()))
+            {
                 return Err(CliError::usage(format!(
                     "{named}: account `{account}` of context `{}` is not twelve digits",
                     chosen.value

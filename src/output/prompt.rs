@@ -18,8 +18,10 @@ pub(super) fn confirm(ui: &Ui, question: &str, yes: bool) -> Result<Option<Confi
         return Ok(Some(Confirmed(())));
     }
     if !ui.can_prompt() {
-        return Err(CliError::usage(format!("a confirmation is needed (`{question}`) and there is no terminal to ask on"))
-            .hint("add `--yes` to go ahead without being asked, or `--dry-run` to only look"));
+        return Err(CliError::usage(format!(
+            "a confirmation is needed (`{question}`) and there is no terminal to ask on"
+        ))
+        .hint("add `--yes` to go ahead without being asked, or `--dry-run` to only look"));
     }
     let agreed = Confirm::new().with_prompt(question).default(false).interact_opt();
     match agreed {

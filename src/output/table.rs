@@ -12,7 +12,7 @@ impl Table {
     /// A table with `headings`, as wide as `ui`'s stdout allows.
     pub fn new(ui: &Ui, headings: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
-        table.set_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
         if let Some(width) = ui.width() {
             table.set_width(width);
         }

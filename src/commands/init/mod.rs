@@ -38,16 +38,21 @@ pub fn run(cx: &mut Cx, args: &InitArgs) -> Result<Outcome, CliError> {
     let taken: Vec<&str> = FILES.iter().map(|(name, ..)| *name).filter(|name| dir.join(name).exists()).collect();
     if !taken.is_empty() {
         let verb = if taken.len() == 1 { "exists" } else { "exist" };
-        return Err(CliError::failed(format!("{} already {verb} in {}; nothing was written", words::list(&taken), dir.display()))
-            .hint("choose an empty folder: `eventbus init my-project --yes`"));
+        return Err(CliError::failed(format!(
+            "{} already {verb} in {}; nothing was written",
+            words::list(&taken),
+            dir.display()
+        ))
+        .hint("choose an empty folder: `eventbus init my-project --yes`"));
     }
     let question = format!("Write {} files into {}?", FILES.len(), dir.display());
     if cx.ui.confirm(&question, cx.yes)?.is_none() {
         return Ok(Outcome::Failed);
     }
     for (name, text, executable) in FILES {
-        write(&dir.join(name), text, executable)
-            .map_err(|error| CliError::failed(format!("{} cannot be written", dir.join(name).display())).because(&error))?;
+        write(&dir.join(name), text, executable).map_err(|error| {
+            CliError::failed(format!("{} cannot be written", dir.join(name).display())).because(&error)
+        })?;
         cx.ui.status(format!("Wrote {name}"));
     }
     cx.ui.hint("next: `eventbus provision topology.yaml`, then `eventbus publish UserRegistered payload.json`");
