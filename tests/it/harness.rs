@@ -99,3 +99,9 @@ fn json_and_ndjson_are_read_and_held_against_a_schema() {
     assert_eq!(support::violations(&schema, &lines[1]), ["/a: \"x\" is not of type \"integer\""]);
     assert_eq!(env.script("echo '[1]'").run().success().json(), json!([1]));
 }
+
+#[test]
+fn the_program_itself_is_what_runs() {
+    let seen = TestEnv::new().run(&["--version"]).success();
+    assert_eq!(seen.shown, "eventbus --version");
+}

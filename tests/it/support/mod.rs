@@ -219,6 +219,7 @@ impl<'a> Invocation<'a> {
 }
 
 // What the suite may call, whether or not a test does so today: nothing of it is dead code.
-const _: (fn(&TestEnv) -> Server, fn(&Server) -> &Running, fn(&Server) -> &str) =
-    (TestEnv::serve, |server| &server.process, |server| &server.url);
-const _: (fn(&str, &serde_json::Value), fn(&str, &[serde_json::Value])) = (assert_matches, assert_lines_match);
+const _: fn(&TestEnv) -> Server = TestEnv::serve;
+const _: fn(&Server) -> (&Running, &str) = |server| (&server.process, &server.url);
+const _: fn(&str, &serde_json::Value) = assert_matches;
+const _: fn(&str, &[serde_json::Value]) = assert_lines_match;
