@@ -4,7 +4,9 @@
 //! system or a clock: dates and ids are handed in.
 
 mod attributes;
+mod metadata;
 mod notification;
 
 pub use attributes::{Attribute, AttributeValue, Attributes};
+pub use metadata::EnvelopeStyle;
 pub use notification::{Notification, NotificationAttribute};
