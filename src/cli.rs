@@ -10,8 +10,9 @@ use crate::output::ColorChoice;
 #[derive(Debug, Parser)]
 #[command(name = "eventbus", version, max_term_width = 100, propagate_version = false, disable_help_subcommand = true)]
 #[command(after_help = "Without any configuration the bus is an embedded one in `.eventbus/bus.db`.\n\
-    Exit codes: 0 done, 1 failed, 2 usage, 3 some items done and some not, 4 refused before sending, 5 credentials,\n\
-    6 asked and the answer is no, 7 waited in vain, 130/143 ended by a signal after draining, 255 a bug.")]
+    Exit codes: 0 done, 1 failed, 2 usage, 3 some items done and some not, 4 refused before sending,\n\
+    5 credentials, 6 asked and the answer is no, 7 waited in vain, 130/143 ended by a signal after\n\
+    draining, 255 a bug.")]
 pub struct App {
     /// What applies to every verb.
     #[command(flatten)]
@@ -69,9 +70,12 @@ impl GlobalArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a small project to start from
+    /// Write a small project to start from: configuration, topology, a schema, a payload and a handler
     Init(commands::init::InitArgs),
+    /// The embedded bus as an endpoint for other programs
     Local(commands::local::LocalArgs),
+    /// Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay
     Demo(commands::demo::DemoArgs),
+    /// Print the completion script of a shell
     Completions(commands::completions::CompletionsArgs),
 }

@@ -15,54 +15,54 @@ pub const FILE_NAME: &str = "eventbus.yaml";
 /// The file as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConfigFile {
+pub(super) struct ConfigFile {
     /// `metadata.publisherName`, written as given.
-    pub publisher: Option<String>,
+    pub(super) publisher: Option<String>,
     /// Path of the topology.
-    pub topology: Option<String>,
+    pub(super) topology: Option<String>,
     /// Path of the folder of payload schemas.
-    pub schemas: Option<String>,
+    pub(super) schemas: Option<String>,
     /// How the envelope is written: `pascal`, `camel` or `snake`.
-    pub envelope: Option<EnvelopeStyle>,
+    pub(super) envelope: Option<EnvelopeStyle>,
     /// Refuse events without a schema.
-    pub require_schema: Option<bool>,
+    pub(super) require_schema: Option<bool>,
     /// Defaults of `consume`.
     #[serde(default)]
-    pub consume: ConsumeFile,
+    pub(super) consume: ConsumeFile,
     /// The context to use where neither flag nor environment says.
-    pub context: Option<String>,
+    pub(super) context: Option<String>,
     /// The buses by name.
     #[serde(default)]
-    pub contexts: BTreeMap<String, ContextFile>,
+    pub(super) contexts: BTreeMap<String, ContextFile>,
 }
 
 /// `consume:`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConsumeFile {
+pub(super) struct ConsumeFile {
     /// The queue to consume where none is named.
-    pub queue: Option<String>,
+    pub(super) queue: Option<String>,
 }
 
 /// One of `contexts:`. One struct for both kinds, because an unknown key is an error with its line, which a tagged enum loses.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ContextFile {
+pub(super) struct ContextFile {
     /// `local` or `aws`.
-    pub kind: ContextKind,
+    pub(super) kind: ContextKind,
     /// Local: the bus file.
-    pub path: Option<String>,
+    pub(super) path: Option<String>,
     /// AWS: the profile.
-    pub profile: Option<String>,
+    pub(super) profile: Option<String>,
     /// AWS: the region.
-    pub region: Option<String>,
+    pub(super) region: Option<String>,
     /// AWS: the account, twelve digits in quotes.
-    pub account: Option<String>,
+    pub(super) account: Option<String>,
     /// AWS: another endpoint.
-    pub endpoint_url: Option<String>,
+    pub(super) endpoint_url: Option<String>,
     /// Ask for the resource's typed name before anything destructive.
     #[serde(default)]
-    pub protected: bool,
+    pub(super) protected: bool,
 }
 
 /// The kinds of bus.
@@ -76,7 +76,7 @@ pub enum ContextKind {
 }
 
 /// The nearest `eventbus.yaml` at or above `from`.
-pub fn find(from: &Path) -> Option<PathBuf> {
+pub(super) fn find(from: &Path) -> Option<PathBuf> {
     from.ancestors().map(|dir| dir.join(FILE_NAME)).find(|path| path.is_file())
 }
 
@@ -84,7 +84,7 @@ pub fn find(from: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// Unreadable (exit 1) or invalid (exit 2: the settings of the run are wrong), naming line and column.
-pub fn load(path: &Path) -> Result<ConfigFile, CliError> {
+pub(super) fn load(path: &Path) -> Result<ConfigFile, CliError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| CliError::usage(format!("{} cannot be read", path.display())).because(&error))?;
     parse(&text, &path.display().to_string())

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 /// Escapes every control character, line ends and tabs included: for text that must stay on one line.
 pub fn escape_control(text: &str) -> Cow<'_, str> {
-    escape(text, |c| dangerous(c))
+    escape(text, dangerous)
 }
 
 /// Escapes control characters but keeps `\n` and `\t`: for text of several lines.
