@@ -1,1 +1,10 @@
-//! it
+//! The real binary, end to end, in a hermetic environment: one integration binary, a file a verb.
+#![expect(clippy::unwrap_used, reason = "in a test, and in what helps one, a panic is the failure")]
+
+mod clients;
+mod config;
+mod generated;
+mod harness;
+mod init;
+mod readme;
+mod support;

@@ -1,0 +1,243 @@
+//! The state machine of one handler process: run, TERM to its group, grace, KILL to its group.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::capture::Capture;
+use super::{Captured, Failure, HandlerEnv, Outcome, Program};
+
+/// How often a group that was told to end is asked whether anybody is left in it. Processes of the group that are not our children
+/// cannot be waited for.
+const GROUP_POLL: Duration = Duration::from_millis(20);
+
+/// What to start for one event.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The handler.
+    pub program: &'a Program,
+    /// What its environment has beyond ours.
+    pub env: &'a HandlerEnv,
+}
+
+/// How long a handler may take for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From its start to the TERM.
+    pub timeout: Duration,
+    /// From the TERM to the KILL.
+    pub grace: Duration,
+    /// From its exit until the pipes that its own children still hold are no longer waited for.
+    pub linger: Duration,
+}
+
+impl Limits {
+    /// The contract's: 5 s of grace, and 1 s for the pipes.
+    pub const fn with_timeout(timeout: Duration) -> Self {
+        Self { timeout, grace: Duration::from_secs(5), linger: Duration::from_secs(1) }
+    }
+}
+
+/// A handler at work. Dropped before its end (a panic, a runtime going down), its whole group is killed.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    group: Group,
+    started: Instant,
+}
+
+/// A handler's end.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it means for the event.
+    pub outcome: Outcome,
+    /// All of its stdout.
+    pub stdout: Captured,
+    /// All of its stderr.
+    pub stderr: Captured,
+    /// From its start to its exit.
+    pub took: Duration,
+}
+
+/// The process group, named after its leader. The system does not give the number away again while the group has members.
+#[derive(Debug)]
+struct Group {
+    id: Pid,
+    /// Whether dropping this value kills the group.
+    armed: bool,
+}
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        // It fails when nobody is left, which is what the signal was to bring about.
+        let _ = killpg(self.id, signal);
+    }
+
+    fn is_empty(&self) -> bool {
+        killpg(self.id, None) == Err(nix::errno::Errno::ESRCH)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.armed {
+            self.signal(Signal::SIGKILL);
+        }
+    }
+}
+
+impl Running {
+    /// Starts the handler in a process group of its own, so that a terminal's Ctrl-C reaches only us.
+    ///
+    /// Errors with the outcome: [`Outcome::CannotRun`] when it could not be started for any event, [`Failure::Start`] when only
+    /// now was a bad time. Must be called within a tokio runtime.
+    pub fn start(job: &Job<'_>) -> Result<Self, Outcome> {
+        let mut command = Command::new(&job.program.path);
+        command
+            .arg0(&job.program.name)
+            .args(&job.program.args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        job.env.apply(&mut command);
+        let child = command.spawn().map_err(|error| could_not_start(&error))?;
+        let id = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .ok_or_else(|| Outcome::Failed(Failure::Start("it has no process id".into())))?;
+        Ok(Self { child, group: Group { id: Pid::from_raw(id), armed: true }, started: Instant::now() })
+    }
+
+    /// Its process id, which is also its group's.
+    pub fn pid(&self) -> i32 {
+        self.group.id.as_raw()
+    }
+
+    /// Feeds it `stdin` and follows it to its end, which `limits` and `abort` may bring about. Never waits longer than these say,
+    /// whatever the handler or its children do with their pipes.
+    pub async fn finish(mut self, stdin: &[u8], limits: Limits, abort: impl Future<Output = ()>) -> Finished {
+        let (mut stdout, mut stderr) = (Capture::default(), Capture::default());
+        let input = self.child.stdin.take();
+        let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
+        let (status, cause, ended) = {
+            let mut reading = pin!(async {
+                tokio::join!(
+                    async {
+                        if let Some(out) = out {
+                            stdout.fill(out).await;
+                        }
+                    },
+                    async {
+                        if let Some(err) = err {
+                            stderr.fill(err).await;
+                        }
+                    },
+                );
+            });
+            let mut feeding = pin!(feed(input, stdin));
+            let mut abort = pin!(abort);
+            let mut deadline = pin!(sleep_until(self.started + limits.timeout));
+            let (mut fed, mut read) = (false, false);
+            let mut cause = None;
+
+            let status = loop {
+                tokio::select! {
+                    // In this order: a handler that has ended was in time.
+                    biased;
+                    status = self.child.wait() => break status,
+                    () = &mut feeding, if !fed => fed = true,
+                    () = &mut reading, if !read => read = true,
+                    () = &mut abort, if cause.is_none() => {
+                        cause = Some(Failure::Aborted);
+                        self.group.signal(Signal::SIGTERM);
+                        deadline.as_mut().reset(Instant::now() + limits.grace);
+                    }
+                    () = &mut deadline => {
+                        // KILL cannot be refused; should the kernel take its time, it is repeated, not waited for blindly.
+                        self.group.signal(if cause.is_none() { Signal::SIGTERM } else { Signal::SIGKILL });
+                        cause.get_or_insert(Failure::Timeout(limits.timeout));
+                        deadline.as_mut().reset(Instant::now() + limits.grace);
+                    }
+                }
+            };
+            let ended = Instant::now();
+
+            // The leader is gone. Its children may hold the pipes, or ignore the TERM.
+            let gone = async {
+                if cause.is_some() {
+                    while !self.group.is_empty() {
+                        sleep(GROUP_POLL).await;
+                    }
+                }
+                if !read {
+                    reading.as_mut().await;
+                    read = true;
+                }
+            };
+            let patience = if cause.is_some() { sleep_until(deadline.deadline()) } else { sleep(limits.linger) };
+            let all_gone = tokio::select! { () = gone => true, () = patience => false };
+            if !all_gone {
+                self.group.signal(Signal::SIGKILL);
+                if !read {
+                    // What a process outside the group (a daemon) still holds is left to it.
+                    let _ = timeout(limits.linger, reading.as_mut()).await;
+                }
+            }
+            (status, cause, ended)
+        };
+        self.group.armed = false;
+        Finished {
+            outcome: outcome(status, cause),
+            stdout: stdout.finish().await,
+            stderr: stderr.finish().await,
+            took: ended - self.started,
+        }
+    }
+}
+
+/// Writes the event and closes the pipe. A handler that does not read it is within its rights.
+async fn feed(input: Option<ChildStdin>, bytes: &[u8]) {
+    if let Some(mut input) = input {
+        let _ = input.write_all(bytes).await;
+    }
+}
+
+fn outcome(status: io::Result<ExitStatus>, cause: Option<Failure>) -> Outcome {
+    match (cause, status) {
+        // Whatever it answers to our TERM: an exit 0 on TERM is what well-behaved programs give for work they did not finish.
+        (Some(cause), _) => Outcome::Failed(cause),
+        (None, Ok(status)) => Outcome::of(status),
+        (None, Err(error)) => Outcome::Failed(Failure::Start(format!("its end could not be awaited: {error}"))),
+    }
+}
+
+fn could_not_start(error: &io::Error) -> Outcome {
+    use nix::errno::Errno;
+    // execve(2): what will not be different for the next event.
+    let lasting = [
+        Errno::ENOENT,
+        Errno::EACCES,
+        Errno::EPERM,
+        Errno::ENOEXEC,
+        Errno::ENOTDIR,
+        Errno::ELOOP,
+        Errno::EISDIR,
+        Errno::ELIBBAD,
+    ];
+    let lasting = lasting.iter().any(|errno| error.raw_os_error() == Some(*errno as i32));
+    if lasting {
+        Outcome::CannotRun(format!("it could not be started: {error}"))
+    } else {
+        Outcome::Failed(Failure::Start(error.to_string()))
+    }
+}
