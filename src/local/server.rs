@@ -14,8 +14,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::LocalBus;
 
@@ -33,11 +34,14 @@ const GRACE: Duration = Duration::from_secs(2);
 /// # Errors
 /// When the listener breaks. A connection that fails ends alone.
 pub async fn serve(listener: TcpListener, bus: LocalBus, stop: impl Future<Output = ()>) -> io::Result<()> {
-    let connections = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let (ending, ended) = watch::channel(());
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            // Those that ended are forgotten as they do.
+            Some(_) = connections.join_next() => continue,
             () = &mut stop => break,
         };
         let (stream, _) = match accepted {
@@ -58,13 +62,19 @@ pub async fn serve(listener: TcpListener, bus: LocalBus, stop: impl Future<Outpu
             .header_read_timeout(HEAD_TIME)
             .max_buf_size(64 << 10)
             .serve_connection(TokioIo::new(stream), service);
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
+        let mut ended = ended.clone();
+        connections.spawn(async move {
+            tokio::pin!(connection);
             // A connection that breaks is its client's affair.
+            tokio::select! {
+                _ = &mut connection => return,
+                _ = ended.changed() => connection.as_mut().graceful_shutdown(),
+            }
             let _ = connection.await;
         });
     }
-    let _ = tokio::time::timeout(GRACE, connections.shutdown()).await;
+    drop(ending);
+    let _ = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     Ok(())
 }
 

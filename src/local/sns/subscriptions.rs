@@ -59,12 +59,12 @@ fn check(name: &str, value: &str, prefix: &str) -> ApiResult<()> {
 }
 
 /// Checks the filter policy in the scope that stands beside it.
-fn check_filter(settings: &Settings, prefix: &str) -> ApiResult<()> {
+fn check_filter(settings: &Settings, on_subscribe: bool) -> ApiResult<()> {
     match settings.get("FilterPolicy").filter(|policy| !filters_nothing(policy)) {
         None => Ok(()),
         Some(policy) => FilterPolicy::parse(policy, scope_of(settings))
             .map(drop)
-            .map_err(|e| ApiError::parameter(format!("{prefix}FilterPolicy: {e}"))),
+            .map_err(|e| ApiError::new("InvalidParameter", e.aws_message(on_subscribe))),
     }
 }
 
@@ -92,7 +92,7 @@ pub(crate) async fn subscribe(cx: &Cx<'_>, input: Subscribe) -> ApiResult<Subscr
         }
         check(name, value, PREFIX)?;
     }
-    check_filter(&wanted, PREFIX)?;
+    check_filter(&wanted, true)?;
     let (owner, region) = (cx.caller.account.clone(), cx.caller.region.clone());
     cx.write(move |tx| {
         let found = topics::find(tx.connection, &topic)?.ok_or_else(|| ApiError::not_found("Topic"))?;
@@ -232,7 +232,7 @@ pub(crate) async fn set_attribute(cx: &Cx<'_>, input: SetAttribute) -> ApiResult
         } else {
             settings.insert(name, value);
         }
-        check_filter(&settings, "")?;
+        check_filter(&settings, false)?;
         tx.connection
             .prepare_cached("UPDATE subscriptions SET attributes = ?2 WHERE id = ?1")?
             .execute((found.id, settings_text(&settings)))?;

@@ -33,7 +33,6 @@ pub(crate) struct Put<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) seq: i64,
-    pub(crate) content: i64,
     pub(crate) id: [u8; 16],
     pub(crate) subscription: Option<[u8; 16]>,
     pub(crate) sent: i64,
@@ -54,27 +53,26 @@ pub(crate) struct Stored {
     pub(crate) taken_at: i64,
 }
 
-const STORED: &str = "m.seq, m.content, m.id, m.subscription, m.sent, m.receives, m.first_received, m.dead_letter_of, \
+const STORED: &str = "m.seq, m.id, m.subscription, m.sent, m.receives, m.first_received, m.dead_letter_of, \
                       m.group_id, m.dedup_id, m.sequence, m.trace, c.body, c.attributes, c.sns";
 
 impl Stored {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             seq: row.get(0)?,
-            content: row.get(1)?,
-            id: row.get(2)?,
-            subscription: row.get(3)?,
-            sent: row.get(4)?,
-            receives: row.get(5)?,
-            first_received: row.get(6)?,
-            dead_letter_of: row.get(7)?,
-            group_id: row.get(8)?,
-            dedup_id: row.get(9)?,
-            sequence: row.get(10)?,
-            trace: row.get(11)?,
-            body: row.get(12)?,
-            attributes: row.get(13)?,
-            sns: row.get(14)?,
+            id: row.get(1)?,
+            subscription: row.get(2)?,
+            sent: row.get(3)?,
+            receives: row.get(4)?,
+            first_received: row.get(5)?,
+            dead_letter_of: row.get(6)?,
+            group_id: row.get(7)?,
+            dedup_id: row.get(8)?,
+            sequence: row.get(9)?,
+            trace: row.get(10)?,
+            body: row.get(11)?,
+            attributes: row.get(12)?,
+            sns: row.get(13)?,
             taken_at: 0,
         })
     }
