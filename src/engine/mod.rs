@@ -7,6 +7,7 @@
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
 pub mod exec;
+pub mod provision;
 pub mod shutdown;
 
 use tokio::sync::{mpsc, watch};
@@ -15,6 +16,8 @@ use tokio::sync::{mpsc, watch};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
+    /// What `provision` does.
+    Provision(provision::Progress),
     /// Something the user should know and would not expect; never dropped by `--quiet`.
     Warning(String),
     /// Part of the conversation.

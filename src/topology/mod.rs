@@ -7,7 +7,10 @@
 
 mod check;
 pub mod fields;
+pub mod live;
 mod model;
+pub mod plan;
+pub mod policy;
 mod problem;
 mod read;
 mod route;
