@@ -14,7 +14,7 @@ mod receive;
 mod resources;
 mod settle;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

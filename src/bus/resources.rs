@@ -75,8 +75,7 @@ impl Bus {
         let mut all = Vec::new();
         let mut token = None;
         loop {
-            let answer =
-                self.sns.list_subscriptions_by_topic().topic_arn(topic_arn).set_next_token(token).send().await;
+            let answer = self.sns.list_subscriptions_by_topic().topic_arn(topic_arn).set_next_token(token).send().await;
             let answer =
                 answer.map_err(|e| BusError::from_sdk("ListSubscriptionsByTopic", &topic_subject(topic_arn), &e));
             let Some(answer) = found(answer)? else { return Ok(None) };
@@ -105,7 +104,8 @@ impl Bus {
     /// What `GetSubscriptionAttributes` answers.
     pub async fn subscription_attributes(&self, arn: &str) -> Result<Option<Texts>, BusError> {
         let answer = self.sns.get_subscription_attributes().subscription_arn(arn).send().await;
-        let answer = answer.map_err(|e| BusError::from_sdk("GetSubscriptionAttributes", &subscription_subject(arn), &e));
+        let answer =
+            answer.map_err(|e| BusError::from_sdk("GetSubscriptionAttributes", &subscription_subject(arn), &e));
         Ok(found(answer)?.map(|answer| answer.attributes.unwrap_or_default().into_iter().collect()))
     }
 
@@ -118,7 +118,11 @@ impl Bus {
         let call = self.sns.create_topic().name(name).set_attributes(map(attributes)).set_tags(Some(sns_tags(tags)));
         let answer = call.send().await.map_err(|e| BusError::from_sdk("CreateTopic", &subject, &e))?;
         answer.topic_arn.ok_or_else(|| {
-            BusError::new(BusErrorKind::Other, "CreateTopic", format!("{subject}: the answer of `CreateTopic` has no ARN"))
+            BusError::new(
+                BusErrorKind::Other,
+                "CreateTopic",
+                format!("{subject}: the answer of `CreateTopic` has no ARN"),
+            )
         })
     }
 
@@ -155,7 +159,11 @@ impl Bus {
         }
         let answer = call.send().await.map_err(|e| BusError::from_sdk("CreateQueue", &subject, &e))?;
         answer.queue_url.ok_or_else(|| {
-            BusError::new(BusErrorKind::Other, "CreateQueue", format!("{subject}: the answer of `CreateQueue` has no URL"))
+            BusError::new(
+                BusErrorKind::Other,
+                "CreateQueue",
+                format!("{subject}: the answer of `CreateQueue` has no URL"),
+            )
         })
     }
 
@@ -202,15 +210,12 @@ impl Bus {
     ///
     /// # Errors
     /// What `SetSubscriptionAttributes` answers.
-    pub async fn set_subscription_attribute(
-        &self,
-        arn: &str,
-        name: &str,
-        value: Option<&str>,
-    ) -> Result<(), BusError> {
+    pub async fn set_subscription_attribute(&self, arn: &str, name: &str, value: Option<&str>) -> Result<(), BusError> {
         let call = self.sns.set_subscription_attributes().subscription_arn(arn).attribute_name(name);
         let call = call.set_attribute_value(value.map(str::to_owned));
-        call.send().await.map_err(|e| BusError::from_sdk("SetSubscriptionAttributes", &subscription_subject(arn), &e))?;
+        call.send()
+            .await
+            .map_err(|e| BusError::from_sdk("SetSubscriptionAttributes", &subscription_subject(arn), &e))?;
         Ok(())
     }
 }
@@ -228,9 +233,7 @@ fn found<T>(answer: Result<T, BusError>) -> Result<Option<T>, BusError> {
 fn readable<T>(answer: Result<T, BusError>) -> Result<Option<T>, BusError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(error)
-            if matches!(error.kind, BusErrorKind::Auth | BusErrorKind::Unsupported | BusErrorKind::NotFound) =>
-        {
+        Err(error) if matches!(error.kind, BusErrorKind::Auth | BusErrorKind::Unsupported | BusErrorKind::NotFound) => {
             Ok(None)
         }
         Err(error) => Err(error),

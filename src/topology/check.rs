@@ -31,8 +31,7 @@ fn unknown<'a>(
     known: impl Iterator<Item = &'a str>,
     problems: &mut Problems,
 ) {
-    let fix =
-        words::did_you_mean(name, known).unwrap_or_else(|| format!("add `{name}: {{}}` under `{kind}s:`"));
+    let fix = words::did_you_mean(name, known).unwrap_or_else(|| format!("add `{name}: {{}}` under `{kind}s:`"));
     let message = format!("`{path}` is `{name}`, and the file has no {kind} of that name");
     problems.error(place, path, message, Some(fix));
 }
@@ -87,7 +86,11 @@ fn fifo(settings: &Settings, by_name: bool, what: &str, path: &str, place: Place
         } else {
             format!("`{path}.fifo` is `false`, and a {what} whose name ends in `.fifo` is a FIFO {what}")
         };
-        let fix = if stated { format!("name it `{}.fifo`", path.rsplit('.').next().unwrap_or(path)) } else { "remove `fifo`".into() };
+        let fix = if stated {
+            format!("name it `{}.fifo`", path.rsplit('.').next().unwrap_or(path))
+        } else {
+            "remove `fifo`".into()
+        };
         problems.error(settings.place(attribute).unwrap_or(place), path, message, Some(fix));
     }
     if by_name {
@@ -196,7 +199,11 @@ fn subscriptions(topology: &Topology, problems: &mut Problems) {
             && let Some(dead) = topology.queue(name)
             && dead.is_fifo() != topic.is_fifo()
         {
-            let message = format!("`{path}.dead_letter` is {}, and the topic `{}` is not of that type", kind(dead.is_fifo()), topic.name);
+            let message = format!(
+                "`{path}.dead_letter` is {}, and the topic `{}` is not of that type",
+                kind(dead.is_fifo()),
+                topic.name
+            );
             problems.error(*place, &path, message, None);
         }
         if subscription.raw {

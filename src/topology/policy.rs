@@ -137,10 +137,9 @@ fn means(statement: &Value) -> Value {
                         .iter()
                         .map(|(operator, keys)| {
                             let keys = match keys {
-                                Value::Object(keys) => keys
-                                    .iter()
-                                    .map(|(k, v)| (k.to_ascii_lowercase(), set(v, &str::to_owned)))
-                                    .collect(),
+                                Value::Object(keys) => {
+                                    keys.iter().map(|(k, v)| (k.to_ascii_lowercase(), set(v, &str::to_owned))).collect()
+                                }
                                 other => other.clone(),
                             };
                             (operator.to_ascii_lowercase(), keys)

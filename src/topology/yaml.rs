@@ -51,9 +51,7 @@ pub(crate) fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
             Some(node)
         }
         Err(error) => {
-            let place = error
-                .location()
-                .map_or(Place::default(), |at| Place { line: at.line(), column: at.column() });
+            let place = error.location().map_or(Place::default(), |at| Place { line: at.line(), column: at.column() });
             problems.error(place, "", format!("not valid YAML: {}", sentence(&error)), None);
             None
         }
@@ -65,7 +63,11 @@ fn sentence(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let first = text.lines().next().unwrap_or_default();
     let end = [" at line ", ": line "].iter().filter_map(|mark| first.find(mark)).min().unwrap_or(first.len());
-    first[..end].trim().trim_end_matches('.').to_owned()
+    match first[..end].trim().trim_end_matches('.') {
+        // The library names its own functions here.
+        text if text.starts_with("multiple YAML documents") => "a second document starts here; expected one".into(),
+        text => text.to_owned(),
+    }
 }
 
 fn duplicates(node: &Node, path: &str, problems: &mut Problems) {

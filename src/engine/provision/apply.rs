@@ -83,9 +83,8 @@ fn blocked(plan: &Plan, rows: &mut [Option<RowOutcome>], started: &[bool]) {
             if rows[index].is_some() || started[index] {
                 continue;
             }
-            let gone = |need: &&usize| {
-                matches!(rows[**need], Some(RowOutcome::Failed { .. } | RowOutcome::NotTried(_)))
-            };
+            let gone =
+                |need: &&usize| matches!(rows[**need], Some(RowOutcome::Failed { .. } | RowOutcome::NotTried(_)));
             if let Some(need) = change.needs.iter().find(gone) {
                 let need = &plan.changes[*need];
                 rows[index] = Some(RowOutcome::NotTried(format!("needs the {} `{}`", need.kind.noun(), need.name)));
@@ -166,7 +165,8 @@ async fn create_queue(
         match answer {
             Err(error) if recently(&error) && attempt < tries => {
                 if attempt == 1 {
-                    let text = format!("queue `{name}` was deleted a moment ago; SQS takes the name again after 60 seconds");
+                    let text =
+                        format!("queue `{name}` was deleted a moment ago; SQS takes the name again after 60 seconds");
                     let _ = emit.emit(Progress::Waiting(text)).await;
                 }
                 sleep(pause).await;

@@ -88,8 +88,7 @@ impl Report {
 
     /// Whether every failure was for want of permission.
     pub fn all_auth(&self) -> bool {
-        self.failed() > 0
-            && self.rows.iter().all(|row| !matches!(row, RowOutcome::Failed { auth: false, .. }))
+        self.failed() > 0 && self.rows.iter().all(|row| !matches!(row, RowOutcome::Failed { auth: false, .. }))
     }
 }
 

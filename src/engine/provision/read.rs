@@ -22,9 +22,8 @@ pub async fn read(bus: &Bus, topology: &Topology, arns: &Arns) -> Result<Live, B
         Ok::<_, BusError>((topic.name.clone(), bus.describe_topic(&arns.topic(&topic.name)).await?))
     });
     let topics: Vec<_> = topics.buffer_unordered(CONCURRENCY).try_collect().await?;
-    let queues = stream::iter(&topology.queues).map(|queue| async move {
-        Ok::<_, BusError>((queue.name.clone(), bus.describe_queue(&queue.name).await?))
-    });
+    let queues = stream::iter(&topology.queues)
+        .map(|queue| async move { Ok::<_, BusError>((queue.name.clone(), bus.describe_queue(&queue.name).await?)) });
     let queues: Vec<_> = queues.buffer_unordered(CONCURRENCY).try_collect().await?;
     let mut live = Live::default();
     live.topics.extend(topics.into_iter().filter_map(|(name, found)| Some((name, found?))));
@@ -34,7 +33,8 @@ pub async fn read(bus: &Bus, topology: &Topology, arns: &Arns) -> Result<Live, B
     let ours: BTreeSet<String> = live.topics.values().map(|topic| topic.arn.clone()).collect();
     let named = live.queues.values().filter_map(|queue| queue.attributes.get("Policy"));
     let named: BTreeSet<String> = named.flat_map(|text| policy::topics_allowed(text)).collect();
-    let others: Vec<&String> = named.iter().filter(|arn| !ours.contains(*arn) && !missing(arn, topology, arns)).collect();
+    let others: Vec<&String> =
+        named.iter().filter(|arn| !ours.contains(*arn) && !missing(arn, topology, arns)).collect();
     let listed = stream::iter(&ours).map(|arn| async move { bus.queue_subscriptions(arn).await });
     let listed: Vec<_> = listed.buffer_unordered(CONCURRENCY).try_collect().await?;
     live.subscriptions.extend(listed.into_iter().flatten().flatten());
@@ -60,7 +60,8 @@ pub async fn read(bus: &Bus, topology: &Topology, arns: &Arns) -> Result<Live, B
         }
         Ok::<_, BusError>(Some(found))
     });
-    let mut details: Vec<_> = details.buffer_unordered(CONCURRENCY).try_collect::<Vec<_>>().await?.into_iter().flatten().collect();
+    let mut details: Vec<_> =
+        details.buffer_unordered(CONCURRENCY).try_collect::<Vec<_>>().await?.into_iter().flatten().collect();
     details.sort_by(|a, b| (&a.topic_arn, &a.queue_arn, &a.arn).cmp(&(&b.topic_arn, &b.queue_arn, &b.arn)));
     live.subscriptions = details;
     Ok(live)

@@ -179,7 +179,8 @@ pub(super) fn queue(
     differences.plain(fields::QUEUE, &queue.settings, &actual.attributes, ours);
     let standing = actual.attributes.get("RedrivePolicy").and_then(|text| read_redrive(text));
     if redrive != standing && (redrive.is_some() || ours) {
-        let shown = |redrive: &Option<(String, u64)>| redrive.as_ref().map(|(target, times)| redrive_shown(target, *times));
+        let shown =
+            |redrive: &Option<(String, u64)>| redrive.as_ref().map(|(target, times)| redrive_shown(target, *times));
         let value = redrive.as_ref().map(|(target, times)| redrive_policy(target, *times)).unwrap_or_default();
         differences.add("dead_letter", "RedrivePolicy", (shown(&standing), shown(&redrive)), value);
     }
@@ -191,7 +192,8 @@ pub(super) fn queue(
             differences.add("redrive_allow", "RedriveAllowPolicy", shown, allow);
         }
     }
-    if let Some(shorter) = differences.attributes.get("MessageRetentionPeriod").and_then(|text| text.parse::<u64>().ok())
+    if let Some(shorter) =
+        differences.attributes.get("MessageRetentionPeriod").and_then(|text| text.parse::<u64>().ok())
         && let Some(before) = actual.attributes.get("MessageRetentionPeriod").and_then(|text| text.parse::<u64>().ok())
         && shorter < before
     {
@@ -265,7 +267,13 @@ pub(super) fn topic_policy(topic: &Topic, live: &Live, arns: &Arns, faults: &mut
     let statements = topic.policy.clone();
     let limits = TOPIC_POLICY_LIMITS;
     let arn = arns.topic(&topic.name);
-    policy_row(Kind::TopicPolicy, &topic.name, (standing, limits), Work::MergePolicy { arn, statements, gone: vec![] }, faults)
+    policy_row(
+        Kind::TopicPolicy,
+        &topic.name,
+        (standing, limits),
+        Work::MergePolicy { arn, statements, gone: vec![] },
+        faults,
+    )
 }
 
 pub(super) fn queue_policy(
@@ -336,7 +344,11 @@ fn policy_row(
                 let alone = policy::merge(standing, std::slice::from_ref(statement), &[], (usize::MAX, usize::MAX));
                 if sid != policy::QUEUE_SID && alone != Ok(None) {
                     let stood = standing.contains(&format!("\"{sid}\"")).then(|| "another statement".to_owned());
-                    fields.push(FieldChange { field: format!("policy.{sid}"), old: stood, new: Some("as in the file".into()) });
+                    fields.push(FieldChange {
+                        field: format!("policy.{sid}"),
+                        old: stood,
+                        new: Some("as in the file".into()),
+                    });
                 }
             }
             let action = if standing.is_empty() { Action::Create } else { Action::Change };
