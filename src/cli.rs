@@ -70,6 +70,8 @@ impl GlobalArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
+    Provision(commands::provision::ProvisionArgs),
     /// Write a small project to start from: configuration, topology, a schema, a payload and a handler
     Init(commands::init::InitArgs),
     /// The embedded bus as an endpoint for other programs

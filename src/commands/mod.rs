@@ -6,6 +6,7 @@ pub mod completions;
 pub mod demo;
 pub mod init;
 pub mod local;
+pub mod provision;
 
 use std::future::Future;
 use std::io;
@@ -210,6 +211,7 @@ pub fn outcome_of_signal(signal: Option<engine::shutdown::Signal>) -> Option<Out
 pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
     match command {
         Command::Init(args) => init::run(cx, &args),
+        Command::Provision(args) => provision::run(cx, &args).await,
         Command::Local(args) => local::run(cx, args).await,
         Command::Demo(args) => demo::run(cx, &args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),
