@@ -10,7 +10,7 @@ use super::catalogue::CatalogueError;
 use crate::event::json::{Document, Location};
 
 /// What relative references are resolved against. Not a place: it only keeps `..` inside the folder.
-pub(super) const BASE: &str = "json-schema://catalogue/folder/";
+pub(super) const BASE: &str = "eventbus://schemas/folder/";
 
 /// The endings of schema files.
 pub(super) const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
@@ -52,7 +52,7 @@ impl jsonschema::Retrieve for FolderRetriever {
                 }
                 Ok(read(&file)?)
             }
-            None if wanted.starts_with("json-schema:") => {
+            None if wanted.starts_with("eventbus:") => {
                 Err(format!("it leads out of {}, and is not a file in it", self.folder.display()).into())
             }
             None => self.by_id(wanted).ok_or_else(|| {
