@@ -7,7 +7,12 @@
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
 pub mod exec;
+mod hold;
+mod record;
 pub mod shutdown;
+pub mod tail;
+
+pub use hold::Released;
 
 use tokio::sync::{mpsc, watch};
 
@@ -19,6 +24,8 @@ pub enum Event {
     Warning(String),
     /// Part of the conversation.
     Note(String),
+    /// A queue is looked into.
+    Tail(tail::Progress),
 }
 
 /// The reader of stdout went away: drain and end.

@@ -8,6 +8,7 @@ caller's environment reaches a program under test but PATH.
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -163,7 +164,7 @@ class Program:
         self.running = []
 
     def command(self, *args: str) -> list:
-        return [binary(), *map(str, args), *self.flags]
+        return [binary(), *self.flags, *map(str, args)]
 
     def start(self, *args: str, **options) -> subprocess.Popen:
         process = subprocess.Popen(
@@ -240,6 +241,23 @@ def moto(moto_server):
 
 @pytest.fixture
 def on_moto(program, moto):
-    """`eventbus … --endpoint-url MOTO`."""
+    """`eventbus --endpoint-url MOTO …`."""
     program.flags = ["--endpoint-url", moto.url]
     return program
+
+
+@pytest.fixture
+def served(program):
+    """`eventbus local serve --port 0`, as boto3 sees it."""
+    process = program.start("local", "serve", "--port", "0")
+    for line in process.stdout:
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        if found:
+            return Bus(found.group())
+    pytest.fail(f"`local serve` printed no URL: {process.stderr.read()}")
+
+
+@pytest.fixture(params=["eventbus", "moto"])
+def bus(request):
+    """Either endpoint: what holds of the independent one has to hold of ours, so no test can be right about ours alone."""
+    return request.getfixturevalue({"eventbus": "served", "moto": "moto"}[request.param])
