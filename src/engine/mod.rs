@@ -8,6 +8,7 @@
 
 pub mod exec;
 mod hold;
+pub mod publish;
 mod record;
 pub mod shutdown;
 pub mod tail;
@@ -20,6 +21,8 @@ use tokio::sync::{mpsc, watch};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
+    /// What happened to one input of `publish`.
+    Publish(publish::Progress),
     /// Something the user should know and would not expect; never dropped by `--quiet`.
     Warning(String),
     /// Part of the conversation.

@@ -28,6 +28,23 @@ pub struct Violation {
     pub at: Option<Location>,
 }
 
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(at) = self.at {
+            write!(f, "{at}: ")?;
+        }
+        match self.pointer.as_str() {
+            "" => f.write_str("the payload")?,
+            pointer => write!(f, "`{pointer}`")?,
+        }
+        write!(f, " {}", self.message)?;
+        match &self.meant {
+            Some(meant) => write!(f, "; did you mean `{meant}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Every violation, in the order of the text.
 pub(super) fn explain(validator: &Validator, schema: &Value, value: &Value, text: &str) -> Vec<Violation> {
     let mut found: Vec<(usize, Violation)> = Vec::new();
