@@ -9,6 +9,7 @@
 pub mod exec;
 mod hold;
 pub mod provision;
+pub mod publish;
 mod record;
 pub mod shutdown;
 pub mod tail;
@@ -23,6 +24,8 @@ use tokio::sync::{mpsc, watch};
 pub enum Event {
     /// What `provision` does.
     Provision(provision::Progress),
+    /// What happened to one input of `publish`.
+    Publish(publish::Progress),
     /// Something the user should know and would not expect; never dropped by `--quiet`.
     Warning(String),
     /// Part of the conversation.
