@@ -1,1 +1,155 @@
-//! (being built)
+//! One file a verb: its arguments, and `run`: resolve, call the engine, choose a reporter, say how it ended.
+//!
+//! May use every room but the AWS SDK, which is the bus's. Never prints by itself: that is output's.
+
+pub mod completions;
+pub mod demo;
+pub mod init;
+pub mod local;
+
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::bus::{Bus, ConnectOptions};
+use crate::cli::Command;
+use crate::config::{Config, Target};
+use crate::engine::{self, Emitter};
+use crate::error::CliError;
+use crate::outcome::Outcome;
+use crate::output::{Reporter, Ui, dispatch};
+
+/// What every verb is handed.
+#[derive(Debug)]
+pub struct Cx {
+    /// The streams.
+    pub ui: Ui,
+    /// The resolved settings.
+    pub config: Config,
+    /// The directory that paths on the command line are relative to.
+    pub cwd: PathBuf,
+    /// `--yes`.
+    pub yes: bool,
+    bus: Option<Bus>,
+}
+
+impl Cx {
+    /// A context of a run.
+    pub fn new(ui: Ui, config: Config, cwd: PathBuf, yes: bool) -> Self {
+        Self { ui, config, cwd, yes, bus: None }
+    }
+
+    /// Connects to the chosen bus, once, and says on stderr which one it is.
+    ///
+    /// # Errors
+    /// The bus file cannot be used, or the AWS configuration cannot be loaded.
+    pub async fn bus(&mut self) -> Result<Bus, CliError> {
+        if let Some(bus) = &self.bus {
+            return Ok(bus.clone());
+        }
+        let context = &self.config.context.value;
+        let name = context.name.as_deref().unwrap_or("ad hoc");
+        self.ui.note(format!("bus `{name}`: {}", self.shown(&context.describe())));
+        if let Some(profile) = &self.config.stray_profile {
+            self.ui.note(format!(
+                "AWS_PROFILE is `{profile}`, but this is the embedded bus; add `--profile {profile}` to use AWS"
+            ));
+        }
+        let options = match &context.target {
+            Target::Local { path } => {
+                let bus =
+                    crate::local::LocalBus::open(path, crate::local::OpenOptions::default()).map_err(|error| {
+                        CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error)
+                    })?;
+                ConnectOptions {
+                    endpoint_url: Some("http://localhost".into()),
+                    region: Some("us-east-1".into()),
+                    profile: None,
+                    account: Some("000000000000".into()),
+                    static_credentials: Some(("test".into(), "test".into())),
+                    http_client: Some(crate::local::connector(bus)),
+                    peek: true,
+                }
+            }
+            Target::Aws(aws) => ConnectOptions {
+                endpoint_url: aws.endpoint_url.clone(),
+                region: aws.region.clone(),
+                profile: aws.profile.clone(),
+                account: aws.account.clone(),
+                static_credentials: aws.test_credentials.then(|| ("test".into(), "test".into())),
+                http_client: None,
+                peek: false,
+            },
+        };
+        let bus = Bus::connect(options).await?;
+        self.bus = Some(bus.clone());
+        Ok(bus)
+    }
+
+    /// Runs the engine's `work` with `reporter` listening on a thread of its own.
+    ///
+    /// Returns what the work returned, the reporter, and what writing to stdout answered.
+    ///
+    /// # Errors
+    /// A failure of the dispatcher itself, which is a bug.
+    pub async fn drive<R, T, F>(
+        &self,
+        reporter: R,
+        work: impl FnOnce(Emitter) -> F,
+    ) -> Result<(T, R, io::Result<()>), CliError>
+    where
+        R: Reporter + 'static,
+        F: Future<Output = T>,
+    {
+        let (emitter, events) = engine::channel();
+        let dispatcher = tokio::task::spawn_blocking(move || dispatch(events, reporter));
+        let done = work(emitter).await;
+        let (reporter, written) =
+            dispatcher.await.map_err(|error| CliError::failed("the reporter ended unexpectedly").because(&error))?;
+        Ok((done, reporter, written))
+    }
+
+    /// `path` as the user would write it from the working directory.
+    pub fn shown(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.cwd.display()), "")
+    }
+
+    /// `path` of the command line as a path that can be opened.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.cwd.join(path)
+    }
+}
+
+/// What a failed write to stdout means for the run: nothing when the reader went away, a failure otherwise.
+///
+/// # Errors
+/// stdout could not be written for another reason (a full disk).
+pub fn written(result: io::Result<()>) -> Result<(), CliError> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::failed("stdout cannot be written").because(&error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The outcome of a run that ended by a signal, if it did.
+pub fn outcome_of_signal(signal: Option<engine::shutdown::Signal>) -> Option<Outcome> {
+    signal.map(|signal| match signal {
+        engine::shutdown::Signal::Interrupt => Outcome::Interrupted,
+        engine::shutdown::Signal::Terminate => Outcome::Terminated,
+    })
+}
+
+/// Runs `command`.
+///
+/// # Errors
+/// Whatever made the verb give up.
+pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
+    match command {
+        Command::Init(args) => init::run(cx, &args),
+        Command::Local(args) => local::run(cx, args).await,
+        Command::Demo(args) => demo::run(cx, &args).await,
+        Command::Completions(args) => completions::run(&cx.ui, &args),
+    }
+}

@@ -1,3 +1,82 @@
-//! (being built)
+//! The work. Every verb is an async function that takes resolved values, talks to the bus, emits [`Event`]s and returns a report.
+//!
+//! May use event, schema, filter, topology and bus. Never prints, reads the environment, knows clap, ends the process or uses
+//! output, commands or config.
+//!
+//! **Backpressure.** Events go through a bounded channel to one dispatcher that calls the reporter synchronously. A stdout
+//! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
+
 pub mod exec;
 pub mod shutdown;
+
+use tokio::sync::{mpsc, watch};
+
+/// What happened, told to whoever reports it. One enum for human text, machine records and progress.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// Something the user should know and would not expect; never dropped by `--quiet`.
+    Warning(String),
+    /// Part of the conversation.
+    Note(String),
+}
+
+/// The reader of stdout went away: drain and end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stdout was closed")]
+pub struct OutputClosed;
+
+/// Where an engine puts its events.
+#[derive(Clone, Debug)]
+pub struct Emitter {
+    events: mpsc::Sender<Event>,
+    closed: watch::Receiver<bool>,
+}
+
+/// The dispatcher's end of the channel.
+#[derive(Debug)]
+pub struct Events {
+    events: mpsc::Receiver<Event>,
+    closed: watch::Sender<bool>,
+}
+
+/// How many events may wait for the reporter before the engine does.
+const CAPACITY: usize = 256;
+
+/// An emitter, and the end that the dispatcher reads.
+pub fn channel() -> (Emitter, Events) {
+    let (sender, receiver) = mpsc::channel(CAPACITY);
+    let (closing, closed) = watch::channel(false);
+    (Emitter { events: sender, closed }, Events { events: receiver, closed: closing })
+}
+
+impl Emitter {
+    /// Hands `event` to the reporter, waiting while it is behind. The event is handed on even when stdout is closed, so that
+    /// what belongs on stderr is still said.
+    ///
+    /// # Errors
+    /// [`OutputClosed`] when nobody reads stdout any more.
+    pub async fn emit(&self, event: impl Into<Event>) -> Result<(), OutputClosed> {
+        let sent = self.events.send(event.into()).await;
+        if sent.is_err() || *self.closed.borrow() { Err(OutputClosed) } else { Ok(()) }
+    }
+
+    /// Returns once nobody reads stdout any more.
+    pub async fn closed(&self) {
+        let mut closed = self.closed.clone();
+        // An error means that the dispatcher has ended, which is the same news.
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+}
+
+impl Events {
+    /// The next event, blocking the calling thread; `None` when every emitter is gone.
+    pub fn next_blocking(&mut self) -> Option<Event> {
+        self.events.blocking_recv()
+    }
+
+    /// Tells the engine that nobody reads stdout any more.
+    pub fn close_output(&self) {
+        self.closed.send_replace(true);
+    }
+}

@@ -4,7 +4,20 @@
 //! system or a clock: dates and ids are handed in.
 
 mod attributes;
+mod envelope;
+pub mod json;
+mod metadata;
 mod notification;
+mod python;
+mod reading;
+mod record;
+mod trace;
 
 pub use attributes::{Attribute, AttributeValue, Attributes};
+pub use envelope::Event;
+pub use metadata::{EnvelopeStyle, Metadata};
 pub use notification::{Notification, NotificationAttribute};
+pub use python::{WhatPythonWouldDo, what_python_would_do};
+pub use reading::{Reading, Unreadable, read_body, read_message};
+pub use record::{RECORD_VERSION, Record, RecordError, SystemRecord};
+pub use trace::{NoTraceParent, TraceParent, ZERO_TRACEPARENT};

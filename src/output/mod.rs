@@ -1,1 +1,59 @@
-//! (being built)
+//! Every byte the user sees: stdout is the answer, stderr the conversation.
+//!
+//! May use event and the engine's Event types. Never the bus, an AWS crate, or a decision: what is done is the engine's, what
+//! it means for the exit code the verb's.
+
+mod format;
+mod progress;
+mod prompt;
+mod sanitize;
+mod table;
+mod ui;
+
+pub use format::Format;
+pub use progress::Progress;
+pub use prompt::Confirmed;
+pub use sanitize::{escape_control, escape_control_keeping_lines};
+pub use table::Table;
+pub use ui::{ColorChoice, Tone, Ui, UiOptions};
+
+use std::io;
+
+use crate::engine;
+
+/// A consumer of the engine's events: human text, machine records, progress.
+///
+/// Called by one dispatcher, in order. An error of kind `BrokenPipe` ends the run quietly, any other one is the run's failure.
+pub trait Reporter: Send {
+    /// Shows `event`, or ignores it.
+    ///
+    /// # Errors
+    /// What writing to stdout or stderr answered.
+    fn event(&mut self, event: &engine::Event) -> io::Result<()>;
+
+    /// Nothing more will come: write what is still buffered.
+    ///
+    /// # Errors
+    /// What writing answered.
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Feeds `reporter` until the engine is done.
+///
+/// After the first failed write the engine is told that the output is closed, and the rest of the events still go to the
+/// reporter, so that what belongs on stderr is said. Returns the reporter and the first error.
+pub fn dispatch<R: Reporter>(mut events: engine::Events, mut reporter: R) -> (R, io::Result<()>) {
+    let mut result = Ok(());
+    while let Some(event) = events.next_blocking() {
+        if let Err(error) = reporter.event(&event) {
+            events.close_output();
+            if result.is_ok() {
+                result = Err(error);
+            }
+        }
+    }
+    let finished = reporter.finish();
+    (reporter, result.and(finished))
+}

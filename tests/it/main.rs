@@ -1,1 +1,6 @@
-//! it
+//! The real binary, end to end, in a hermetic environment: one integration binary, a file a verb.
+#![expect(clippy::unwrap_used, reason = "in a test, and in what helps one, a panic is the failure")]
+
+mod clients;
+mod harness;
+mod support;

@@ -1,0 +1,136 @@
+//! The developer peek: what lies in a queue, without receiving it. Only the embedded bus answers it.
+//!
+//! `GET {endpoint}/_eventbus/messages?QueueUrl=URL&after=SEQ&limit=N&wait=MILLISECONDS` answers
+//! `{"cursor": SEQ, "messages": [{"seq", "MessageId", "Body", "Attributes", "MessageAttributes"}]}`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_sqs::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sqs::error::BoxError;
+use aws_smithy_types::body::SdkBody;
+use base64::Engine as _;
+use serde::Deserialize;
+
+use super::{Bus, BusError, BusErrorKind, MAX_WAIT, Message, Peeked, Queue, SystemFields};
+use crate::event::{Attribute, AttributeValue};
+
+impl Bus {
+    /// Shows up to `limit` messages that came after the cursor `after` (0 = from the beginning): waiting, in flight or delayed
+    /// alike, oldest first, changing nothing. With a `wait` it returns as soon as there is one.
+    ///
+    /// # Errors
+    /// `Unsupported` where [`Bus::can_peek`] says no; else what the endpoint answers.
+    pub async fn peek(&self, queue: &Queue, after: u64, limit: u32, wait: Duration) -> Result<Peeked, BusError> {
+        let (true, Some(endpoint)) = (self.peek, &self.endpoint_url) else {
+            return Err(BusError::new(
+                BusErrorKind::Unsupported,
+                "peek",
+                format!("queue `{}`: this bus cannot show messages without receiving them", queue.name),
+            ));
+        };
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("QueueUrl", &queue.url)
+            .append_pair("after", &after.to_string())
+            .append_pair("limit", &limit.to_string())
+            .append_pair("wait", &wait.min(MAX_WAIT).as_millis().to_string())
+            .finish();
+        let uri = format!("{endpoint}/_eventbus/messages?{query}");
+        // A smithy HTTP client cannot be called without a client's runtime around it. So the call rides on one of SQS's reading
+        // operations, whose request is replaced: retries, timeouts and error parsing are the SDK's, as for every other call.
+        let answer = Captured::default();
+        let call = self.sqs.list_queues().customize().interceptor(answer.clone()).mutate_request(move |request| {
+            // The endpoint was parsed when the bus was connected, so this cannot fail; if it did, the endpoint would answer
+            // `ListQueues`, and the missing cursor below would say so.
+            let _ = request.set_method("GET").and_then(|()| request.set_uri(uri.as_str()));
+            request.headers_mut().remove("content-length");
+            *request.body_mut() = SdkBody::empty();
+        });
+        let subject = format!("queue `{}`", queue.name);
+        call.send().await.map_err(|error| BusError::from_sdk("peek", &subject, &error))?;
+        let bytes = answer.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).split_off(0);
+        let peeked: PeekAnswer = serde_json::from_slice(&bytes).map_err(|error| {
+            BusError::new(
+                BusErrorKind::Other,
+                "peek",
+                format!("{subject}: the answer to the peek is not as expected: {error}"),
+            )
+        })?;
+        Ok(Peeked { cursor: peeked.cursor, messages: peeked.messages.into_iter().map(Message::from).collect() })
+    }
+}
+
+/// Keeps the bytes of the answer, which the borrowed operation's parser would drop.
+#[derive(Clone, Debug, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for Captured {
+    fn name(&self) -> &'static str {
+        "peek answer"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(bytes) = context.response().body().bytes() {
+            *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = bytes.to_vec();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct PeekAnswer {
+    cursor: u64,
+    messages: Vec<PeekedMessage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PeekedMessage {
+    message_id: String,
+    body: String,
+    #[serde(default)]
+    attributes: HashMap<String, String>,
+    #[serde(default)]
+    message_attributes: HashMap<String, PeekedAttribute>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PeekedAttribute {
+    data_type: String,
+    string_value: Option<String>,
+    binary_value: Option<String>,
+}
+
+impl From<PeekedMessage> for Message {
+    fn from(message: PeekedMessage) -> Self {
+        let attributes = message.attributes.into_iter().map(|(name, value)| (name.as_str().into(), value)).collect();
+        Self {
+            id: message.message_id,
+            receipt_handle: String::new(),
+            body: message.body,
+            attributes: message.message_attributes.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            system: SystemFields::read(attributes),
+        }
+    }
+}
+
+impl From<PeekedAttribute> for Attribute {
+    fn from(attribute: PeekedAttribute) -> Self {
+        let binary =
+            attribute.binary_value.and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok());
+        let value = match (attribute.string_value, binary) {
+            (None, Some(bytes)) => AttributeValue::Binary(bytes),
+            (text, _) => AttributeValue::Text(text.unwrap_or_default()),
+        };
+        Self { data_type: attribute.data_type, value }
+    }
+}

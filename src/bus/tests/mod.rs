@@ -1,0 +1,1 @@
+//! Error branches, against canned answers.

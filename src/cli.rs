@@ -1,0 +1,81 @@
+//! The command line: global arguments and the list of verbs. Parsing touches nothing.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::config::Overrides;
+use crate::output::ColorChoice;
+
+/// Publish, provision, tail, consume and replay events on Amazon SNS and SQS
+#[derive(Debug, Parser)]
+#[command(name = "eventbus", version, max_term_width = 100, propagate_version = false, disable_help_subcommand = true)]
+#[command(after_help = "Without any configuration the bus is an embedded one in `.eventbus/bus.db`.\n\
+    Exit codes: 0 done, 1 failed, 2 usage, 3 some items done and some not, 4 refused before sending,\n\
+    5 credentials, 6 asked and the answer is no, 7 waited in vain, 130/143 ended by a signal after\n\
+    draining, 255 a bug.")]
+pub struct App {
+    /// What applies to every verb.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What applies to every verb.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Use AWS with this profile
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Use AWS in this region
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Answer yes to questions
+    #[arg(long, short = 'y', global = true)]
+    pub yes: bool,
+    /// Print only the answer, warnings and errors
+    #[arg(long, short = 'q', global = true)]
+    pub quiet: bool,
+    /// Say more about what is done
+    #[arg(long, short = 'v', global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// When to colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// Print the resolved settings and where each came from, and end
+    #[arg(long, global = true, hide = true)]
+    pub show_settings: bool,
+}
+
+impl GlobalArgs {
+    /// The flags that choose a bus.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            context: self.context.clone(),
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+        }
+    }
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a small project to start from: configuration, topology, a schema, a payload and a handler
+    Init(commands::init::InitArgs),
+    /// The embedded bus as an endpoint for other programs
+    Local(commands::local::LocalArgs),
+    /// Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay
+    Demo(commands::demo::DemoArgs),
+    /// Print the completion script of a shell
+    Completions(commands::completions::CompletionsArgs),
+}

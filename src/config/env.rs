@@ -1,0 +1,78 @@
+//! Every environment variable that `eventbus` itself reads, declared once. (The AWS SDK reads its own `AWS_*` besides.)
+
+use std::ffi::OsString;
+
+/// The environment at start-up, as plain values.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    /// `EVENTBUS_CONTEXT`: the context to use, as `--context`.
+    pub context: Option<String>,
+    /// `EVENTBUS_CONFIG`: the configuration file to use instead of searching for `eventbus.yaml` upwards.
+    pub config: Option<String>,
+    /// `EVENTBUS_PUBLISHER`: `metadata.publisherName`, as `publish --publisher`.
+    pub publisher: Option<String>,
+    /// `AWS_ENDPOINT_URL`: chooses the SNS/SQS endpoint, as `--endpoint-url`.
+    pub aws_endpoint_url: Option<String>,
+    /// `AWS_PROFILE`: the profile of an AWS bus; never chooses AWS by itself.
+    pub aws_profile: Option<String>,
+    /// `AWS_REGION`, else `AWS_DEFAULT_REGION`.
+    pub aws_region: Option<String>,
+    /// Whether the environment itself holds credentials or says where to get them.
+    pub has_credentials: bool,
+    /// `NO_COLOR` is set and not empty (<https://no-color.org>).
+    pub no_color: bool,
+    /// `COLUMNS`, where the terminal cannot be asked.
+    pub columns: Option<u16>,
+    /// `PATH`, in which handlers are looked up.
+    pub path: Option<OsString>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one file that may")]
+fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Env {
+    /// Reads the process's environment.
+    pub fn read() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the one file that may")]
+        let path = std::env::var_os("PATH");
+        Self {
+            context: var("EVENTBUS_CONTEXT"),
+            config: var("EVENTBUS_CONFIG"),
+            publisher: var("EVENTBUS_PUBLISHER"),
+            aws_endpoint_url: var("AWS_ENDPOINT_URL"),
+            aws_profile: var("AWS_PROFILE"),
+            aws_region: var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION")),
+            has_credentials: [
+                "AWS_ACCESS_KEY_ID",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            ]
+            .iter()
+            .any(|name| var(name).is_some()),
+            no_color: var("NO_COLOR").is_some(),
+            columns: var("COLUMNS").and_then(|columns| columns.parse().ok()),
+            path,
+        }
+    }
+}
+
+/// The variables that choose a bus or a configuration file: taken out of the environment of a child that must not be led astray.
+pub const CHOOSING_VARIABLES: [&str; 6] = [
+    "EVENTBUS_CONTEXT",
+    "EVENTBUS_CONFIG",
+    "EVENTBUS_PUBLISHER",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_SNS",
+    "AWS_ENDPOINT_URL_SQS",
+];
+
+/// The file of this very program.
+///
+/// # Errors
+/// The operating system does not say.
+pub fn program() -> Result<std::path::PathBuf, crate::error::CliError> {
+    std::env::current_exe()
+        .map_err(|error| crate::error::CliError::failed("this program cannot find itself").because(&error))
+}

@@ -1,0 +1,172 @@
+//! `eventbus.yaml`: found from the working directory upwards, read strictly.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::CliError;
+use crate::event::EnvelopeStyle;
+use crate::words;
+
+/// The name that is searched for.
+pub const FILE_NAME: &str = "eventbus.yaml";
+
+/// The file as written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfigFile {
+    /// `metadata.publisherName`, written as given.
+    pub(super) publisher: Option<String>,
+    /// Path of the topology.
+    pub(super) topology: Option<String>,
+    /// Path of the folder of payload schemas.
+    pub(super) schemas: Option<String>,
+    /// How the envelope is written: `pascal`, `camel` or `snake`.
+    pub(super) envelope: Option<EnvelopeStyle>,
+    /// Refuse events without a schema.
+    pub(super) require_schema: Option<bool>,
+    /// Defaults of `consume`.
+    #[serde(default)]
+    pub(super) consume: ConsumeFile,
+    /// The context to use where neither flag nor environment says.
+    pub(super) context: Option<String>,
+    /// The buses by name.
+    #[serde(default)]
+    pub(super) contexts: BTreeMap<String, ContextFile>,
+}
+
+/// `consume:`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConsumeFile {
+    /// The queue to consume where none is named.
+    pub(super) queue: Option<String>,
+}
+
+/// One of `contexts:`. One struct for both kinds, because an unknown key is an error with its line, which a tagged enum loses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContextFile {
+    /// `local` or `aws`.
+    pub(super) kind: ContextKind,
+    /// Local: the bus file.
+    pub(super) path: Option<String>,
+    /// AWS: the profile.
+    pub(super) profile: Option<String>,
+    /// AWS: the region.
+    pub(super) region: Option<String>,
+    /// AWS: the account, twelve digits in quotes.
+    pub(super) account: Option<String>,
+    /// AWS: another endpoint.
+    pub(super) endpoint_url: Option<String>,
+    /// Ask for the resource's typed name before anything destructive.
+    #[serde(default)]
+    pub(super) protected: bool,
+}
+
+/// The kinds of bus.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum ContextKind {
+    /// The embedded bus.
+    Local,
+    /// SNS and SQS, or an endpoint that answers as they do.
+    Aws,
+}
+
+/// The nearest `eventbus.yaml` at or above `from`.
+pub(super) fn find(from: &Path) -> Option<PathBuf> {
+    from.ancestors().map(|dir| dir.join(FILE_NAME)).find(|path| path.is_file())
+}
+
+/// Reads and checks `path`.
+///
+/// # Errors
+/// Unreadable (exit 1) or invalid (exit 2: the settings of the run are wrong), naming line and column.
+pub(super) fn load(path: &Path) -> Result<ConfigFile, CliError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CliError::usage(format!("{} cannot be read", path.display())).because(&error))?;
+    parse(&text, &path.display().to_string())
+}
+
+/// Reads `text`, naming it `name` in errors.
+fn parse(text: &str, name: &str) -> Result<ConfigFile, CliError> {
+    if text.trim().is_empty() {
+        return Ok(ConfigFile::default());
+    }
+    serde_saphyr::from_str(text).map_err(|error| {
+        use serde_saphyr::Error;
+        let at = error.location().map_or(String::new(), |at| format!(":{}:{}", at.line(), at.column()));
+        match error.without_snippet() {
+            Error::SerdeUnknownField { field, expected, .. } => {
+                let wrong = CliError::usage(format!(
+                    "{name}{at}: unknown key `{field}`; expected one of {}",
+                    words::list(expected)
+                ));
+                match words::did_you_mean(field, expected.iter().copied()) {
+                    Some(meant) => wrong.hint(meant),
+                    None => wrong,
+                }
+            }
+            Error::SerdeUnknownVariant { variant, expected, .. } => {
+                let wrong = CliError::usage(format!(
+                    "{name}{at}: unknown value `{variant}`; expected one of {}",
+                    words::list(expected)
+                ));
+                match words::did_you_mean(variant, expected.iter().copied()) {
+                    Some(meant) => wrong.hint(meant),
+                    None => wrong,
+                }
+            }
+            other => {
+                let text = other.to_string();
+                let line = text.lines().next().unwrap_or_default().to_owned();
+                CliError::usage(format!("{name}{at}: {line}"))
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_likely_one() {
+        let error = parse("publisher: A\ntopolgy: t.yaml\n", "eventbus.yaml").unwrap_err();
+        assert!(error.message.starts_with("eventbus.yaml:2:1: unknown key `topolgy`"), "{}", error.message);
+        assert_eq!(error.hints, ["did you mean `topology`?"]);
+    }
+
+    #[test]
+    fn an_unknown_key_inside_a_context_is_named_too() {
+        let error = parse("contexts:\n  prod:\n    kind: aws\n    regoin: eu-west-1\n", "e.yaml").unwrap_err();
+        assert!(error.message.starts_with("e.yaml:4:5: unknown key `regoin`"), "{}", error.message);
+    }
+
+    #[test]
+    fn a_wrong_kind_and_broken_yaml_are_told_with_their_place() {
+        let error = parse("contexts:\n  prod: { kind: azure }\n", "e.yaml").unwrap_err();
+        assert!(error.message.contains("e.yaml:2:") && error.message.contains("`azure`"), "{}", error.message);
+        let error = parse("publisher: [\n", "e.yaml").unwrap_err();
+        assert!(error.message.starts_with("e.yaml:"), "{}", error.message);
+    }
+
+    #[test]
+    fn the_documented_file_reads() {
+        let text = r#"
+publisher: UserService
+topology: topology.yaml
+schemas: schemas/
+envelope: pascal
+consume: { queue: user_events }
+contexts:
+  local: { kind: local, path: .eventbus/bus.db }
+  prod:  { kind: aws, profile: prod, region: eu-west-1, account: "123456789012", protected: true }
+"#;
+        let file = parse(text, "e.yaml").unwrap();
+        assert_eq!(file.consume.queue.as_deref(), Some("user_events"));
+        assert!(file.contexts["prod"].protected);
+    }
+}

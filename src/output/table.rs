@@ -1,0 +1,45 @@
+//! Tables for people: borderless where it helps, and safe for a terminal.
+
+use comfy_table::{ContentArrangement, presets};
+
+use super::{Ui, escape_control};
+
+/// A table that is filled row by row and written once.
+#[derive(Debug)]
+pub struct Table(comfy_table::Table);
+
+impl Table {
+    /// A table with `headings`, as wide as `ui`'s stdout allows.
+    pub fn new(ui: &Ui, headings: &[&str]) -> Self {
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        if let Some(width) = ui.width() {
+            table.set_width(width);
+        }
+        table.set_header(headings.iter().copied());
+        Self(table)
+    }
+
+    /// Adds a row; control characters in its cells are escaped.
+    pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.0.add_row(cells.into_iter().map(|cell| escape_control(cell.as_ref()).into_owned()));
+    }
+
+    /// Whether no row was added.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Trailing blanks make snapshots and copied text ugly, and mean nothing.
+        for (i, line) in self.0.to_string().lines().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            f.write_str(line.trim_end())?;
+        }
+        Ok(())
+    }
+}

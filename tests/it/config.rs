@@ -1,0 +1,43 @@
+//! Which bus a run talks to, and how wrong settings are told.
+
+use insta::assert_snapshot;
+
+use crate::support::TestEnv;
+
+#[test]
+fn an_unknown_key_is_told_with_its_line_and_the_likely_one() {
+    let env = TestEnv::new();
+    env.write("eventbus.yaml", "publisher: UserService\ntopolgy: topology.yaml\n");
+    assert_snapshot!(env.run(&["tail", "user_events"]).expect_code(2).snapshot(), @"");
+}
+
+#[test]
+fn the_settings_and_their_sources_can_be_shown() {
+    let env = TestEnv::new();
+    env.write("eventbus.yaml", "publisher: UserService\nenvelope: snake\ncontexts:\n  prod: { kind: aws, region: eu-west-1 }\n");
+    let shown = env.command(&["tail", "user_events", "--show-settings"]).dir("below").env("EVENTBUS_CONTEXT", "prod").run();
+    assert_snapshot!(shown.success().snapshot(), @"");
+}
+
+#[test]
+fn each_run_says_which_bus_it_talks_to_and_quiet_drops_it() {
+    let env = TestEnv::new();
+    let _made = env.run(&["init", "--yes"]).success();
+    let _made = env.run(&["provision", "--yes"]).success();
+    let said = env.command(&["tail", "user_events", "--idle", "1ms"]).env("AWS_PROFILE", "prod").run().success();
+    assert_snapshot!(said.snapshot(), @"");
+    let quiet = env.run(&["tail", "user_events", "--idle", "1ms", "--quiet"]).success();
+    assert_eq!(quiet.stderr(), "");
+}
+
+#[test]
+fn an_endpoint_is_chosen_by_flag_or_variable_and_never_by_a_profile_alone() {
+    let env = TestEnv::new();
+    let asked = |args: &[&str], name: &str, value: &str| {
+        let shown = env.command(&[args, &["--show-settings"]].concat()).env(name, value).run().success();
+        shown.stdout().lines().find(|line| line.starts_with("bus = ")).unwrap().to_owned()
+    };
+    assert!(asked(&["tail", "q"], "AWS_PROFILE", "prod").starts_with("bus = embedded"));
+    assert!(asked(&["tail", "q"], "AWS_ENDPOINT_URL", "http://127.0.0.1:1").starts_with("bus = endpoint http://127.0.0.1:1"));
+    assert!(asked(&["tail", "q", "--region", "eu-west-1"], "X", "y").starts_with("bus = aws region eu-west-1"));
+}
