@@ -77,5 +77,6 @@ pub enum Command {
     /// Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay
     Demo(commands::demo::DemoArgs),
     /// Print the completion script of a shell
+    Consume(commands::consume::ConsumeArgs),
     Completions(commands::completions::CompletionsArgs),
 }
