@@ -19,6 +19,7 @@ use crate::engine::{self, Emitter};
 use crate::error::CliError;
 use crate::outcome::Outcome;
 use crate::output::{Reporter, Ui, dispatch};
+use crate::topology::{Problem, Topology};
 
 /// What every verb is handed.
 #[derive(Debug)]
@@ -87,6 +88,59 @@ impl Cx {
         Ok(bus)
     }
 
+    /// The topology at `path`, its warnings told on stderr.
+    ///
+    /// # Errors
+    /// The file cannot be read (exit 1), or is invalid: every problem is told with its place and fix (exit 4).
+    pub fn topology_at(&self, path: &Path) -> Result<Topology, CliError> {
+        let shown = self.shown(&path.display().to_string());
+        let text = std::fs::read(path).map_err(|error| {
+            let unread = CliError::failed(format!("the topology {shown} cannot be read")).because(&error);
+            if error.kind() == io::ErrorKind::NotFound {
+                unread.hint("name another file, or make a project to start from: `eventbus init`")
+            } else {
+                unread
+            }
+        })?;
+        let text = String::from_utf8(text).map_err(|error| {
+            CliError::refused(format!("the topology {shown} is not UTF-8 text")).because(&error.utf8_error())
+        })?;
+        let problems = match Topology::parse(&text, &shown) {
+            Ok(topology) => {
+                for warning in &topology.warnings {
+                    self.ui.warn(warning);
+                    if let Some(fix) = &warning.fix {
+                        self.ui.hint(fix);
+                    }
+                }
+                return Ok(topology);
+            }
+            Err(problems) => problems,
+        };
+        // The last error is the run's; those before it are told here, so that all of them are seen at once.
+        let mut last = None;
+        for problem in problems {
+            if !problem.is_error() {
+                self.ui.warn(&problem);
+            } else if let Some(before) = last.replace(problem) {
+                self.ui.error(&invalid(&before));
+            }
+        }
+        Err(last.as_ref().map_or_else(|| CliError::refused(format!("the topology {shown} is invalid")), invalid))
+    }
+
+    /// The topology of the settings; `None` when the default one is not there.
+    ///
+    /// # Errors
+    /// As [`Cx::topology_at`]; a topology that the configuration names must be there.
+    pub fn topology(&self) -> Result<Option<Topology>, CliError> {
+        let found = &self.config.topology;
+        if found.from == "default" && !found.value.exists() {
+            return Ok(None);
+        }
+        self.topology_at(&found.value).map(Some)
+    }
+
     /// Runs the engine's `work` with `reporter` listening on a thread of its own.
     ///
     /// Returns what the work returned, the reporter, and what writing to stdout answered.
@@ -118,6 +172,14 @@ impl Cx {
     /// `path` of the command line as a path that can be opened.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.cwd.join(path)
+    }
+}
+
+fn invalid(problem: &Problem) -> CliError {
+    let error = CliError::refused(problem.to_string());
+    match &problem.fix {
+        Some(fix) => error.hint(fix),
+        None => error,
     }
 }
 

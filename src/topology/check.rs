@@ -89,7 +89,11 @@ fn fifo(settings: &Settings, by_name: bool, what: &str, path: &str, place: Place
         } else {
             format!("`{path}.fifo` is `false`, and a {what} whose name ends in `.fifo` is a FIFO {what}")
         };
-        let fix = if stated { format!("name it `{}.fifo`", path.rsplit('.').next().unwrap_or(path)) } else { "remove `fifo`".into() };
+        let fix = if stated {
+            format!("name it `{}.fifo`", path.rsplit('.').next().unwrap_or(path))
+        } else {
+            "remove `fifo`".into()
+        };
         problems.error(settings.place(attribute).unwrap_or(place), path, message, Some(fix));
     }
     if by_name {
@@ -198,7 +202,11 @@ fn subscriptions(topology: &Topology, problems: &mut Problems) {
             && let Some(dead) = topology.queue(name)
             && dead.is_fifo() != topic.is_fifo()
         {
-            let message = format!("`{path}.dead_letter` is {}, and the topic `{}` is not of that type", kind(dead.is_fifo()), topic.name);
+            let message = format!(
+                "`{path}.dead_letter` is {}, and the topic `{}` is not of that type",
+                kind(dead.is_fifo()),
+                topic.name
+            );
             problems.error(*place, &path, message, None);
         }
         if subscription.raw {

@@ -111,12 +111,7 @@ pub const TOPIC: &[Field] = &[
     field("max_message_size", "MaximumMessageSize", Kind::Bytes { min: 1_024, max: 1_048_576 }, None),
     field("kms_key", "KmsMasterKeyId", Kind::Text { max: 2_048 }, None),
     field("signature_version", "SignatureVersion", Kind::Number { min: 1, max: 2 }, None),
-    field(
-        "tracing",
-        "TracingConfig",
-        Kind::Choice(&[("pass_through", "PassThrough"), ("active", "Active")]),
-        None,
-    ),
+    field("tracing", "TracingConfig", Kind::Choice(&[("pass_through", "PassThrough"), ("active", "Active")]), None),
     field("delivery_policy", "DeliveryPolicy", Kind::Json, None),
     field("success_log_role", "SQSSuccessFeedbackRoleArn", Kind::Text { max: 2_048 }, None),
     field("success_log_percent", "SQSSuccessFeedbackSampleRate", Kind::Number { min: 0, max: 100 }, None),

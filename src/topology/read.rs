@@ -105,8 +105,12 @@ fn flag(node: &Node, path: &str, problems: &mut Problems) -> Option<bool> {
         return Some(flag);
     }
     let fix = match &node.value {
-        Value::Text(word) if matches!(word.to_lowercase().as_str(), "yes" | "on" | "true") => Some("write `true`".into()),
-        Value::Text(word) if matches!(word.to_lowercase().as_str(), "no" | "off" | "false") => Some("write `false`".into()),
+        Value::Text(word) if matches!(word.to_lowercase().as_str(), "yes" | "on" | "true") => {
+            Some("write `true`".into())
+        }
+        Value::Text(word) if matches!(word.to_lowercase().as_str(), "no" | "off" | "false") => {
+            Some("write `false`".into())
+        }
         _ => None,
     };
     problems.error(node.place, path, format!("`{path}` is {}; expected `true` or `false`", node.found()), fix);
@@ -183,7 +187,8 @@ fn check_name(key: &Key, path: &str, what: &str, max: usize, problems: &mut Prob
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let length = key.text.chars().count();
     if stem.is_empty() || !stem.chars().all(good) {
-        let message = format!("the {what} name `{}` has other characters than `A-Za-z0-9_-` (and `.fifo` at its end)", key.text);
+        let message =
+            format!("the {what} name `{}` has other characters than `A-Za-z0-9_-` (and `.fifo` at its end)", key.text);
         let fixed: String = stem.chars().map(|c| if good(c) { c } else { '_' }).collect();
         let fix = (!fixed.is_empty() && !key.text.contains(':')).then(|| format!("did you mean `{fixed}`?"));
         problems.error(key.place, path, message, fix);
@@ -256,7 +261,8 @@ fn redrive_allow(node: &Node, path: &str, problems: &mut Problems) -> Option<Red
             Some(RedriveAllow::Queues(names.collect()))
         }
         _ => {
-            let message = format!("`{path}` is {}; expected `all`, `none` or a list of one to ten queues", node.found());
+            let message =
+                format!("`{path}` is {}; expected `all`, `none` or a list of one to ten queues", node.found());
             problems.error(node.place, &path, message, None);
             None
         }
@@ -292,15 +298,14 @@ fn plain(field: &Field, node: &Node, path: &str, problems: &mut Problems) -> Opt
     let found = match field.kind {
         Kind::Seconds { min, max } => range(units::seconds(node), min, max, units::show_seconds),
         Kind::Bytes { min, max } => range(units::bytes(node), min, max, units::show_bytes),
-        Kind::Days { min, max } => {
-            range(units::seconds(node), min * 86_400, max * 86_400, units::show_seconds).and_then(|seconds| {
+        Kind::Days { min, max } => range(units::seconds(node), min * 86_400, max * 86_400, units::show_seconds)
+            .and_then(|seconds| {
                 if seconds.is_multiple_of(86_400) {
                     Ok(seconds / 86_400)
                 } else {
                     Err((format!("is `{}`; expected whole days", units::show_seconds(seconds)), None))
                 }
-            })
-        }
+            }),
         Kind::Number { min, max } => return number(node, path, min, max, problems).map(|n| n.to_string()),
         Kind::Flag => return flag(node, path, problems).map(|flag| flag.to_string()),
         Kind::Text { max } => {
@@ -386,7 +391,12 @@ fn tags(table: &Table, problems: &mut Problems) -> BTreeMap<String, String> {
         let path = join(&path, &key.text);
         if key.text == OWNER_TAG || key.text.to_lowercase().starts_with("aws:") {
             let whose = if key.text == OWNER_TAG { "this tool's" } else { "AWS's" };
-            problems.error(key.place, &path, format!("the tag `{}` is {whose} own", key.text), Some("remove it".into()));
+            problems.error(
+                key.place,
+                &path,
+                format!("the tag `{}` is {whose} own", key.text),
+                Some("remove it".into()),
+            );
             continue;
         }
         if key.text.is_empty() || key.text.chars().count() > 128 {
@@ -485,7 +495,12 @@ fn filter(node: &Node, scope: Scope, path: &str, problems: &mut Problems) -> Opt
     if let Err(error) = FilterPolicy::parse(&filter.text(), scope) {
         let (place, inner) = locate(node, &error.pointer);
         let here = if inner.is_empty() { path.to_owned() } else { join(path, &inner) };
-        problems.error(place, &here, format!("`{here}` is not a filter policy that SNS takes: {}", error.sentence), None);
+        problems.error(
+            place,
+            &here,
+            format!("`{here}` is not a filter policy that SNS takes: {}", error.sentence),
+            None,
+        );
     }
     Some(filter)
 }
@@ -495,7 +510,9 @@ fn locate(node: &Node, pointer: &str) -> (Place, String) {
     let (mut at, mut place, mut path) = (node, node.place, String::new());
     for step in pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")) {
         let next = match &at.value {
-            Value::Map(entries) => entries.iter().find(|(key, _)| key.text == step).map(|(key, node)| (key.place, node)),
+            Value::Map(entries) => {
+                entries.iter().find(|(key, _)| key.text == step).map(|(key, node)| (key.place, node))
+            }
             Value::List(items) => step.parse().ok().and_then(|i: usize| items.get(i)).map(|node| (node.place, node)),
             _ => None,
         };

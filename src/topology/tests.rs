@@ -50,14 +50,33 @@ fn the_documented_example_is_read() {
 
 #[test]
 fn probe() {
-    let text = PRODUCT.replace("retention: 4d", "retenton: 4d").replace("30s", "30").replace("topic: users }", "topic: user }");
-    for p in problems(&text) { eprintln!("{p}"); }
-    for p in problems("a: b: c") { eprintln!("{p}"); }
-    for p in problems("a: [b\nc: d") { eprintln!("{p}"); }
-    for p in problems("version: 1\nversion: 1\nname: x\n") { eprintln!("{p}"); }
-    for p in problems("- 1\n") { eprintln!("{p}"); }
-    for p in problems("version: 1\n---\nversion: 2") { eprintln!("{p}"); }
-    for p in problems("version: 1\n\tname: x") { eprintln!("{p}"); }
-    for p in problems("version: *x") { eprintln!("{p}"); }
+    let text = PRODUCT
+        .replace("retention: 4d", "retenton: 4d")
+        .replace("30s", "30")
+        .replace("topic: users }", "topic: user }");
+    for p in problems(&text) {
+        eprintln!("{p}");
+    }
+    for p in problems("a: b: c") {
+        eprintln!("{p}");
+    }
+    for p in problems("a: [b\nc: d") {
+        eprintln!("{p}");
+    }
+    for p in problems("version: 1\nversion: 1\nname: x\n") {
+        eprintln!("{p}");
+    }
+    for p in problems("- 1\n") {
+        eprintln!("{p}");
+    }
+    for p in problems("version: 1\n---\nversion: 2") {
+        eprintln!("{p}");
+    }
+    for p in problems("version: 1\n\tname: x") {
+        eprintln!("{p}");
+    }
+    for p in problems("version: *x") {
+        eprintln!("{p}");
+    }
     panic!();
 }

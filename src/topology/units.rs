@@ -11,7 +11,10 @@ pub(crate) fn seconds(node: &Node) -> Result<u64, (String, Option<String>)> {
         Value::Number(n) if n.as_u64() == Some(0) => return Ok(0),
         Value::Number(n) => {
             let fix = n.as_u64().map(|n| format!("write `{}`", show_seconds(n)));
-            return Err((format!("is the number `{n}` without a unit; expected a duration such as `30s` or `4d`"), fix));
+            return Err((
+                format!("is the number `{n}` without a unit; expected a duration such as `30s` or `4d`"),
+                fix,
+            ));
         }
         _ => return Err((format!("is {}; expected a duration such as `30s` or `4d`", node.found()), None)),
     };
@@ -37,9 +40,10 @@ pub(crate) fn bytes(node: &Node) -> Result<u64, (String, Option<String>)> {
         Value::Text(text) => match text.parse::<u64>() {
             Ok(bare) => bare,
             Err(_) => {
-                return text.parse::<bytesize::ByteSize>().map(|size| size.as_u64()).map_err(|_| {
-                    (format!("is `{text}`; expected a size such as `256KiB` or `1MiB`"), None)
-                });
+                return text
+                    .parse::<bytesize::ByteSize>()
+                    .map(|size| size.as_u64())
+                    .map_err(|_| (format!("is `{text}`; expected a size such as `256KiB` or `1MiB`"), None));
             }
         },
         Value::Number(n) if n.as_u64().is_some() => n.as_u64().unwrap_or_default(),

@@ -51,9 +51,7 @@ pub(crate) fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
             Some(node)
         }
         Err(error) => {
-            let place = error
-                .location()
-                .map_or(Place::default(), |at| Place { line: at.line(), column: at.column() });
+            let place = error.location().map_or(Place::default(), |at| Place { line: at.line(), column: at.column() });
             problems.error(place, "", format!("not valid YAML: {}", sentence(&error)), None);
             None
         }

@@ -14,8 +14,12 @@ fn an_unknown_key_is_told_with_its_line_and_the_likely_one() {
 #[test]
 fn the_settings_and_their_sources_can_be_shown() {
     let env = TestEnv::new();
-    env.write("eventbus.yaml", "publisher: UserService\nenvelope: snake\ncontexts:\n  prod: { kind: aws, region: eu-west-1 }\n");
-    let shown = env.command(&["tail", "user_events", "--show-settings"]).dir("below").env("EVENTBUS_CONTEXT", "prod").run();
+    env.write(
+        "eventbus.yaml",
+        "publisher: UserService\nenvelope: snake\ncontexts:\n  prod: { kind: aws, region: eu-west-1 }\n",
+    );
+    let shown =
+        env.command(&["tail", "user_events", "--show-settings"]).dir("below").env("EVENTBUS_CONTEXT", "prod").run();
     assert_snapshot!(shown.success().snapshot(), @"");
 }
 
@@ -38,6 +42,9 @@ fn an_endpoint_is_chosen_by_flag_or_variable_and_never_by_a_profile_alone() {
         shown.stdout().lines().find(|line| line.starts_with("bus = ")).unwrap().to_owned()
     };
     assert!(asked(&["tail", "q"], "AWS_PROFILE", "prod").starts_with("bus = embedded"));
-    assert!(asked(&["tail", "q"], "AWS_ENDPOINT_URL", "http://127.0.0.1:1").starts_with("bus = endpoint http://127.0.0.1:1"));
+    assert!(
+        asked(&["tail", "q"], "AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+            .starts_with("bus = endpoint http://127.0.0.1:1")
+    );
     assert!(asked(&["tail", "q", "--region", "eu-west-1"], "X", "y").starts_with("bus = aws region eu-west-1"));
 }

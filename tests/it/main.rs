@@ -2,5 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "in a test, and in what helps one, a panic is the failure")]
 
 mod clients;
+mod config;
+mod generated;
 mod harness;
+mod init;
+mod readme;
 mod support;
