@@ -15,7 +15,6 @@ use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
 use crate::outcome::Outcome;
 use crate::output::{Format, consume as reporters};
-use crate::topology::Topology;
 
 /// Run a command for each event of a queue, and acknowledge by its exit code
 #[derive(Debug, Args)]
@@ -177,17 +176,14 @@ fn queue(cx: &Cx, named: Option<&str>) -> Result<String, CliError> {
     if let Some(configured) = &cx.config.consume_queue {
         return Ok(configured.value.clone());
     }
-    let path = &cx.config.topology.value;
-    let shown = cx.shown(&path.display().to_string());
-    let none = |why: String| CliError::usage(format!("no queue is named: {why}")).hint("name one: `eventbus consume QUEUE --exec CMD`");
-    let text = std::fs::read_to_string(path).map_err(|error| none(format!("{shown} cannot be read ({error})")))?;
-    let topology = Topology::parse(&text, &shown).map_err(|problems| {
-        let first = problems.first().map(ToString::to_string).unwrap_or_default();
-        none(format!("{shown} is not valid: {first}"))
-    })?;
-    match topology.default_queue() {
-        Some(queue) => Ok(queue.name.clone()),
-        None => Err(none(format!("{shown} has not exactly one queue that is no dead-letter queue"))),
+    let none = |why: String| CliError::usage(format!("no queue is named, and {why}")).hint("name one: `eventbus consume QUEUE --exec CMD`");
+    let shown = cx.shown(&cx.config.topology.value.display().to_string());
+    match cx.topology()? {
+        Some(topology) => match topology.default_queue() {
+            Some(queue) => Ok(queue.name.clone()),
+            None => Err(none(format!("{shown} has not exactly one queue that is no dead-letter queue"))),
+        },
+        None => Err(none(format!("there is no {shown} that would have just one"))),
     }
 }
 
