@@ -13,7 +13,7 @@ mod queue;
 mod receive;
 mod settle;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,7 +8,12 @@
 
 pub mod consume;
 pub mod exec;
+mod hold;
+mod record;
 pub mod shutdown;
+pub mod tail;
+
+pub use hold::Released;
 
 use tokio::sync::{mpsc, watch};
 
@@ -22,6 +27,8 @@ pub enum Event {
     Warning(String),
     /// Part of the conversation.
     Note(String),
+    /// A queue is looked into.
+    Tail(tail::Progress),
 }
 
 /// The reader of stdout went away: drain and end.
