@@ -78,6 +78,8 @@ pub enum Command {
     Local(commands::local::LocalArgs),
     /// Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay
     Demo(commands::demo::DemoArgs),
+    /// Run a command for each event of a queue, and acknowledge by its exit code
+    Consume(commands::consume::ConsumeArgs),
     /// Print the completion script of a shell
     Completions(commands::completions::CompletionsArgs),
 }

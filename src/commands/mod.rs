@@ -3,6 +3,7 @@
 //! May use every room but the AWS SDK, which is the bus's. Never prints by itself: that is output's.
 
 pub mod completions;
+pub mod consume;
 pub mod demo;
 pub mod init;
 pub mod local;
@@ -214,6 +215,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Provision(args) => provision::run(cx, &args).await,
         Command::Local(args) => local::run(cx, args).await,
         Command::Demo(args) => demo::run(cx, &args).await,
+        Command::Consume(args) => consume::run(cx, args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }
 }

@@ -6,6 +6,7 @@
 //! **Backpressure.** Events go through a bounded channel to one dispatcher that calls the reporter synchronously. A stdout
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
+pub mod consume;
 pub mod exec;
 mod hold;
 pub mod provision;
@@ -26,6 +27,8 @@ pub enum Event {
     Provision(provision::Progress),
     /// What happened to one input of `publish`.
     Publish(publish::Progress),
+    /// What [`consume`] tells.
+    Consume(consume::Progress),
     /// Something the user should know and would not expect; never dropped by `--quiet`.
     Warning(String),
     /// Part of the conversation.
