@@ -7,6 +7,7 @@
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
 pub mod exec;
+pub mod explain;
 pub mod shutdown;
 
 use tokio::sync::{mpsc, watch};
