@@ -12,6 +12,7 @@ mod hold;
 pub mod provision;
 pub mod publish;
 mod record;
+pub mod explain;
 pub mod shutdown;
 pub mod tail;
 

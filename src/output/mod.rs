@@ -4,6 +4,7 @@
 //! it means for the exit code the verb's.
 
 pub mod consume;
+pub mod explain;
 mod format;
 mod progress;
 mod prompt;
