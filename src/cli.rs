@@ -70,6 +70,8 @@ impl GlobalArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check payloads against the event's schema and publish them to its topic
+    Publish(Box<commands::publish::PublishArgs>),
     /// Write a small project to start from: configuration, topology, a schema, a payload and a handler
     Init(commands::init::InitArgs),
     /// The embedded bus as an endpoint for other programs

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod demo;
 pub mod init;
 pub mod local;
+pub mod publish;
 
 use std::future::Future;
 use std::io;
@@ -209,6 +210,7 @@ pub fn outcome_of_signal(signal: Option<engine::shutdown::Signal>) -> Option<Out
 /// Whatever made the verb give up.
 pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
     match command {
+        Command::Publish(args) => publish::run(cx, *args).await,
         Command::Init(args) => init::run(cx, &args),
         Command::Local(args) => local::run(cx, args).await,
         Command::Demo(args) => demo::run(cx, &args).await,

@@ -6,6 +6,7 @@
 mod format;
 mod progress;
 mod prompt;
+pub mod publish;
 mod sanitize;
 mod table;
 mod ui;
