@@ -8,7 +8,7 @@ use clap::builder::PossibleValue;
 use super::{Cx, outcome_of_signal, written};
 use crate::clock::Clock;
 use crate::config::Target;
-use crate::engine::publish::{self, Problem, PublishError, Report, Request, Source, parse_attribute};
+use crate::engine::publish::{self, Problem, PublishError, Report, Request, Source};
 use crate::engine::shutdown::Shutdown;
 use crate::error::{CliError, ErrorKind};
 use crate::event::{Attribute, Attributes};
@@ -47,7 +47,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "TOPIC", help_heading = "Message")]
     topic: Option<String>,
     /// Add or replace a message attribute: `k=text`, `k:=5`, `k:='["a","b"]'` (can be repeated)
-    #[arg(long = "attr", value_name = "K=V", value_parser = attribute, help_heading = "Message")]
+    #[arg(long = "attr", value_name = "K=V", value_parser = super::attribute::parse, help_heading = "Message")]
     attributes: Vec<(String, Attribute)>,
     /// Who publishes [default: `publisher:` of the configuration] [env: EVENTBUS_PUBLISHER]
     #[arg(long, value_name = "NAME", help_heading = "Message")]
@@ -97,10 +97,6 @@ impl clap::ValueEnum for InputFormat {
     }
 }
 
-fn attribute(text: &str) -> Result<(String, Attribute), String> {
-    parse_attribute(text).map_err(|e| e.to_string())
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -144,8 +140,9 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         (None, true) => (None, Vec::new()),
         (Some(event), false) => (Some(event), args.files),
         (None, false) => {
-            return Err(CliError::usage("the event's name is missing")
-                .hint("`eventbus publish UserRegistered payload.json`, or `--input records` for what names its event"));
+            return Err(CliError::usage("the event's name is missing").hint(
+                "`eventbus publish UserRegistered payload.json`, or `--input records` for what names its event",
+            ));
         }
     };
     if files.is_empty() {
@@ -226,7 +223,8 @@ fn explain(error: PublishError) -> CliError {
         PublishError::Schema(error) => schema_error(&error),
         error @ PublishError::Spool(_) => {
             let cli = CliError::failed(error.to_string());
-            std::error::Error::source(&error).map_or_else(|| CliError::failed(error.to_string()), |cause| cli.because(cause))
+            std::error::Error::source(&error)
+                .map_or_else(|| CliError::failed(error.to_string()), |cause| cli.because(cause))
         }
         error => CliError::failed(error.to_string()),
     }
@@ -243,4 +241,3 @@ fn schema_error(error: &CatalogueError) -> CliError {
         None => cli,
     }
 }
-

@@ -291,12 +291,13 @@ impl super::Reporter for Reporter {
                 self.ui.note(escape_control(text));
                 return Ok(());
             }
-            #[allow(unreachable_patterns)]
             _ => return Ok(()),
         };
         match progress {
             Progress::Sent { item, .. } | Progress::Planned { item, .. } => {
-                if let Some(topic) = item.topic.as_ref().filter(|topic| self.topics.len() < 4 && !self.topics.contains(*topic)) {
+                if let Some(topic) =
+                    item.topic.as_ref().filter(|topic| self.topics.len() < 4 && !self.topics.contains(*topic))
+                {
                     self.topics.insert(topic.clone());
                 }
             }
@@ -313,7 +314,9 @@ impl super::Reporter for Reporter {
         }
         match progress {
             Progress::Sent { item, message_id, .. } => self.row(item, message_id),
-            Progress::Planned { item, message, attributes, bytes, .. } => self.planned(item, message, attributes, *bytes),
+            Progress::Planned { item, message, attributes, bytes, .. } => {
+                self.planned(item, message, attributes, *bytes)
+            }
             Progress::Refused { .. } | Progress::Failed { .. } => Ok(()),
         }
     }

@@ -15,7 +15,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use attributes::{AttributeError, check_attribute, parse_attribute};
+pub use attributes::{AttributeError, check_attribute};
 pub use input::{Format, Source};
 pub use send::run;
 
