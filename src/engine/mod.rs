@@ -8,11 +8,11 @@
 
 pub mod consume;
 pub mod exec;
+pub mod explain;
 mod hold;
 pub mod provision;
 pub mod publish;
 mod record;
-pub mod explain;
 pub mod shutdown;
 pub mod tail;
 
