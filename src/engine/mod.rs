@@ -9,7 +9,10 @@
 pub mod consume;
 pub mod exec;
 mod hold;
+pub mod provision;
+pub mod publish;
 mod record;
+pub mod explain;
 pub mod shutdown;
 pub mod tail;
 
@@ -21,6 +24,10 @@ use tokio::sync::{mpsc, watch};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
+    /// What `provision` does.
+    Provision(provision::Progress),
+    /// What happened to one input of `publish`.
+    Publish(publish::Progress),
     /// What [`consume`] tells.
     Consume(consume::Progress),
     /// Something the user should know and would not expect; never dropped by `--quiet`.

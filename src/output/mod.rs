@@ -4,9 +4,11 @@
 //! it means for the exit code the verb's.
 
 pub mod consume;
+pub mod explain;
 mod format;
 mod progress;
 mod prompt;
+pub mod provision;
 mod sanitize;
 mod table;
 mod ui;
