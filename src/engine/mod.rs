@@ -9,6 +9,7 @@
 pub mod exec;
 mod hold;
 mod record;
+pub mod replay;
 pub mod shutdown;
 pub mod tail;
 
@@ -26,6 +27,8 @@ pub enum Event {
     Note(String),
     /// A queue is looked into.
     Tail(tail::Progress),
+    /// Messages go back to where they came from.
+    Replay(replay::Progress),
 }
 
 /// The reader of stdout went away: drain and end.
