@@ -11,6 +11,7 @@ mod peek;
 mod publish;
 mod queue;
 mod receive;
+mod resources;
 mod settle;
 #[cfg(test)]
 pub(crate) mod tests;

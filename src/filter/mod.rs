@@ -1,52 +1,56 @@
-//! SNS filter policies (being built).
-use crate::event::Attributes;
+//! SNS filter policies: read and validated as AWS does, compiled once, matched against messages, and explained.
+//!
+//! The language is AWS's own: <https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html> and the pages
+//! under it (string, numeric and key matching, AND/OR logic, constraints). Where those pages are silent the behaviour is that
+//! of AWS's open matching engine, <https://github.com/aws/event-ruler>; where the two contradict each other the SNS page wins.
+//! A policy that is accepted only by one of the sources is accepted here too, with a [`PolicyWarning`].
+//!
+//! Pure: may use std, small pure crates and the attribute types of `event`. Never tokio, an AWS crate, a terminal crate, the
+//! environment, the file system or a clock.
 
-/// What a policy looks at.
+mod body;
+mod clause;
+mod error;
+mod explain;
+mod json;
+mod limits;
+mod near;
+mod number;
+mod parse;
+mod policy;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{PolicyError, PolicyWarning};
+pub use explain::{Mismatch, Verdict};
+pub use policy::{FilterPolicy, Message};
+
+/// What a policy looks at: the subscription attribute `FilterPolicyScope`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// The message attributes; the default.
+    /// `MessageAttributes`, the default: the keys are names of message attributes, without nesting.
     #[default]
     MessageAttributes,
-    /// The message body, read as a JSON object.
+    /// `MessageBody`: the keys are properties of the message, which has to be a JSON object.
     MessageBody,
 }
 
-/// A compiled policy.
-#[derive(Clone, Debug)]
-pub struct FilterPolicy {}
-
-/// Why a policy is refused.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{sentence}")]
-pub struct PolicyError {
-    /// Where in the policy, as a JSON pointer; empty for the whole.
-    pub pointer: String,
-    /// What is wrong, in one sentence fragment.
-    pub sentence: String,
-    /// What AWS says after `Invalid parameter: Attributes Reason: FilterPolicy: ` (or our sentence where AWS's is not known).
-    pub aws: String,
-}
-
-/// What a policy says about one message.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    /// Whether the message passes.
-    pub matched: bool,
-}
-
-impl FilterPolicy {
-    /// Parses.
-    pub fn parse(_json_text: &str, _scope: Scope) -> Result<FilterPolicy, PolicyError> {
-        Ok(FilterPolicy {})
+impl Scope {
+    /// Reads the subscription attribute's value; `None` when it is neither of the two.
+    pub fn from_aws(value: &str) -> Option<Self> {
+        match value {
+            "MessageAttributes" => Some(Self::MessageAttributes),
+            "MessageBody" => Some(Self::MessageBody),
+            _ => None,
+        }
     }
 
-    /// Matches.
-    pub fn matches(&self, _attributes: &Attributes, _body: &str) -> bool {
-        true
-    }
-
-    /// Explains.
-    pub fn explain(&self, attributes: &Attributes, body: &str) -> Verdict {
-        Verdict { matched: self.matches(attributes, body) }
+    /// The subscription attribute's value.
+    pub fn as_aws(self) -> &'static str {
+        match self {
+            Self::MessageAttributes => "MessageAttributes",
+            Self::MessageBody => "MessageBody",
+        }
     }
 }
