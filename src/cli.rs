@@ -70,6 +70,8 @@ impl GlobalArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
+    Provision(commands::provision::ProvisionArgs),
     /// Write a small project to start from: configuration, topology, a schema, a payload and a handler
     Init(commands::init::InitArgs),
     /// Say who gets an event, and which clause of the filter stops it at the others
@@ -78,6 +80,8 @@ pub enum Command {
     Local(commands::local::LocalArgs),
     /// Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay
     Demo(commands::demo::DemoArgs),
+    /// Run a command for each event of a queue, and acknowledge by its exit code
+    Consume(commands::consume::ConsumeArgs),
     /// Print the completion script of a shell
     Completions(commands::completions::CompletionsArgs),
 }

@@ -11,9 +11,10 @@ mod peek;
 mod publish;
 mod queue;
 mod receive;
+mod resources;
 mod settle;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

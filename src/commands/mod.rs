@@ -4,10 +4,12 @@
 
 pub mod attribute;
 pub mod completions;
+pub mod consume;
 pub mod demo;
 pub mod explain;
 pub mod init;
 pub mod local;
+pub mod provision;
 
 use std::future::Future;
 use std::io;
@@ -212,8 +214,10 @@ pub fn outcome_of_signal(signal: Option<engine::shutdown::Signal>) -> Option<Out
 pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
     match command {
         Command::Init(args) => init::run(cx, &args),
+        Command::Provision(args) => provision::run(cx, &args).await,
         Command::Local(args) => local::run(cx, args).await,
         Command::Demo(args) => demo::run(cx, &args).await,
+        Command::Consume(args) => consume::run(cx, args).await,
         Command::Explain(args) => explain::run(cx, &args),
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }

@@ -11,6 +11,8 @@ mod notification;
 mod python;
 mod reading;
 mod record;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use attributes::{Attribute, AttributeValue, Attributes};

@@ -1,30 +1,130 @@
-//! The embedded bus (its room is being built on its own branch).
+//! The embedded bus: SNS and SQS in one SQLite file, answered in process or behind a loopback listener.
+//!
+//! One request goes `connector` or `server` → [`LocalBus::handle`] → `wire` (reads it) → `sns` or `sqs` (does it) → `store`
+//! (keeps it) and back. What is answered is on disk.
+//!
+//! May use the notification wrapper and the attributes of `event`, `filter`, and `clock`. Never an AWS SDK client: `connector`
+//! alone knows the SDK's HTTP interface, and everything else only bytes.
+//!
+//! Which operations there are and how faithful each is stands in the tables of [`sns`] and [`sqs`].
+
+mod connector;
+mod error;
+mod names;
+mod peek;
+mod server;
+mod sns;
+mod sqs;
+mod store;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use bytes::Bytes;
+use http::{Request, Response, header};
+use rusqlite::Connection;
 
-/// Placeholder of the branch that builds the room.
-#[derive(Clone, Debug)]
-pub struct LocalBus;
-/// Placeholder.
+pub use connector::connector;
+pub use server::serve;
+pub use store::OpenError;
+
+use crate::clock::{Clock, random_id};
+use error::ApiResult;
+use names::{ACCOUNT, Caller};
+use store::{Store, Tx};
+use wire::Service;
+
+/// How a bus is opened. The default is what everybody wants.
 #[derive(Clone, Debug, Default)]
-pub struct OpenOptions {}
-impl LocalBus {
-    /// Placeholder.
-    pub fn open(_: &Path, _: OpenOptions) -> Result<Self, std::io::Error> {
-        Err(std::io::ErrorKind::Unsupported.into())
+pub struct OpenOptions {
+    /// Where now comes from.
+    pub clock: Clock,
+    /// How long the name of a deleted queue cannot be used again. AWS: 60 seconds; here none unless asked for.
+    pub recreate_window: Duration,
+    /// How long a queue cannot be purged again. AWS: 60 seconds; here none unless asked for.
+    pub purge_window: Duration,
+}
+
+/// An open bus. Cheap to clone; the file is closed with the last clone.
+#[derive(Clone, Debug)]
+pub struct LocalBus(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    options: OpenOptions,
+}
+
+/// One request at work: the bus and who asks.
+struct Cx<'a> {
+    bus: &'a Inner,
+    caller: Caller,
+}
+
+impl Cx<'_> {
+    /// Milliseconds since the epoch.
+    fn now(&self) -> i64 {
+        self.bus.options.clock.now_ms()
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.bus.store.write(work).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.bus.store.read(work).await
     }
 }
-/// Placeholder.
-pub fn connector(_: LocalBus) -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_http()
+
+impl LocalBus {
+    /// Opens the bus file at `path`, making it and its folder if they are not there. Several processes may have it open.
+    ///
+    /// Blocks: for a moment, or while another process initialises the same file.
+    ///
+    /// # Errors
+    /// When the file is not one of ours, is newer than this program, is damaged, must not be written, or lies on a network
+    /// file system.
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
+        Ok(Self(Arc::new(Inner { store: Store::open(path)?, options })))
+    }
+
+    /// Answers one HTTP request as SNS, SQS or STS would. Never fails: an error is an answer, too.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let request_id = random_id().to_string();
+        let caller = |region: String| Caller { account: ACCOUNT.to_owned(), region, base: base_of(&request) };
+        if request.uri().path().starts_with(peek::PREFIX) {
+            let region = wire::region_of(&request);
+            return peek::answer(&Cx { bus: &self.0, caller: caller(region) }, &request).await;
+        }
+        let call = match wire::read(&request) {
+            Ok(call) => call,
+            Err((protocol, error)) => return wire::write_error(Service::Sqs, protocol, &error, &request_id),
+        };
+        let cx = Cx { bus: &self.0, caller: caller(call.region) };
+        let outcome = match call.service {
+            Service::Sqs => sqs::call(&cx, &call.operation, call.input).await,
+            Service::Sns => sns::call(&cx, &call.operation, call.input).await,
+            Service::Sts => sns::call_sts(&cx, &call.operation, &call.input),
+        };
+        wire::write(call.service, call.protocol, &call.operation, outcome, &request_id)
+    }
 }
-/// Placeholder.
-pub async fn serve(
-    _: tokio::net::TcpListener,
-    _: LocalBus,
-    _: impl std::future::Future<Output = ()>,
-) -> Result<(), std::io::Error> {
-    Ok(())
+
+/// Scheme and authority under which the request reached us.
+fn base_of(request: &Request<Bytes>) -> String {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(http::uri::Authority::as_str);
+    let scheme = request.uri().scheme_str().unwrap_or("http");
+    format!("{scheme}://{}", host.or(authority).unwrap_or("localhost"))
 }

@@ -1,10 +1,10 @@
 //! Checks that need more than one place of the file.
 
-use super::fields;
 use super::model::{Queue, RedriveAllow, Settings, Topology};
-use super::problem::{Place, Problems, nearest};
+use super::problem::{Place, Problems};
 use super::units::show_seconds;
 use super::yaml::join;
+use crate::words;
 
 pub(super) fn all(topology: &Topology, problems: &mut Problems) {
     references(topology, problems);
@@ -31,10 +31,7 @@ fn unknown<'a>(
     known: impl Iterator<Item = &'a str>,
     problems: &mut Problems,
 ) {
-    let fix = match nearest(name, known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("add `{name}: {{}}` under `{kind}s:`"),
-    };
+    let fix = words::did_you_mean(name, known).unwrap_or_else(|| format!("add `{name}: {{}}` under `{kind}s:`"));
     let message = format!("`{path}` is `{name}`, and the file has no {kind} of that name");
     problems.error(place, path, message, Some(fix));
 }
@@ -239,5 +236,4 @@ fn events(topology: &Topology, problems: &mut Problems) {
             problems.warn(route.place, &path, message, None);
         }
     }
-    debug_assert!(fields::EVENT_KEYS.contains(&"group_by"));
 }

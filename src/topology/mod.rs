@@ -7,7 +7,10 @@
 
 mod check;
 pub mod fields;
+pub mod live;
 mod model;
+pub mod plan;
+pub mod policy;
 mod problem;
 mod read;
 mod route;
@@ -31,6 +34,8 @@ impl Topology {
     /// Every problem at once, warnings among them, in the order of the file; at least one is an error. A file with nothing
     /// but warnings is read, and carries them in [`Topology::warnings`].
     pub fn parse(text: &str, file_name: &str) -> Result<Self, Vec<Problem>> {
+        // A byte order mark is what some editors put in front; it is no part of the text.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut problems = problem::Problems::new(file_name);
         let read = yaml::parse(text, &mut problems).and_then(|root| read::topology(&root, &mut problems));
         match read {

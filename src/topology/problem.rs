@@ -93,15 +93,3 @@ impl Problems {
         self.found
     }
 }
-
-/// The nearest of `known` to `given`, when it is near enough to be meant.
-pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let squeeze = |s: &str| s.chars().filter(|c| !matches!(c, '_' | '-')).collect::<String>().to_lowercase();
-    let wanted = squeeze(given);
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&wanted, &squeeze(name)), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().min(given.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use super::fields::{self, Field, Kind};
 use super::model::{DeadLetter, Filter, Queue, RedriveAllow, Route, Settings, Subscription, Topic, Topology};
-use super::problem::{Place, Problems, nearest};
+use super::problem::{Place, Problems};
 use super::yaml::{Key, Node, Value, join};
 use super::{OWNER_TAG, VERSION, units};
 use crate::filter::{FilterPolicy, Scope};
+use crate::words;
 
 /// A mapping whose keys were checked against the language.
 struct Table<'n> {
@@ -27,10 +28,8 @@ impl<'n> Table<'n> {
                 continue;
             }
             let here = join(path, &key.text);
-            let fix = match nearest(&key.text, keys.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the keys here are {}", list(&keys)),
-            };
+            let fix = words::did_you_mean(&key.text, keys.iter().copied())
+                .unwrap_or_else(|| format!("the keys here are {}", words::list(&keys)));
             problems.error(key.place, &here, format!("`{here}` is not a key of the language"), Some(fix));
         }
         Some(Self { path: path.to_owned(), place: node.place, entries, keys })
@@ -69,10 +68,6 @@ impl<'n> Table<'n> {
         let node = self.need(key, example, problems)?;
         Some((text(node, &join(&self.path, key), problems)?, node.place))
     }
-}
-
-fn list(keys: &[&str]) -> String {
-    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn entries<'n>(node: &'n Node, path: &str, problems: &mut Problems) -> Option<&'n [(Key, Node)]> {
@@ -325,8 +320,8 @@ fn plain(field: &Field, node: &Node, path: &str, problems: &mut Problems) -> Opt
             if let Some((_, aws)) = words.iter().find(|(word, _)| *word == given) {
                 return Some((*aws).to_owned());
             }
-            let fix = nearest(given, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-            Err((format!("is {}; expected one of {}", node.found(), list(&known)), fix))
+            let fix = words::did_you_mean(given, known.iter().copied());
+            Err((format!("is {}; expected one of {}", node.found(), words::list(&known)), fix))
         }
         Kind::Json => match &node.value {
             Value::Map(_) => return Some(node.to_json().to_string()),
@@ -477,7 +472,7 @@ fn scope(node: &Node, path: &str, problems: &mut Problems) -> Option<Scope> {
             let fix = match given {
                 "MessageAttributes" => Some("write `attributes`".into()),
                 "MessageBody" => Some("write `body`".into()),
-                _ => nearest(given, ["attributes", "body"]).map(|near| format!("did you mean `{near}`?")),
+                _ => words::did_you_mean(given, ["attributes", "body"]),
             };
             let message = format!("`{path}` is {}; expected `attributes` or `body`", node.found());
             problems.error(node.place, path, message, fix);

@@ -63,7 +63,11 @@ fn sentence(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let first = text.lines().next().unwrap_or_default();
     let end = [" at line ", ": line "].iter().filter_map(|mark| first.find(mark)).min().unwrap_or(first.len());
-    first[..end].trim().trim_end_matches('.').to_owned()
+    match first[..end].trim().trim_end_matches('.') {
+        // The library names its own functions here.
+        text if text.starts_with("multiple YAML documents") => "a second document starts here; expected one".into(),
+        text => text.to_owned(),
+    }
 }
 
 fn duplicates(node: &Node, path: &str, problems: &mut Problems) {

@@ -8,6 +8,7 @@ caller's environment reaches a program under test but PATH.
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,10 @@ import time
 import boto3
 import botocore.config
 import pytest
+
+# boto3 runs in this very process: nothing of the caller's may steer it.
+for name in [n for n in os.environ if n.startswith("AWS_") or n.lower().endswith("_proxy")]:
+    del os.environ[name]
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = 60
@@ -163,7 +168,7 @@ class Program:
         self.running = []
 
     def command(self, *args: str) -> list:
-        return [binary(), *map(str, args), *self.flags]
+        return [binary(), *self.flags, *map(str, args)]
 
     def start(self, *args: str, **options) -> subprocess.Popen:
         process = subprocess.Popen(
@@ -240,6 +245,23 @@ def moto(moto_server):
 
 @pytest.fixture
 def on_moto(program, moto):
-    """`eventbus … --endpoint-url MOTO`."""
+    """`eventbus --endpoint-url MOTO …`."""
     program.flags = ["--endpoint-url", moto.url]
     return program
+
+
+@pytest.fixture
+def served(program):
+    """`eventbus local serve --port 0`, as boto3 sees it."""
+    process = program.start("local", "serve", "--port", "0")
+    for line in process.stdout:
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        if found:
+            return Bus(found.group())
+    pytest.fail(f"`local serve` printed no URL: {process.stderr.read()}")
+
+
+@pytest.fixture(params=["eventbus", "moto"])
+def bus(request):
+    """Either endpoint: what holds of the independent one has to hold of ours, so no test can be right about ours alone."""
+    return request.getfixturevalue({"eventbus": "served", "moto": "moto"}[request.param])

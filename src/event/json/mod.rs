@@ -11,5 +11,8 @@ pub use document::{Document, JsonError, JsonErrorKind, Location, locate};
 pub use scan::ScanErrorKind;
 pub use shape::{Kind, compact, member, members, offset_of};
 
+#[cfg(test)]
+mod tests;
+
 /// Containers within containers that a payload may hold. `serde_json` reads values down to the same depth.
 pub const MAX_DEPTH: usize = 127;

@@ -1,0 +1,104 @@
+//! What an operation answers when it cannot do what was asked, independent of the protocol it is written in.
+//!
+//! Pure values; the codecs in `wire` decide how they look.
+
+/// An answer that is an error: everything any of the three protocols needs to write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    /// The shape's name in the service model, as JSON's `__type` names it.
+    pub(crate) shape: &'static str,
+    /// The code of the Query protocol, also in `x-amzn-query-error`.
+    pub(crate) code: &'static str,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The sentence.
+    pub(crate) message: String,
+    /// Whether the caller is to blame (`Sender`) or we are (`Receiver`).
+    pub(crate) sender: bool,
+}
+
+/// The result of every operation.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    /// An error of the caller, status 400, whose shape and code are the same word.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { shape: code, code, status: 400, message: message.into(), sender: true }
+    }
+
+    /// An error of the caller whose Query code differs from its shape, as for most of SQS's own
+    /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-json-api-responses.html>).
+    pub(crate) fn coded(shape: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+        Self { shape, code, status: 400, message: message.into(), sender: true }
+    }
+
+    /// The same error under another HTTP status.
+    pub(crate) fn status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// An error of ours: status 500, which SDKs retry.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self {
+            shape: "InternalFailure",
+            code: "InternalFailure",
+            status: 500,
+            message: message.into(),
+            sender: false,
+        }
+    }
+
+    /// SQS's word for a value out of its range.
+    pub(crate) fn invalid_value(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterValue", message)
+    }
+
+    /// SQS's word for a parameter that is not there.
+    pub(crate) fn missing(parameter: &str) -> Self {
+        Self::new("MissingParameter", format!("The request must contain the parameter {parameter}."))
+    }
+
+    /// SNS's word for nearly everything.
+    pub(crate) fn parameter(reason: impl AsRef<str>) -> Self {
+        Self::new("InvalidParameter", format!("Invalid parameter: {}", reason.as_ref()))
+    }
+
+    /// SQS: no such queue.
+    pub(crate) fn no_queue() -> Self {
+        Self::coded(
+            "QueueDoesNotExist",
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "The specified queue does not exist.",
+        )
+    }
+
+    /// SNS: no such topic or subscription.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::coded("NotFoundException", "NotFound", format!("{what} does not exist")).status(404)
+    }
+
+    /// Something real that the embedded bus does not do (yet); `what` begins the sentence.
+    pub(crate) fn unsupported(what: impl AsRef<str>) -> Self {
+        Self::coded(
+            "UnsupportedOperation",
+            "AWS.SimpleQueueService.UnsupportedOperation",
+            format!("{} not supported by the embedded bus yet", what.as_ref()),
+        )
+    }
+}
+
+impl From<rusqlite::Error> for ApiError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let sentence = match error.sqlite_error_code() {
+            Some(Code::DiskFull) => "the disk that holds the bus file is full".to_owned(),
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
+                "the bus file is locked by another process for too long".to_owned()
+            }
+            Some(Code::ReadOnly) => "the bus file is read-only".to_owned(),
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => "the bus file is damaged".to_owned(),
+            _ => "the bus file could not be read or written".to_owned(),
+        };
+        Self::internal(format!("{sentence}: {error}"))
+    }
+}

@@ -1,0 +1,175 @@
+//! Accounts, regions, ARNs, queue URLs and what names may look like.
+//!
+//! Pure. Sources: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html> and the service models.
+
+use percent_encoding::percent_decode_str;
+
+use super::error::{ApiError, ApiResult};
+
+/// The account everything belongs to.
+pub(crate) const ACCOUNT: &str = "000000000000";
+/// The region of a request that names none.
+pub(crate) const REGION: &str = "us-east-1";
+
+/// Who asks, where, and under which address.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The account of the caller.
+    pub(crate) account: String,
+    /// The region of the credential scope.
+    pub(crate) region: String,
+    /// Scheme and authority the request was sent to, no slash at the end: what queue URLs begin with.
+    pub(crate) base: String,
+}
+
+impl Caller {
+    /// The ARN of the topic `name` of this caller.
+    pub(crate) fn topic_arn(&self, name: &str) -> String {
+        format!("arn:aws:sns:{}:{}:{name}", self.region, self.account)
+    }
+
+    /// The URL of a queue as this caller sees it.
+    pub(crate) fn queue_url(&self, account: &str, name: &str) -> String {
+        format!("{}/{account}/{name}", self.base)
+    }
+
+    /// The queue that `url` names: the account and name of its last two path segments, in the caller's region.
+    pub(crate) fn queue_at(&self, url: &str) -> ApiResult<QueueName> {
+        let bad = || {
+            ApiError::coded("InvalidAddress", "InvalidAddress", format!("The address {url} is not valid for this endpoint."))
+                .status(404)
+        };
+        let path = url.split_once("://").map_or(url, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+        let mut segments = path.trim_matches('/').rsplit('/');
+        let name = segments.next().unwrap_or_default();
+        let account = segments.next().unwrap_or_default();
+        if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) || name.is_empty() {
+            return Err(bad());
+        }
+        let name = percent_decode_str(name).decode_utf8().map_err(|_| bad())?.into_owned();
+        Ok(QueueName { region: self.region.clone(), account: account.to_owned(), name })
+    }
+}
+
+/// What tells one queue from every other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct QueueName {
+    /// The region.
+    pub(crate) region: String,
+    /// The owner's account.
+    pub(crate) account: String,
+    /// The name.
+    pub(crate) name: String,
+}
+
+impl QueueName {
+    /// Its ARN.
+    pub(crate) fn arn(&self) -> String {
+        format!("arn:aws:sqs:{}:{}:{}", self.region, self.account, self.name)
+    }
+
+    /// Reads the ARN of a queue; `None` when it is anything else.
+    pub(crate) fn from_arn(arn: &str) -> Option<Self> {
+        let parts = split_arn(arn)?;
+        (parts.service == "sqs" && valid_queue_name(parts.resource)).then(|| Self {
+            region: parts.region.to_owned(),
+            account: parts.account.to_owned(),
+            name: parts.resource.to_owned(),
+        })
+    }
+}
+
+/// The six parts of an ARN that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arn<'a> {
+    /// `sns`, `sqs`.
+    pub(crate) service: &'a str,
+    /// The region.
+    pub(crate) region: &'a str,
+    /// The account.
+    pub(crate) account: &'a str,
+    /// Everything after the fifth colon.
+    pub(crate) resource: &'a str,
+}
+
+/// Splits an ARN; `None` when it is not one.
+pub(crate) fn split_arn(arn: &str) -> Option<Arn<'_>> {
+    let mut parts = arn.splitn(6, ':');
+    let (head, partition) = (parts.next()?, parts.next()?);
+    let found = Arn { service: parts.next()?, region: parts.next()?, account: parts.next()?, resource: parts.next()? };
+    (head == "arn" && partition.starts_with("aws") && !found.resource.is_empty()).then_some(found)
+}
+
+fn word(name: &str, longest: usize) -> bool {
+    let base = name.strip_suffix(".fifo").unwrap_or(name);
+    !base.is_empty()
+        && name.len() <= longest
+        && base.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// A queue's name: 1 to 80 of `A-Za-z0-9_-`, `.fifo` at the end allowed.
+pub(crate) fn valid_queue_name(name: &str) -> bool {
+    word(name, 80)
+}
+
+/// A topic's name: 1 to 256 of `A-Za-z0-9_-`, `.fifo` at the end allowed.
+pub(crate) fn valid_topic_name(name: &str) -> bool {
+    word(name, 256)
+}
+
+/// The id of a batch entry: 1 to 80 of `A-Za-z0-9_-`.
+pub(crate) fn valid_entry_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 80 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Whether every character may travel in a message
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
+pub(crate) fn valid_text(text: &str) -> bool {
+    // Nearly every body is all printable: look at bytes first, at characters only when something is unusual.
+    if text.bytes().all(|b| (0x20..0xEF).contains(&b) || matches!(b, b'\t' | b'\n' | b'\r')) {
+        return true;
+    }
+    text.chars().all(|c| {
+        matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller() -> Caller {
+        Caller { account: ACCOUNT.into(), region: "eu-west-1".into(), base: "http://127.0.0.1:4100".into() }
+    }
+
+    #[test]
+    fn a_queue_url_goes_there_and_back() {
+        let found = caller().queue_at(&caller().queue_url(ACCOUNT, "orders-1")).unwrap();
+        assert_eq!(found.arn(), "arn:aws:sqs:eu-west-1:000000000000:orders-1");
+        assert_eq!(QueueName::from_arn(&found.arn()), Some(found));
+    }
+
+    #[test]
+    fn what_is_no_queue_url_is_said_so() {
+        for bad in ["orders", "http://h/orders", "http://h/", "http://h/12/orders", ""] {
+            assert_eq!(caller().queue_at(bad).unwrap_err().code, "InvalidAddress", "{bad}");
+        }
+    }
+
+    #[test]
+    fn arns_are_split_and_refused() {
+        assert_eq!(split_arn("arn:aws:sns:r:a:t:uuid").unwrap().resource, "t:uuid");
+        for bad in ["", "arn:aws:sqs:r:a", "arn:aws:sqs:r:a:", "x:aws:sqs:r:a:q", "http://h/q"] {
+            assert_eq!(split_arn(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_and_text() {
+        assert!(valid_queue_name(&"a".repeat(80)) && !valid_queue_name(&"a".repeat(81)));
+        assert!(valid_queue_name("a.fifo") && !valid_queue_name("a.b") && !valid_queue_name(".fifo"));
+        assert!(valid_text("a\tb\n\r ü 😀 \u{FFFD}"));
+        assert!(!valid_text("\u{0}") && !valid_text("a\u{1F}b") && !valid_text("\u{FFFE}") && !valid_text("ü\u{B}"));
+        assert!(valid_text("\u{7F}"));
+    }
+}

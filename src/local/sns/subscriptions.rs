@@ -1,0 +1,290 @@
+//! Subscriptions of queues to topics.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::super::Cx;
+use super::super::error::{ApiError, ApiResult};
+use super::super::names::{QueueName, split_arn};
+use super::super::sqs::types::Nothing;
+use super::super::store::catalogue::{RedrivePolicy, Settings, filters_nothing, scope_of, settings_from, settings_text};
+use super::topics::{self, PAGE};
+use super::types::{
+    Attributes, OfSubscription, OfTopic, SetAttribute, Subscribe, Subscription, SubscriptionArn, Subscriptions,
+};
+use super::{nothing, unsupported};
+use crate::clock::random_id;
+use crate::filter::FilterPolicy;
+
+/// Protocols of SNS that lead off the messaging path.
+const OTHER_PROTOCOLS: [&str; 8] = ["http", "https", "email", "email-json", "sms", "application", "lambda", "firehose"];
+
+const SETTABLE: [&str; 7] = [
+    "DeliveryPolicy",
+    "FilterPolicy",
+    "FilterPolicyScope",
+    "RawMessageDelivery",
+    "RedrivePolicy",
+    "ReplayPolicy",
+    "SubscriptionRoleArn",
+];
+
+/// Checks a value; `prefix` is what stands before the reason in this operation's errors.
+fn check(name: &str, value: &str, prefix: &str) -> ApiResult<()> {
+    let refused = |reason: String| Err(ApiError::parameter(format!("{prefix}{reason}")));
+    match name {
+        "RawMessageDelivery" if !["true", "false"].contains(&value.to_ascii_lowercase().as_str()) => {
+            refused(format!("RawMessageDelivery: Invalid value [{value}]. Must be true or false."))
+        }
+        "FilterPolicyScope" if value != "MessageAttributes" && value != "MessageBody" => refused(format!(
+            "FilterPolicyScope: Invalid value [{value}]. Please use either MessageBody or MessageAttributes"
+        )),
+        "RedrivePolicy" if !value.is_empty() => {
+            let Ok(policy) = serde_json::from_str::<RedrivePolicy>(value) else {
+                return refused("RedrivePolicy: failed to parse JSON.".into());
+            };
+            match policy.dead_letter_target_arn.as_deref() {
+                None => refused("RedrivePolicy: deadLetterTargetArn is null".into()),
+                Some(arn) if QueueName::from_arn(arn).is_none() => {
+                    refused("RedrivePolicy: deadLetterTargetArn is an invalid arn".into())
+                }
+                Some(_) => Ok(()),
+            }
+        }
+        "DeliveryPolicy" if !value.is_empty() && serde_json::from_str::<serde_json::Value>(value).is_err() => {
+            refused("DeliveryPolicy: failed to parse JSON.".into())
+        }
+        "ReplayPolicy" => Err(unsupported("ReplayPolicy is")),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the filter policy in the scope that stands beside it.
+fn check_filter(settings: &Settings, on_subscribe: bool) -> ApiResult<()> {
+    match settings.get("FilterPolicy").filter(|policy| !filters_nothing(policy)) {
+        None => Ok(()),
+        Some(policy) => FilterPolicy::parse(policy, scope_of(settings))
+            .map(drop)
+            .map_err(|e| ApiError::new("InvalidParameter", e.aws_message(on_subscribe))),
+    }
+}
+
+pub(crate) async fn subscribe(cx: &Cx<'_>, input: Subscribe) -> ApiResult<SubscriptionArn> {
+    let topic = topics::check_arn(input.topic_arn)?;
+    let protocol = input.protocol.unwrap_or_default();
+    if OTHER_PROTOCOLS.contains(&protocol.as_str()) {
+        return Err(unsupported(&format!("Subscribe with the protocol {protocol} is")));
+    }
+    if protocol != "sqs" {
+        return Err(ApiError::parameter(format!("Amazon SNS does not support this protocol string: {protocol}")));
+    }
+    let endpoint = input.endpoint.unwrap_or_default();
+    let queue = QueueName::from_arn(&endpoint).ok_or_else(|| ApiError::parameter("SQS endpoint ARN"))?;
+    if queue.name.ends_with(".fifo") {
+        return Err(ApiError::parameter(
+            "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
+        ));
+    }
+    const PREFIX: &str = "Attributes Reason: ";
+    let wanted = input.attributes;
+    for (name, value) in &wanted {
+        if !SETTABLE.contains(&name.as_str()) {
+            return Err(ApiError::parameter(format!("{PREFIX}Unknown attribute: {name}")));
+        }
+        check(name, value, PREFIX)?;
+    }
+    check_filter(&wanted, true)?;
+    let (owner, region) = (cx.caller.account.clone(), cx.caller.region.clone());
+    cx.write(move |tx| {
+        let found = topics::find(tx.connection, &topic)?.ok_or_else(|| ApiError::not_found("Topic"))?;
+        let there: Option<(String, String)> = tx
+            .connection
+            .prepare_cached(
+                "SELECT arn, attributes FROM subscriptions WHERE topic = ?1 AND protocol = ?2 AND endpoint = ?3",
+            )?
+            .query_row((found.id, &protocol, &endpoint), |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if let Some((arn, settings)) = there {
+            let settings = settings_from(&settings)?;
+            if wanted.iter().any(|(name, value)| !same(&effective(&settings, name), value)) {
+                let reason = "Attributes Reason: Subscription already exists with different attributes";
+                return Err(ApiError::parameter(reason));
+            }
+            return Ok(SubscriptionArn { subscription_arn: arn });
+        }
+        let arn = format!("{topic}:{}", random_id());
+        tx.connection
+            .prepare_cached(
+                "INSERT INTO subscriptions (arn, topic, protocol, endpoint, owner, region, attributes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute((&arn, found.id, protocol, endpoint, owner, region, settings_text(&wanted)))?;
+        tx.catalogue_changed();
+        Ok(SubscriptionArn { subscription_arn: arn })
+    })
+    .await
+}
+
+/// The value of an attribute, or what is assumed.
+fn effective(settings: &Settings, name: &str) -> String {
+    settings.get(name).cloned().unwrap_or_else(|| match name {
+        "RawMessageDelivery" => "false".into(),
+        "FilterPolicyScope" => "MessageAttributes".into(),
+        _ => String::new(),
+    })
+}
+
+fn same(one: &str, other: &str) -> bool {
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    one.eq_ignore_ascii_case(other) && (one == other || json(one).is_none())
+        || json(one).is_some_and(|one| Some(one) == json(other))
+}
+
+/// Refuses what is no subscription ARN.
+fn check_arn(arn: Option<String>) -> ApiResult<String> {
+    let arn = arn.unwrap_or_default();
+    let parts = arn.split(':').count();
+    if parts < 6 {
+        let reason = format!("SubscriptionArn Reason: An ARN must have at least 6 elements, not {parts}");
+        return Err(ApiError::parameter(reason));
+    }
+    let whole = split_arn(&arn).is_some_and(|arn| arn.service == "sns" && arn.resource.contains(':'));
+    if whole { Ok(arn) } else { Err(ApiError::parameter("SubscriptionArn")) }
+}
+
+pub(crate) async fn unsubscribe(cx: &Cx<'_>, input: OfSubscription) -> ApiResult<Nothing> {
+    let arn = check_arn(input.subscription_arn)?;
+    cx.write(move |tx| {
+        if tx.connection.prepare_cached("DELETE FROM subscriptions WHERE arn = ?1")?.execute([arn])? > 0 {
+            tx.catalogue_changed();
+        }
+        Ok(nothing())
+    })
+    .await
+}
+
+struct Found {
+    id: i64,
+    topic: String,
+    protocol: String,
+    endpoint: String,
+    owner: String,
+    settings: Settings,
+}
+
+fn find(connection: &Connection, arn: &str) -> ApiResult<Found> {
+    let row = connection
+        .prepare_cached(
+            "SELECT s.id, t.arn, s.protocol, s.endpoint, s.owner, s.attributes FROM subscriptions s
+             JOIN topics t ON t.id = s.topic WHERE s.arn = ?1",
+        )?
+        .query_row([arn], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get::<_, String>(5)?))
+        })
+        .optional()?;
+    let (id, topic, protocol, endpoint, owner, settings) = row.ok_or_else(|| ApiError::not_found("Subscription"))?;
+    Ok(Found { id, topic, protocol, endpoint, owner, settings: settings_from(&settings)? })
+}
+
+pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfSubscription) -> ApiResult<Attributes> {
+    let arn = check_arn(input.subscription_arn)?;
+    let principal = format!("arn:aws:iam::{}:root", cx.caller.account);
+    let attributes = cx
+        .read(move |connection| {
+            let found = find(connection, &arn)?;
+            let raw = effective(&found.settings, "RawMessageDelivery").to_ascii_lowercase();
+            let scope = effective(&found.settings, "FilterPolicyScope");
+            let mut attributes = found.settings;
+            attributes.insert("RawMessageDelivery".into(), raw);
+            if attributes.contains_key("FilterPolicy") {
+                attributes.insert("FilterPolicyScope".into(), scope);
+            }
+            for (name, value) in [
+                ("SubscriptionArn", arn),
+                ("TopicArn", found.topic),
+                ("Protocol", found.protocol),
+                ("Endpoint", found.endpoint),
+                ("Owner", found.owner),
+                ("PendingConfirmation", "false".into()),
+                ("ConfirmationWasAuthenticated", "true".into()),
+                ("SubscriptionPrincipal", principal),
+            ] {
+                attributes.insert(name.into(), value);
+            }
+            Ok(attributes)
+        })
+        .await?;
+    Ok(Attributes { attributes })
+}
+
+pub(crate) async fn set_attribute(cx: &Cx<'_>, input: SetAttribute) -> ApiResult<Nothing> {
+    let arn = check_arn(input.subscription_arn)?;
+    let name = input.attribute_name.unwrap_or_default();
+    let value = input.attribute_value.unwrap_or_default();
+    cx.write(move |tx| {
+        let found = find(tx.connection, &arn)?;
+        if !SETTABLE.contains(&name.as_str()) {
+            return Err(ApiError::parameter("AttributeName"));
+        }
+        check(&name, &value, "")?;
+        let mut settings = found.settings;
+        if value.is_empty() {
+            settings.remove(&name);
+        } else {
+            settings.insert(name, value);
+        }
+        check_filter(&settings, false)?;
+        tx.connection
+            .prepare_cached("UPDATE subscriptions SET attributes = ?2 WHERE id = ?1")?
+            .execute((found.id, settings_text(&settings)))?;
+        tx.catalogue_changed();
+        Ok(nothing())
+    })
+    .await
+}
+
+const LISTED: &str = "SELECT s.id, t.arn, s.protocol, s.arn, s.owner, s.endpoint FROM subscriptions s
+                      JOIN topics t ON t.id = s.topic";
+
+fn listed(
+    connection: &Connection,
+    condition: &str,
+    parameters: impl rusqlite::Params,
+) -> ApiResult<Vec<(i64, Subscription)>> {
+    Ok(connection
+        .prepare_cached(&format!("{LISTED} WHERE {condition} ORDER BY s.id LIMIT {}", PAGE + 1))?
+        .query_map(parameters, |row| {
+            let subscription = Subscription {
+                topic_arn: row.get(1)?,
+                protocol: row.get(2)?,
+                subscription_arn: row.get(3)?,
+                owner: row.get(4)?,
+                endpoint: row.get(5)?,
+            };
+            Ok((row.get(0)?, subscription))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?)
+}
+
+fn page(mut rows: Vec<(i64, Subscription)>) -> Subscriptions {
+    let next_token = topics::cut(&mut rows);
+    Subscriptions { subscriptions: rows.into_iter().map(|(_, subscription)| subscription).collect(), next_token }
+}
+
+pub(crate) async fn list(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Subscriptions> {
+    let after = topics::after(input.next_token)?;
+    let (owner, region) = (cx.caller.account.clone(), cx.caller.region.clone());
+    cx.read(move |connection| listed(connection, "s.owner = ?1 AND s.region = ?2 AND s.id > ?3", (owner, region, after)))
+        .await
+        .map(page)
+}
+
+pub(crate) async fn list_by_topic(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Subscriptions> {
+    let arn = topics::check_arn(input.topic_arn)?;
+    let after = topics::after(input.next_token)?;
+    cx.read(move |connection| {
+        let topic = topics::find(connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
+        listed(connection, "s.topic = ?1 AND s.id > ?2", (topic.id, after))
+    })
+    .await
+    .map(page)
+}

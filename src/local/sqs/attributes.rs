@@ -1,0 +1,236 @@
+//! Queue attributes: which there are, what they may hold, what is answered for them.
+//!
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::super::error::{ApiError, ApiResult};
+use super::super::names::QueueName;
+use super::super::store::catalogue::{Queue, RedrivePolicy, Settings};
+use super::super::store::messages;
+
+/// Attributes that are whole numbers in a range.
+fn range(name: &str) -> Option<RangeInclusive<i64>> {
+    Some(match name {
+        "VisibilityTimeout" => 0..=43_200,
+        "MaximumMessageSize" => 1_024..=1_048_576,
+        "MessageRetentionPeriod" => 60..=1_209_600,
+        "DelaySeconds" => 0..=900,
+        "ReceiveMessageWaitTimeSeconds" => 0..=20,
+        "KmsDataKeyReusePeriodSeconds" => 60..=86_400,
+        _ => return None,
+    })
+}
+
+/// Attributes whose empty value takes them away.
+const REMOVABLE: [&str; 4] = ["Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId"];
+
+/// Attributes every queue answers for `All`, whether set or not.
+const ALWAYS: [&str; 6] = [
+    "DelaySeconds",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    "SqsManagedSseEnabled",
+    "VisibilityTimeout",
+];
+
+/// Attributes that are answered and cannot be set.
+const COMPUTED: [&str; 6] = [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+    "CreatedTimestamp",
+    "LastModifiedTimestamp",
+    "QueueArn",
+];
+
+const FIFO: [&str; 4] = ["FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"];
+
+/// Checks attributes that somebody wants to set. `dead_letter_exists` is asked for the target of a redrive policy.
+pub(crate) fn check(settings: &Settings, mut dead_letter_exists: impl FnMut(&QueueName) -> ApiResult<bool>) -> ApiResult<()> {
+    for (name, value) in settings {
+        let invalid = || ApiError::new("InvalidAttributeValue", format!("Invalid value for the parameter {name}."));
+        match name.as_str() {
+            name if range(name).is_some() => {
+                let allowed = range(name).unwrap_or(0..=0);
+                if !value.parse::<i64>().is_ok_and(|number| allowed.contains(&number)) {
+                    return Err(invalid());
+                }
+            }
+            "RedrivePolicy" if !value.is_empty() => {
+                let target = check_redrive(value)?;
+                if !dead_letter_exists(&target)? {
+                    return Err(redrive_error(value, "Dead letter target does not exist."));
+                }
+            }
+            "Policy" | "RedriveAllowPolicy" if !value.is_empty() => {
+                if !serde_json::from_str::<Value>(value).is_ok_and(|json| json.is_object()) {
+                    return Err(invalid());
+                }
+            }
+            "SqsManagedSseEnabled" if value != "true" && value != "false" => return Err(invalid()),
+            "Policy" | "RedrivePolicy" | "RedriveAllowPolicy" | "KmsMasterKeyId" | "SqsManagedSseEnabled" => {}
+            fifo if FIFO.contains(&fifo) => {
+                return Err(match fifo {
+                    "FifoQueue" if value == "true" => ApiError::unsupported("CreateQueue of a FIFO queue is"),
+                    _ => ApiError::new("InvalidAttributeName", format!("Unknown Attribute {fifo}.")),
+                });
+            }
+            unknown => return Err(ApiError::new("InvalidAttributeName", format!("Unknown Attribute {unknown}."))),
+        }
+    }
+    Ok(())
+}
+
+fn redrive_error(value: &str, reason: &str) -> ApiError {
+    ApiError::invalid_value(format!("Value {value} for parameter RedrivePolicy is invalid. Reason: {reason}"))
+}
+
+fn check_redrive(value: &str) -> ApiResult<QueueName> {
+    let policy: RedrivePolicy = serde_json::from_str(value)
+        .map_err(|_| redrive_error(value, "Redrive policy is not a valid JSON map."))?;
+    let missing = |what| redrive_error(value, &format!("Redrive policy does not contain mandatory attribute: {what}."));
+    let target = policy.dead_letter_target_arn.as_deref().ok_or_else(|| missing("deadLetterTargetArn"))?;
+    let raw = policy.max_receive_count.as_ref().ok_or_else(|| missing("maxReceiveCount"))?;
+    if !policy.count().is_some_and(|count| (1..=1_000).contains(&count)) {
+        let raw = raw.as_str().map_or_else(|| raw.to_string(), str::to_owned);
+        let reason = format!("Invalid value for maxReceiveCount: {raw}, valid values are from 1 to 1000 both inclusive.");
+        return Err(redrive_error(value, &reason));
+    }
+    QueueName::from_arn(target).ok_or_else(|| redrive_error(value, "Invalid value for deadLetterTargetArn."))
+}
+
+/// Puts `changes` over what was set; an empty value of a removable attribute takes it away.
+pub(crate) fn merge(settings: &mut Settings, changes: &Settings) {
+    for (name, value) in changes {
+        if value.is_empty() && REMOVABLE.contains(&name.as_str()) {
+            settings.remove(name);
+        } else {
+            settings.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// The first attribute of `wanted` that differs from what `queue` has.
+pub(crate) fn difference(queue: &Queue, wanted: &Settings) -> Option<String> {
+    wanted.iter().find(|(name, value)| !same(&effective(queue, name).unwrap_or_default(), value)).map(|(n, _)| n.clone())
+}
+
+/// Equal as text, or as JSON.
+fn same(one: &str, other: &str) -> bool {
+    one == other
+        || matches!(
+            (serde_json::from_str::<Value>(one), serde_json::from_str::<Value>(other)),
+            (Ok(one), Ok(other)) if one == other
+        )
+}
+
+fn effective(queue: &Queue, name: &str) -> Option<String> {
+    match name {
+        "SqsManagedSseEnabled" => Some(queue.settings.get(name).cloned().unwrap_or_else(|| {
+            (!queue.settings.contains_key("KmsMasterKeyId")).to_string()
+        })),
+        "KmsDataKeyReusePeriodSeconds" if !queue.settings.contains_key("KmsMasterKeyId") => {
+            queue.settings.get(name).cloned()
+        }
+        name if range(name).is_some() => Some(queue.number(name).to_string()),
+        name => queue.settings.get(name).cloned(),
+    }
+}
+
+/// Refuses names of attributes that do not exist.
+pub(crate) fn check_names(names: &[String]) -> ApiResult<()> {
+    for name in names.iter().map(String::as_str) {
+        let known = name == "All"
+            || range(name).is_some()
+            || [&ALWAYS[..], &COMPUTED, &REMOVABLE, &FIFO].iter().any(|group| group.contains(&name));
+        if !known {
+            return Err(ApiError::new("InvalidAttributeName", format!("Unknown Attribute {name}.")));
+        }
+    }
+    Ok(())
+}
+
+/// The values of the named attributes; counts are taken only when asked for.
+pub(crate) fn describe(
+    connection: &Connection,
+    queue: &Queue,
+    names: &[String],
+    now: i64,
+) -> ApiResult<BTreeMap<String, String>> {
+    let all = names.iter().any(|name| name == "All");
+    let mut wanted: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != "All").collect();
+    if all {
+        wanted.extend(ALWAYS.iter().chain(&COMPUTED));
+        wanted.extend(queue.settings.keys().map(String::as_str));
+    }
+    let counts = if wanted.iter().any(|name| name.starts_with("Approximate")) {
+        messages::count(connection, queue, now)?
+    } else {
+        messages::Counts::default()
+    };
+    let mut found = BTreeMap::new();
+    for name in wanted {
+        let value = match name {
+            "ApproximateNumberOfMessages" => Some(counts.visible.to_string()),
+            "ApproximateNumberOfMessagesNotVisible" => Some(counts.in_flight.to_string()),
+            "ApproximateNumberOfMessagesDelayed" => Some(counts.delayed.to_string()),
+            "CreatedTimestamp" => Some((queue.created / 1_000).to_string()),
+            "LastModifiedTimestamp" => Some((queue.modified / 1_000).to_string()),
+            "QueueArn" => Some(queue.name.arn()),
+            other => effective(queue, other),
+        };
+        if let Some(value) = value {
+            found.insert(name.to_owned(), value);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(name: &str, value: &str) -> Result<(), String> {
+        check(&Settings::from([(name.into(), value.into())]), |_| Ok(true)).map_err(|e| e.code.to_owned())
+    }
+
+    #[test]
+    fn ranges_are_kept() {
+        for (name, good, bad) in [
+            ("VisibilityTimeout", ["0", "43200"], ["-1", "43201"]),
+            ("MessageRetentionPeriod", ["60", "1209600"], ["59", "1209601"]),
+            ("DelaySeconds", ["0", "900"], ["901", "x"]),
+            ("ReceiveMessageWaitTimeSeconds", ["0", "20"], ["21", ""]),
+            ("MaximumMessageSize", ["1024", "1048576"], ["1023", "1048577"]),
+        ] {
+            good.iter().for_each(|value| assert_eq!(verdict(name, value), Ok(()), "{name}={value}"));
+            bad.iter().for_each(|value| {
+                assert_eq!(verdict(name, value), Err("InvalidAttributeValue".into()), "{name}={value}");
+            });
+        }
+        assert_eq!(verdict("Colour", "red"), Err("InvalidAttributeName".into()));
+        assert_eq!(verdict("QueueArn", "x"), Err("InvalidAttributeName".into()));
+    }
+
+    #[test]
+    fn redrive_policies_are_read_closely() {
+        let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
+        let say = |policy: &str| {
+            check(&Settings::from([("RedrivePolicy".into(), policy.into())]), |_| Ok(true)).err().map(|e| e.message)
+        };
+        assert_eq!(say(&format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"3"}}"#)), None);
+        assert_eq!(say(&format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":1000}}"#)), None);
+        assert_eq!(say(""), None);
+        assert!(say("[]").unwrap().ends_with("not a valid JSON map."));
+        assert!(say(r#"{"maxReceiveCount":3}"#).unwrap().ends_with("mandatory attribute: deadLetterTargetArn."));
+        assert!(say(&format!(r#"{{"deadLetterTargetArn":"{arn}"}}"#)).unwrap().ends_with("maxReceiveCount."));
+        assert!(say(&format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":0}}"#)).unwrap().contains("1 to 1000"));
+        assert!(say(r#"{"deadLetterTargetArn":"dead","maxReceiveCount":1}"#).is_some());
+    }
+}

@@ -1,0 +1,65 @@
+//! The operations of SQS.
+//!
+//! Typed requests in, typed answers out, independent of the protocol. May use `store`; must not know how anything looks on the
+//! wire.
+//!
+//! | operation | state |
+//! |---|---|
+//! | CreateQueue, GetQueueUrl, ListQueues, DeleteQueue, Get/SetQueueAttributes, TagQueue, UntagQueue, ListQueueTags, ListDeadLetterSourceQueues | as AWS; FIFO queues are refused as not supported |
+//! | PurgeQueue | at once; the 60 seconds between two are off unless asked for in [`OpenOptions`](super::OpenOptions) |
+//! | SendMessage, SendMessageBatch | as AWS |
+//! | ReceiveMessage | as AWS, but a short poll sees every message, and messages come in order unless they were given back |
+//! | DeleteMessage, ChangeMessageVisibility and their batches | as AWS; a handle of an earlier receive still deletes and no longer changes visibility |
+//! | AddPermission, RemovePermission, StartMessageMoveTask, CancelMessageMoveTask, ListMessageMoveTasks | refused as not supported |
+
+pub(crate) mod attributes;
+mod batch;
+pub(crate) mod digest;
+pub(crate) mod queues;
+mod receipt;
+pub(crate) mod receive;
+pub(crate) mod send;
+mod settle;
+pub(crate) mod types;
+
+use super::Cx;
+use super::error::{ApiError, ApiResult};
+use super::wire::{Answer, Input};
+
+/// The operations that exist and are refused.
+const LATER: [&str; 5] =
+    ["AddPermission", "RemovePermission", "StartMessageMoveTask", "CancelMessageMoveTask", "ListMessageMoveTasks"];
+
+/// Runs `operation`.
+pub(crate) async fn call(cx: &Cx<'_>, operation: &str, input: Input) -> ApiResult<Answer> {
+    match operation {
+        "SendMessage" => input.answer(send::one(cx, input.parse()?).await?),
+        "SendMessageBatch" => input.answer(send::many(cx, input.parse()?).await?),
+        "ReceiveMessage" => input.answer(receive::receive(cx, input.parse()?).await?),
+        "DeleteMessage" => input.answer(settle::one(cx, settle::Action::Delete, input.parse()?).await?),
+        "DeleteMessageBatch" => input.answer(settle::many(cx, settle::Action::Delete, input.parse()?).await?),
+        "ChangeMessageVisibility" => {
+            input.answer(settle::one(cx, settle::Action::ChangeVisibility, input.parse()?).await?)
+        }
+        "ChangeMessageVisibilityBatch" => {
+            input.answer(settle::many(cx, settle::Action::ChangeVisibility, input.parse()?).await?)
+        }
+        "CreateQueue" => input.answer(queues::create(cx, input.parse()?).await?),
+        "DeleteQueue" => input.answer(queues::delete(cx, input.parse()?).await?),
+        "GetQueueUrl" => input.answer(queues::url(cx, input.parse()?).await?),
+        "ListQueues" => input.answer(queues::list(cx, input.parse()?).await?),
+        "GetQueueAttributes" => input.answer(queues::get_attributes(cx, input.parse()?).await?),
+        "SetQueueAttributes" => input.answer(queues::set_attributes(cx, input.parse()?).await?),
+        "PurgeQueue" => input.answer(queues::purge(cx, input.parse()?).await?),
+        "TagQueue" => input.answer(queues::tag(cx, input.parse()?).await?),
+        "UntagQueue" => input.answer(queues::untag(cx, input.parse()?).await?),
+        "ListQueueTags" => input.answer(queues::tags(cx, input.parse()?).await?),
+        "ListDeadLetterSourceQueues" => input.answer(queues::dead_letter_sources(cx, input.parse()?).await?),
+        later if LATER.contains(&later) => Err(ApiError::unsupported(format!("{later} is"))),
+        unknown => Err(ApiError::coded(
+            "UnknownOperationException",
+            "InvalidAction",
+            format!("The action {unknown} is not valid for this endpoint."),
+        )),
+    }
+}

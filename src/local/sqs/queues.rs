@@ -1,0 +1,296 @@
+//! Queues: making, finding, describing, tagging, emptying, removing.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rusqlite::OptionalExtension as _;
+
+use super::super::Cx;
+use super::super::error::{ApiError, ApiResult};
+use super::super::names::{QueueName, valid_queue_name};
+use super::super::store::catalogue::{Queue, Settings, settings_from, settings_text};
+use super::super::store::messages;
+use super::attributes;
+use super::types::{
+    Attributes, CreateQueue, GetQueueAttributes, GetQueueUrl, ListDeadLetterSourceQueues, ListQueues, Nothing, OfQueue,
+    QueueUrl, QueueUrls, SetQueueAttributes, SourceQueueUrls, TagQueue, Tags, UntagQueue,
+};
+
+const MOST_TAGS: usize = 50;
+
+/// The queue that a request's `QueueUrl` names.
+pub(crate) fn named(cx: &Cx<'_>, url: Option<&String>) -> ApiResult<QueueName> {
+    cx.caller.queue_at(url.ok_or_else(|| ApiError::missing("QueueUrl"))?)
+}
+
+pub(crate) async fn create(cx: &Cx<'_>, input: CreateQueue) -> ApiResult<QueueUrl> {
+    let name = input.queue_name.ok_or_else(|| ApiError::missing("QueueName"))?;
+    if name.ends_with(".fifo") || input.attributes.get("FifoQueue").is_some_and(|value| value == "true") {
+        return Err(ApiError::unsupported("CreateQueue of a FIFO queue is"));
+    }
+    if !valid_queue_name(&name) {
+        return Err(ApiError::invalid_value(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+        ));
+    }
+    if input.tags.len() > MOST_TAGS {
+        return Err(too_many_tags());
+    }
+    let queue = QueueName { region: cx.caller.region.clone(), account: cx.caller.account.clone(), name };
+    let url = cx.caller.queue_url(&queue.account, &queue.name);
+    let (now, window) = (cx.now(), cx.bus.options.recreate_window.as_millis() as i64);
+    cx.write(move |tx| {
+        if let Some(found) = tx.catalogue.maybe_queue(tx.connection, &queue)? {
+            return match attributes::difference(&found, &input.attributes) {
+                None => Ok(QueueUrl { queue_url: url }),
+                Some(attribute) => Err(ApiError::coded(
+                    "QueueNameExists",
+                    "QueueAlreadyExists",
+                    format!(
+                        "A queue already exists with the same name and a different value for attribute {attribute}"
+                    ),
+                )),
+            };
+        }
+        let place = (&queue.account, &queue.region, &queue.name);
+        let deleted: Option<i64> = tx
+            .connection
+            .prepare_cached("SELECT deleted FROM deleted_queues WHERE account = ?1 AND region = ?2 AND name = ?3")?
+            .query_row(place, |row| row.get(0))
+            .optional()?;
+        if deleted.is_some_and(|deleted| now < deleted + window) {
+            return Err(ApiError::coded(
+                "QueueDeletedRecently",
+                "AWS.SimpleQueueService.QueueDeletedRecently",
+                "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+            ));
+        }
+        attributes::check(&input.attributes, |target| Ok(tx.catalogue.maybe_queue(tx.connection, target)?.is_some()))?;
+        let mut settings = Settings::new();
+        attributes::merge(&mut settings, &input.attributes);
+        tx.connection
+            .prepare_cached(
+                "INSERT INTO queues (account, region, name, attributes, tags, created, modified)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+            )?
+            .execute((
+                &queue.account,
+                &queue.region,
+                &queue.name,
+                settings_text(&settings),
+                settings_text(&input.tags),
+                now,
+            ))?;
+        tx.connection
+            .prepare_cached("DELETE FROM deleted_queues WHERE account = ?1 AND region = ?2 AND name = ?3")?
+            .execute(place)?;
+        tx.catalogue_changed();
+        Ok(QueueUrl { queue_url: url })
+    })
+    .await
+}
+
+pub(crate) async fn delete(cx: &Cx<'_>, input: OfQueue) -> ApiResult<Nothing> {
+    let name = named(cx, input.queue_url.as_ref())?;
+    let now = cx.now();
+    cx.write(move |tx| {
+        let queue = tx.catalogue.queue(tx.connection, &name)?;
+        messages::clear(tx, queue.id)?;
+        tx.connection.prepare_cached("DELETE FROM queues WHERE id = ?1")?.execute([queue.id])?;
+        tx.connection
+            .prepare_cached("INSERT OR REPLACE INTO deleted_queues (account, region, name, deleted) VALUES (?1, ?2, ?3, ?4)")?
+            .execute((&name.account, &name.region, &name.name, now))?;
+        tx.catalogue_changed();
+        // Whoever waits there learns that it is gone.
+        tx.wake(queue.id);
+        Ok(Nothing {})
+    })
+    .await
+}
+
+pub(crate) async fn url(cx: &Cx<'_>, input: GetQueueUrl) -> ApiResult<QueueUrl> {
+    let name = input.queue_name.ok_or_else(|| ApiError::missing("QueueName"))?;
+    let account = input.owner.unwrap_or_else(|| cx.caller.account.clone());
+    let url = cx.caller.queue_url(&account, &name);
+    let queue = QueueName { region: cx.caller.region.clone(), account, name };
+    cx.read(move |connection| Queue::find(connection, &queue)?.ok_or_else(ApiError::no_queue)).await?;
+    Ok(QueueUrl { queue_url: url })
+}
+
+pub(crate) async fn list(cx: &Cx<'_>, input: ListQueues) -> ApiResult<QueueUrls> {
+    let (most, after) = page(input.max_results, input.next_token.as_deref())?;
+    let (account, region) = (cx.caller.account.clone(), cx.caller.region.clone());
+    let prefix = input.queue_name_prefix.unwrap_or_default();
+    let mut names = cx
+        .read(move |connection| {
+            let names = connection
+                .prepare_cached(
+                    "SELECT name FROM queues WHERE account = ?1 AND region = ?2 AND name > ?3
+                     AND substr(name, 1, length(?4)) = ?4 ORDER BY name LIMIT ?5",
+                )?
+                .query_map((account, region, after, prefix, most + 1), |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()?;
+            Ok(names)
+        })
+        .await?;
+    let next_token = cut(&mut names, most, input.max_results.is_some());
+    let queue_urls = names.iter().map(|name| cx.caller.queue_url(&cx.caller.account, name)).collect();
+    Ok(QueueUrls { queue_urls, next_token })
+}
+
+pub(crate) async fn dead_letter_sources(cx: &Cx<'_>, input: ListDeadLetterSourceQueues) -> ApiResult<SourceQueueUrls> {
+    let target = named(cx, input.queue_url.as_ref())?;
+    let (most, after) = page(input.max_results, input.next_token.as_deref())?;
+    let mut names = cx
+        .read(move |connection| {
+            Queue::find(connection, &target)?.ok_or_else(ApiError::no_queue)?;
+            let names = connection
+                .prepare_cached(
+                    "SELECT name FROM queues WHERE account = ?1 AND region = ?2 AND name > ?3
+                     AND json_extract(json_extract(attributes, '$.RedrivePolicy'), '$.deadLetterTargetArn') = ?4
+                     ORDER BY name LIMIT ?5",
+                )?
+                .query_map((&target.account, &target.region, after, target.arn(), most + 1), |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()?;
+            Ok(names)
+        })
+        .await?;
+    let next_token = cut(&mut names, most, input.max_results.is_some());
+    let queue_urls = names.iter().map(|name| cx.caller.queue_url(&cx.caller.account, name)).collect();
+    Ok(SourceQueueUrls { queue_urls, next_token })
+}
+
+/// How many a page holds, and the name after which it begins.
+fn page(most: Option<i64>, token: Option<&str>) -> ApiResult<(i64, String)> {
+    if let Some(most) = most.filter(|most| !(1..=1_000).contains(most)) {
+        return Err(ApiError::invalid_value(format!(
+            "Value {most} for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and 1000."
+        )));
+    }
+    let after = match token {
+        None => String::new(),
+        Some(token) => URL_SAFE_NO_PAD
+            .decode(token)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or_else(|| ApiError::invalid_value("Invalid or expired next token."))?,
+    };
+    Ok((most.unwrap_or(1_000), after))
+}
+
+/// Cuts `names` to a page and returns the token of the next; AWS gives one only to those who asked for pages.
+fn cut(names: &mut Vec<String>, most: i64, paged: bool) -> Option<String> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let more = names.len() > most;
+    names.truncate(most);
+    (more && paged).then(|| URL_SAFE_NO_PAD.encode(names.last().map_or("", String::as_str)))
+}
+
+pub(crate) async fn get_attributes(cx: &Cx<'_>, input: GetQueueAttributes) -> ApiResult<Attributes> {
+    let name = named(cx, input.queue_url.as_ref())?;
+    let now = cx.now();
+    let attributes = cx
+        .read(move |connection| {
+            let queue = Queue::find(connection, &name)?.ok_or_else(ApiError::no_queue)?;
+            attributes::check_names(&input.attribute_names)?;
+            attributes::describe(connection, &queue, &input.attribute_names, now)
+        })
+        .await?;
+    Ok(Attributes { attributes })
+}
+
+pub(crate) async fn set_attributes(cx: &Cx<'_>, input: SetQueueAttributes) -> ApiResult<Nothing> {
+    let name = named(cx, input.queue_url.as_ref())?;
+    let now = cx.now();
+    cx.write(move |tx| {
+        let queue = tx.catalogue.queue(tx.connection, &name)?;
+        attributes::check(&input.attributes, |target| Ok(tx.catalogue.maybe_queue(tx.connection, target)?.is_some()))?;
+        let mut settings = queue.settings.clone();
+        attributes::merge(&mut settings, &input.attributes);
+        tx.connection
+            .prepare_cached("UPDATE queues SET attributes = ?2, modified = ?3 WHERE id = ?1")?
+            .execute((queue.id, settings_text(&settings), now))?;
+        tx.catalogue_changed();
+        Ok(Nothing {})
+    })
+    .await
+}
+
+pub(crate) async fn purge(cx: &Cx<'_>, input: OfQueue) -> ApiResult<Nothing> {
+    let name = named(cx, input.queue_url.as_ref())?;
+    let (now, window) = (cx.now(), cx.bus.options.purge_window.as_millis() as i64);
+    cx.write(move |tx| {
+        let queue = tx.catalogue.queue(tx.connection, &name)?;
+        if queue.purged.is_some_and(|purged| now < purged + window) {
+            return Err(ApiError::coded(
+                "PurgeQueueInProgress",
+                "AWS.SimpleQueueService.PurgeQueueInProgress",
+                format!("Only one PurgeQueue operation on {} is allowed every 60 seconds.", name.name),
+            )
+            .status(403));
+        }
+        messages::clear(tx, queue.id)?;
+        tx.connection.prepare_cached("UPDATE queues SET purged = ?2 WHERE id = ?1")?.execute((queue.id, now))?;
+        tx.catalogue_changed();
+        Ok(Nothing {})
+    })
+    .await
+}
+
+fn too_many_tags() -> ApiError {
+    ApiError::invalid_value(format!("Too many tags added for queue. Maximum number of tags allowed: {MOST_TAGS}."))
+}
+
+pub(crate) async fn tag(cx: &Cx<'_>, input: TagQueue) -> ApiResult<Nothing> {
+    if input.tags.is_empty() {
+        return Err(ApiError::missing("Tags"));
+    }
+    change_tags(cx, input.queue_url.as_ref(), move |tags| tags.extend(input.tags)).await
+}
+
+pub(crate) async fn untag(cx: &Cx<'_>, input: UntagQueue) -> ApiResult<Nothing> {
+    if input.tag_keys.is_empty() {
+        return Err(ApiError::new("InvalidParameterValue", "Tag keys must be between 1 and 50."));
+    }
+    change_tags(cx, input.queue_url.as_ref(), move |tags| tags.retain(|key, _| !input.tag_keys.contains(key))).await
+}
+
+async fn change_tags(
+    cx: &Cx<'_>,
+    url: Option<&String>,
+    change: impl FnOnce(&mut BTreeMap<String, String>) + Send + 'static,
+) -> ApiResult<Nothing> {
+    let name = named(cx, url)?;
+    cx.write(move |tx| {
+        let queue = tx.catalogue.queue(tx.connection, &name)?;
+        let text: String = tx
+            .connection
+            .prepare_cached("SELECT tags FROM queues WHERE id = ?1")?
+            .query_row([queue.id], |row| row.get(0))?;
+        let mut tags = settings_from(&text)?;
+        change(&mut tags);
+        if tags.len() > MOST_TAGS {
+            return Err(too_many_tags());
+        }
+        tx.connection
+            .prepare_cached("UPDATE queues SET tags = ?2 WHERE id = ?1")?
+            .execute((queue.id, settings_text(&tags)))?;
+        Ok(Nothing {})
+    })
+    .await
+}
+
+pub(crate) async fn tags(cx: &Cx<'_>, input: OfQueue) -> ApiResult<Tags> {
+    let name = named(cx, input.queue_url.as_ref())?;
+    let tags = cx
+        .read(move |connection| {
+            let text: Option<String> = connection
+                .prepare_cached("SELECT tags FROM queues WHERE account = ?1 AND region = ?2 AND name = ?3")?
+                .query_row((&name.account, &name.region, &name.name), |row| row.get(0))
+                .optional()?;
+            settings_from(&text.ok_or_else(ApiError::no_queue)?)
+        })
+        .await?;
+    Ok(Tags { tags })
+}

@@ -1,0 +1,189 @@
+//! Receiving: long polling, attribute selection, dead-lettering what was received too often.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::Cx;
+use super::super::error::{ApiError, ApiResult};
+use super::super::sns::notification;
+use super::super::store::catalogue::Queue;
+use super::super::store::messages::{self, Stored};
+use super::receipt::Receipt;
+use super::types::{Message, Messages, ReceiveMessage, WireAttributes};
+use super::{digest, queues};
+
+/// The system attributes a message can have.
+const SYSTEM: [&str; 10] = [
+    "All",
+    "SenderId",
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+];
+
+/// Who sends when SNS delivers; what AWS shows there is an id of its own account.
+const SNS_SENDER: &str = "AIDAIT2UOQQY3AUEKVGXU";
+
+/// Which attributes a receive wants to see.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    system: Vec<String>,
+    user: Vec<String>,
+}
+
+impl Wanted {
+    /// All there are.
+    pub(crate) fn all() -> Self {
+        Self { system: vec!["All".into()], user: vec!["All".into()] }
+    }
+
+    fn system(&self, name: &str) -> bool {
+        self.system.iter().any(|wanted| wanted == "All" || wanted == name)
+    }
+
+    /// `All`, `.*`, a name, or `prefix.*`.
+    fn user(&self, name: &str) -> bool {
+        self.user.iter().any(|wanted| match wanted.as_str() {
+            "All" | ".*" => true,
+            wanted => wanted == name || wanted.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix)),
+        })
+    }
+}
+
+fn in_range(name: &str, value: Option<i64>, low: i64, high: i64, reason: &str) -> ApiResult<()> {
+    match value {
+        Some(value) if !(low..=high).contains(&value) => {
+            Err(ApiError::invalid_value(format!("Value {value} for parameter {name} is invalid. Reason: {reason}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Messages> {
+    let name = queues::named(cx, input.queue_url.as_ref())?;
+    in_range("MaxNumberOfMessages", input.max_number_of_messages, 1, 10, "Must be between 1 and 10, if provided.")?;
+    in_range("WaitTimeSeconds", input.wait_time_seconds, 0, 20, "Must be >= 0 and <= 20, if provided.")?;
+    in_range("VisibilityTimeout", input.visibility_timeout, 0, 43_200, "Must be between 0 and 43200, if provided.")?;
+    let mut system = input.attribute_names;
+    system.extend(input.message_system_attribute_names);
+    if let Some(unknown) = system.iter().find(|name| !SYSTEM.contains(&name.as_str())) {
+        return Err(ApiError::new("InvalidAttributeName", format!("Unknown Attribute {unknown}.")));
+    }
+    let wanted = Wanted { system, user: input.message_attribute_names };
+    let most = input.max_number_of_messages.unwrap_or(1) as usize;
+
+    let mut waiting = None;
+    let mut deadline = None;
+    loop {
+        let found = name.clone();
+        // Looking costs a reader nothing; the write lock is taken only when there is something to take.
+        let (queue, next) = cx
+            .read(move |connection| {
+                let queue = Queue::find(connection, &found)?.ok_or_else(ApiError::no_queue)?;
+                let next = messages::next_visible(connection, queue.id)?;
+                Ok((queue, next))
+            })
+            .await?;
+        if next.is_some_and(|next| next <= cx.now()) {
+            let taken = take(cx, &queue, input.visibility_timeout, most).await?;
+            if !taken.is_empty() {
+                let messages = taken.iter().map(|message| render(cx, &queue, message, &wanted)).collect();
+                return Ok(Messages { messages });
+            }
+        }
+        let wait = input.wait_time_seconds.unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds"));
+        let until = *deadline.get_or_insert_with(|| Instant::now() + Duration::from_secs(wait.unsigned_abs()));
+        if Instant::now() >= until {
+            return Ok(Messages { messages: Vec::new() });
+        }
+        match &mut waiting {
+            // Once more, now that nothing can slip in unseen.
+            None => waiting = Some(cx.bus.store.waiting(queue.id)),
+            Some(waiting) => {
+                let appears = next.map(|next| {
+                    Instant::now() + Duration::from_millis(u64::try_from(next - cx.now()).unwrap_or(0).max(1))
+                });
+                tokio::select! {
+                    () = waiting.woken() => {}
+                    () = tokio::time::sleep_until(appears.map_or(until, |appears| appears.min(until))) => {}
+                }
+            }
+        }
+    }
+}
+
+async fn take(cx: &Cx<'_>, queue: &Queue, visibility: Option<i64>, most: usize) -> ApiResult<Vec<Stored>> {
+    let (name, now) = (queue.name.clone(), cx.now());
+    cx.write(move |tx| {
+        let queue = tx.catalogue.queue(tx.connection, &name)?;
+        let hidden = now + visibility.unwrap_or_else(|| queue.number("VisibilityTimeout")) * 1_000;
+        let target = match &queue.redrive {
+            None => None,
+            // A dead-letter queue that is gone: the message stays where it is.
+            Some((target, most)) => tx.catalogue.maybe_queue(tx.connection, target)?.map(|target| (target, *most)),
+        };
+        let dead_letters = target.as_ref().map(|(target, most)| (&**target, *most));
+        messages::take(tx, &queue, dead_letters, now, hidden, most)
+    })
+    .await
+}
+
+/// The message as a receive answers it.
+pub(crate) fn render(cx: &Cx<'_>, queue: &Queue, message: &Stored, wanted: &Wanted) -> Message {
+    let mut attributes = BTreeMap::new();
+    let mut system = |name: &'static str, value: Option<String>| {
+        if let Some(value) = value.filter(|_| wanted.system(name)) {
+            attributes.insert(name, value);
+        }
+    };
+    let sender = if message.sns.is_some() { SNS_SENDER } else { queue.name.account.as_str() };
+    system("SenderId", Some(sender.to_owned()));
+    system("SentTimestamp", Some(message.sent.to_string()));
+    system("ApproximateReceiveCount", Some(message.receives.to_string()));
+    system("ApproximateFirstReceiveTimestamp", message.first_received.map(|at| at.to_string()));
+    system("SequenceNumber", message.sequence.clone());
+    system("MessageDeduplicationId", message.dedup_id.clone());
+    system("MessageGroupId", message.group_id.clone());
+    system("AWSTraceHeader", message.trace.clone());
+    system("DeadLetterQueueSourceArn", message.dead_letter_of.clone());
+
+    let (body, mut message_attributes) = notification::unfold(&cx.caller.base, message);
+    message_attributes.retain(|name, _| wanted.user(name));
+    let receipt =
+        Receipt { queue: queue.id, seq: message.seq, receives: message.receives, at: message.taken_at };
+    Message {
+        message_id: uuid::Uuid::from_bytes(message.id).to_string(),
+        receipt_handle: receipt.handle(),
+        body_digest: digest::of_text(&body),
+        body,
+        attributes,
+        attributes_digest: digest::of_attributes(&message_attributes),
+        message_attributes,
+    }
+}
+
+/// Reads the attributes column of a content.
+pub(crate) fn stored_attributes(column: Option<&str>) -> WireAttributes {
+    column.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attribute_names_select() {
+        let wanted = |names: &[&str]| Wanted { system: vec![], user: names.iter().map(|n| (*n).to_owned()).collect() };
+        assert!(wanted(&["All"]).user("a") && wanted(&[".*"]).user("a"));
+        assert!(wanted(&["foo.*"]).user("foo.bar") && wanted(&["foo.*"]).user("foo"));
+        assert!(!wanted(&["foo.*"]).user("bar") && !wanted(&["Foo"]).user("foo") && !wanted(&[]).user("a"));
+        assert!(Wanted::all().system("SenderId") && !wanted(&[]).system("SenderId"));
+    }
+}

@@ -1,0 +1,234 @@
+//! Sending to a queue, one message or up to ten.
+
+use super::super::Cx;
+use super::super::error::{ApiError, ApiResult};
+use super::super::names::valid_text;
+use super::super::store::Tx;
+use super::super::store::catalogue::Queue;
+use super::super::store::messages::{self, Put};
+use super::types::{Batch, BatchAnswer, Failed, SendMessage, Sent, WireAttribute, WireAttributes};
+use super::{batch, digest, queues};
+use crate::clock::random_id;
+
+/// Bytes of all messages of a batch together, at most; also of one message.
+const MOST_BYTES: usize = 1_048_576;
+const MOST_ATTRIBUTES: usize = 10;
+
+/// A message that was found good, with all that does not depend on its queue.
+struct Ready {
+    body: String,
+    attributes: Option<String>,
+    group_id: Option<String>,
+    trace: Option<String>,
+    delay: Option<i64>,
+    size: usize,
+    id: uuid::Uuid,
+    answer: Sent,
+}
+
+pub(crate) async fn one(cx: &Cx<'_>, input: SendMessage) -> ApiResult<Sent> {
+    let name = queues::named(cx, input.queue_url.as_ref())?;
+    let ready = check(input);
+    let now = cx.now();
+    cx.write(move |tx| {
+        let queue = tx.catalogue.queue(tx.connection, &name)?;
+        let ready = ready?;
+        store(tx, &queue, &ready, now)?;
+        Ok(ready.answer)
+    })
+    .await
+}
+
+pub(crate) async fn many(cx: &Cx<'_>, input: Batch<SendMessage>) -> ApiResult<BatchAnswer<Sent>> {
+    let name = queues::named(cx, input.queue_url.as_ref())?;
+    let ids = batch::ids(input.entries.iter().map(|entry| entry.id.as_deref()), "SendMessageBatchRequestEntry")?;
+    let total: usize = input.entries.iter().map(size_of).sum();
+    if total > MOST_BYTES {
+        return Err(ApiError::coded(
+            "BatchRequestTooLong",
+            "AWS.SimpleQueueService.BatchRequestTooLong",
+            format!("Batch requests cannot be longer than {MOST_BYTES} bytes. You have sent {total} bytes."),
+        ));
+    }
+    let entries: Vec<(String, ApiResult<Ready>)> = ids.into_iter().zip(input.entries.into_iter().map(check)).collect();
+    let now = cx.now();
+    cx.write(move |tx| {
+        let queue = tx.catalogue.queue(tx.connection, &name)?;
+        let mut answer = BatchAnswer { successful: Vec::new(), failed: Vec::new() };
+        for (id, entry) in entries {
+            let stored = match entry {
+                Err(refused) => Err(refused),
+                // A file that cannot be written fails the whole call; an entry that is too long fails alone.
+                Ok(ready) => fits(&queue, &ready).map(|()| ready),
+            };
+            match stored {
+                Ok(ready) => {
+                    store(tx, &queue, &ready, now)?;
+                    answer.successful.push(Sent { id: Some(id), ..ready.answer });
+                }
+                Err(error) => answer.failed.push(Failed::of(id, error)),
+            }
+        }
+        Ok(answer)
+    })
+    .await
+}
+
+fn size_of(message: &SendMessage) -> usize {
+    message.message_body.as_ref().map_or(0, String::len) + digest::size_of_attributes(&message.message_attributes)
+}
+
+fn fits(queue: &Queue, message: &Ready) -> ApiResult<()> {
+    let most = queue.number("MaximumMessageSize");
+    if message.size as i64 > most {
+        return Err(ApiError::invalid_value(format!(
+            "One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
+        )));
+    }
+    Ok(())
+}
+
+fn store(tx: &mut Tx<'_>, queue: &Queue, message: &Ready, now: i64) -> ApiResult<()> {
+    fits(queue, message)?;
+    let delay = message.delay.unwrap_or_else(|| queue.number("DelaySeconds"));
+    let content = messages::put_content(tx, 1, &message.body, message.attributes.as_deref(), None)?;
+    let put = Put {
+        content,
+        id: message.id.into_bytes(),
+        subscription: None,
+        sent: now,
+        visible: now + delay * 1_000,
+        group_id: message.group_id.as_deref(),
+        trace: message.trace.as_deref(),
+    };
+    messages::put(tx, queue.id, &put)
+}
+
+fn check(message: SendMessage) -> ApiResult<Ready> {
+    let size = size_of(&message);
+    let body = message.message_body.filter(|body| !body.is_empty()).ok_or_else(|| ApiError::missing("MessageBody"))?;
+    if !valid_text(&body) {
+        return Err(invalid_contents());
+    }
+    if let Some(delay) = message.delay_seconds.filter(|delay| !(0..=900).contains(delay)) {
+        return Err(ApiError::invalid_value(format!(
+            "Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."
+        )));
+    }
+    if let Some(id) = &message.message_deduplication_id {
+        return Err(ApiError::invalid_value(format!(
+            "Value {id} for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type."
+        )));
+    }
+    if let Some(group) = message.message_group_id.as_ref().filter(|group| !valid_group(group)) {
+        return Err(ApiError::invalid_value(format!(
+            "Value {group} for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        )));
+    }
+    check_attributes(&message.message_attributes)?;
+    let trace = check_system(&message.message_system_attributes)?;
+    let id = random_id();
+    let answer = Sent {
+        id: None,
+        message_id: id.to_string(),
+        body_digest: digest::of_text(&body),
+        attributes_digest: digest::of_attributes(&message.message_attributes),
+        system_digest: digest::of_attributes(&message.message_system_attributes),
+    };
+    let attributes = (!message.message_attributes.is_empty())
+        .then(|| serde_json::to_string(&message.message_attributes))
+        .transpose()
+        .map_err(|e| ApiError::internal(e.to_string()))?;
+    Ok(Ready { body, attributes, group_id: message.message_group_id, trace, delay: message.delay_seconds, size, id, answer })
+}
+
+fn invalid_contents() -> ApiError {
+    ApiError::new(
+        "InvalidMessageContents",
+        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+    )
+}
+
+/// 1 to 128 letters, digits and punctuation of ASCII.
+pub(crate) fn valid_group(group: &str) -> bool {
+    (1..=128).contains(&group.len()) && group.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Checks message attributes as SQS does
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>).
+fn check_attributes(attributes: &WireAttributes) -> ApiResult<()> {
+    let invalid = |reason: String| Err(ApiError::invalid_value(reason));
+    if attributes.len() > MOST_ATTRIBUTES {
+        return invalid(format!(
+            "Number of message attributes [{}] exceeds the allowed maximum [{MOST_ATTRIBUTES}].",
+            attributes.len()
+        ));
+    }
+    for (name, attribute) in attributes {
+        if name.is_empty() || name.len() > 256 {
+            return invalid("Message (user) attribute names must be shorter than 256 Bytes".into());
+        }
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) {
+            return invalid("Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens and underscores. ".into());
+        }
+        let lower = name.to_ascii_lowercase();
+        if lower.starts_with("aws.") || lower.starts_with("amazon.") || lower.starts_with('.') || lower.ends_with('.') || lower.contains("..") {
+            return invalid("You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use. Additionally, they cannot start or end with '.'.".into());
+        }
+        check_value(name, attribute)?;
+    }
+    Ok(())
+}
+
+fn check_value(name: &str, attribute: &WireAttribute) -> ApiResult<()> {
+    let invalid = |reason: String| Err(ApiError::invalid_value(reason));
+    let Some(data_type) = attribute.data_type.as_deref().filter(|data_type| !data_type.is_empty()) else {
+        return invalid(format!("The message attribute '{name}' must contain non-empty message attribute type."));
+    };
+    if data_type.len() > 256 {
+        return invalid("Message (user) attribute types must be shorter than 256 Bytes".into());
+    }
+    let base = data_type.split('.').next().unwrap_or_default();
+    let empty = || invalid(format!("Message (user) attribute '{name}' must contain a non-empty value of type '{base}'."));
+    match base {
+        "String" | "Number" => {
+            let Some(text) = attribute.string_value.as_deref().filter(|text| !text.is_empty()) else { return empty() };
+            if !valid_text(text) {
+                return Err(invalid_contents());
+            }
+            if base == "Number" && !text.trim().parse::<f64>().is_ok_and(f64::is_finite) {
+                return invalid(format!("Can't cast the value of message (user) attribute '{name}' to a number."));
+            }
+        }
+        "Binary" => match attribute.binary_value.as_deref().map(digest::decoded) {
+            Some(Some(bytes)) if !bytes.is_empty() => {}
+            _ => return empty(),
+        },
+        _ => {
+            return invalid(format!(
+                "The type of message (user) attribute '{name}' is invalid. You must use only the following supported type prefixes: Binary, Number, String."
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The trace header, the only system attribute that may be sent.
+fn check_system(attributes: &WireAttributes) -> ApiResult<Option<String>> {
+    let mut trace = None;
+    for (name, attribute) in attributes {
+        let value = attribute.string_value.clone().filter(|value| !value.is_empty());
+        match (name.as_str(), attribute.data_type.as_deref(), value) {
+            ("AWSTraceHeader", Some("String"), Some(value)) => trace = Some(value),
+            ("AWSTraceHeader", ..) => {
+                return Err(ApiError::invalid_value(
+                    "Message system attribute 'AWSTraceHeader' must contain a non-empty value of type 'String'.",
+                ));
+            }
+            (name, ..) => {
+                return Err(ApiError::invalid_value(format!("Message system attribute name '{name}' is invalid.")));
+            }
+        }
+    }
+    Ok(trace)
+}

@@ -1,0 +1,253 @@
+//! The requests and answers of SQS, field by field as the service model names them.
+//!
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html>. Everything a request may leave
+//! out is optional here, also what it must not: the operation says what is missing, in AWS's words.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::wire::lenient;
+
+/// One message attribute or message system attribute. `BinaryValue` is base64 in every protocol.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct WireAttribute {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) string_value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) binary_value: Option<String>,
+}
+
+/// Message attributes by name.
+pub(crate) type WireAttributes = BTreeMap<String, WireAttribute>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct CreateQueue {
+    pub(crate) queue_name: Option<String>,
+    pub(crate) attributes: BTreeMap<String, String>,
+    // The model spells this one in small letters; the Query form `Tag` arrives here as well.
+    #[serde(alias = "tags")]
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct GetQueueUrl {
+    pub(crate) queue_name: Option<String>,
+    #[serde(rename = "QueueOwnerAWSAccountId")]
+    pub(crate) owner: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct QueueUrl {
+    pub(crate) queue_url: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ListQueues {
+    pub(crate) queue_name_prefix: Option<String>,
+    pub(crate) next_token: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) max_results: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct QueueUrls {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) queue_urls: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_token: Option<String>,
+}
+
+/// Every request that names a queue and nothing else.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct OfQueue {
+    pub(crate) queue_url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct GetQueueAttributes {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) attribute_names: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Attributes {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct SetQueueAttributes {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ListDeadLetterSourceQueues {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) next_token: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) max_results: Option<i64>,
+}
+
+/// Unlike its sister, this answer begins with a small letter.
+#[derive(Debug, Serialize)]
+pub(crate) struct SourceQueueUrls {
+    #[serde(rename = "queueUrls")]
+    pub(crate) queue_urls: Vec<String>,
+    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
+    pub(crate) next_token: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct TagQueue {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct UntagQueue {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) tag_keys: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Tags {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// What one message of a send says; `id` in batches only, `queue_url` outside them only.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct SendMessage {
+    pub(crate) id: Option<String>,
+    pub(crate) queue_url: Option<String>,
+    pub(crate) message_body: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) delay_seconds: Option<i64>,
+    pub(crate) message_attributes: WireAttributes,
+    pub(crate) message_system_attributes: WireAttributes,
+    pub(crate) message_deduplication_id: Option<String>,
+    pub(crate) message_group_id: Option<String>,
+}
+
+/// A batch of anything.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Batch<T> {
+    #[serde(default)]
+    pub(crate) queue_url: Option<String>,
+    #[serde(default = "Vec::new")]
+    pub(crate) entries: Vec<T>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Sent {
+    #[serde(rename = "Id", skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    #[serde(rename = "MessageId")]
+    pub(crate) message_id: String,
+    #[serde(rename = "MD5OfMessageBody")]
+    pub(crate) body_digest: String,
+    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    pub(crate) attributes_digest: Option<String>,
+    #[serde(rename = "MD5OfMessageSystemAttributes", skip_serializing_if = "Option::is_none")]
+    pub(crate) system_digest: Option<String>,
+}
+
+/// An entry of a settling batch that went well.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Settled {
+    pub(crate) id: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Failed {
+    pub(crate) id: String,
+    pub(crate) sender_fault: bool,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// The answer to a batch: every entry is in one of the two.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct BatchAnswer<T> {
+    pub(crate) successful: Vec<T>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed: Vec<Failed>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ReceiveMessage {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) attribute_names: Vec<String>,
+    pub(crate) message_system_attribute_names: Vec<String>,
+    pub(crate) message_attribute_names: Vec<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) max_number_of_messages: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) visibility_timeout: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) wait_time_seconds: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Message {
+    #[serde(rename = "MessageId")]
+    pub(crate) message_id: String,
+    #[serde(rename = "ReceiptHandle")]
+    pub(crate) receipt_handle: String,
+    #[serde(rename = "MD5OfBody")]
+    pub(crate) body_digest: String,
+    #[serde(rename = "Body")]
+    pub(crate) body: String,
+    #[serde(rename = "Attributes", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) attributes: BTreeMap<&'static str, String>,
+    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    pub(crate) attributes_digest: Option<String>,
+    #[serde(rename = "MessageAttributes", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) message_attributes: WireAttributes,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Messages {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) messages: Vec<Message>,
+}
+
+/// Deleting a message or changing its visibility; `id` in batches only.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Settle {
+    pub(crate) id: Option<String>,
+    pub(crate) queue_url: Option<String>,
+    pub(crate) receipt_handle: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) visibility_timeout: Option<i64>,
+}
+
+/// The answer that says nothing.
+#[derive(Debug, Serialize)]
+pub(crate) struct Nothing {}

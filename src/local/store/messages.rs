@@ -1,0 +1,301 @@
+//! Messages and their contents as rows: putting in, taking, giving back, removing.
+//!
+//! The cost of every function here depends on how many messages it touches, never on how many wait.
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::super::error::ApiResult;
+use super::catalogue::Queue;
+use super::writer::Tx;
+
+/// How many expired messages one receive clears away at most before it looks again.
+const SWEEP: i64 = 1_000;
+
+/// A message about to be put into a queue.
+#[derive(Debug)]
+pub(crate) struct Put<'a> {
+    /// Its content's row.
+    pub(crate) content: i64,
+    /// The MessageId.
+    pub(crate) id: [u8; 16],
+    /// The end of the subscription's ARN, if the body is to be wrapped.
+    pub(crate) subscription: Option<[u8; 16]>,
+    /// When it was sent and from when on it may be received.
+    pub(crate) sent: i64,
+    pub(crate) visible: i64,
+    /// The tenant of a fair queue.
+    pub(crate) group_id: Option<&'a str>,
+    /// The trace header.
+    pub(crate) trace: Option<&'a str>,
+}
+
+/// A message as it lies in the file, content included.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) seq: i64,
+    pub(crate) id: [u8; 16],
+    pub(crate) subscription: Option<[u8; 16]>,
+    pub(crate) sent: i64,
+    pub(crate) receives: i64,
+    pub(crate) first_received: Option<i64>,
+    pub(crate) dead_letter_of: Option<String>,
+    pub(crate) group_id: Option<String>,
+    pub(crate) dedup_id: Option<String>,
+    pub(crate) sequence: Option<String>,
+    pub(crate) trace: Option<String>,
+    /// As sent, without any wrapper.
+    pub(crate) body: String,
+    /// JSON object, as the table says.
+    pub(crate) attributes: Option<String>,
+    /// JSON object, as the table says.
+    pub(crate) sns: Option<String>,
+    /// When it was received; zero when it was only looked at.
+    pub(crate) taken_at: i64,
+}
+
+const STORED: &str = "m.seq, m.id, m.subscription, m.sent, m.receives, m.first_received, m.dead_letter_of, \
+                      m.group_id, m.dedup_id, m.sequence, m.trace, c.body, c.attributes, c.sns";
+
+impl Stored {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            id: row.get(1)?,
+            subscription: row.get(2)?,
+            sent: row.get(3)?,
+            receives: row.get(4)?,
+            first_received: row.get(5)?,
+            dead_letter_of: row.get(6)?,
+            group_id: row.get(7)?,
+            dedup_id: row.get(8)?,
+            sequence: row.get(9)?,
+            trace: row.get(10)?,
+            body: row.get(11)?,
+            attributes: row.get(12)?,
+            sns: row.get(13)?,
+            taken_at: 0,
+        })
+    }
+}
+
+/// Stores a content that `refs` messages will share and returns its row.
+pub(crate) fn put_content(
+    tx: &mut Tx<'_>,
+    refs: usize,
+    body: &str,
+    attributes: Option<&str>,
+    sns: Option<&str>,
+) -> ApiResult<i64> {
+    // Any number never used before will do, and this one makes contents lie in the order of their messages.
+    let id = tx.next_seq();
+    tx.connection
+        .prepare_cached("INSERT INTO contents (id, refs, body, attributes, sns) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute((id, refs as i64, body, attributes, sns))?;
+    Ok(id)
+}
+
+/// Puts a message at the end of `queue`.
+pub(crate) fn put(tx: &mut Tx<'_>, queue: i64, message: &Put<'_>) -> ApiResult<()> {
+    let seq = tx.next_seq();
+    tx.connection
+        .prepare_cached(
+            "INSERT INTO messages (queue, seq, content, id, subscription, sent, visible, receives, group_id, trace)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)",
+        )?
+        .execute((
+            queue,
+            seq,
+            message.content,
+            message.id,
+            message.subscription,
+            message.sent,
+            message.visible,
+            message.group_id,
+            message.trace,
+        ))?;
+    tx.wake(queue);
+    Ok(())
+}
+
+/// Takes up to `most` messages that may be received at `now` and hides them until `hidden_until`. What was received too often
+/// goes to `dead_letters` instead (a queue and how often is too often), what has expired is cleared away.
+pub(crate) fn take(
+    tx: &mut Tx<'_>,
+    queue: &Queue,
+    dead_letters: Option<(&Queue, i64)>,
+    now: i64,
+    hidden_until: i64,
+    most: usize,
+) -> ApiResult<Vec<Stored>> {
+    let mut taken: Vec<Stored> = Vec::with_capacity(most);
+    while taken.len() < most {
+        sweep(tx, queue, now)?;
+        let found = tx
+            .connection
+            .prepare_cached(&format!(
+                "SELECT {STORED} FROM messages m JOIN contents c ON c.id = m.content
+                 WHERE m.queue = ?1 AND m.visible <= ?2 AND m.sent > ?3 ORDER BY m.visible, m.sent, m.seq LIMIT ?4"
+            ))?
+            .query_map((queue.id, now, queue.expired_before(now), (most - taken.len()) as i64), Stored::read)?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        if found.is_empty() {
+            break;
+        }
+        // A visibility timeout of zero leaves what was taken visible: without this it would be taken again and again.
+        let last_round = hidden_until <= now || dead_letters.is_none();
+        for mut message in found {
+            match dead_letters {
+                Some((target, most_receives)) if message.receives >= most_receives => {
+                    bury(tx, queue, target, message.seq, now)?;
+                }
+                _ => {
+                    message.receives += 1;
+                    message.taken_at = now;
+                    message.first_received.get_or_insert(now);
+                    tx.connection
+                        .prepare_cached(
+                            "UPDATE messages SET visible = ?3, receives = ?4, first_received = ?5 WHERE queue = ?1 AND seq = ?2",
+                        )?
+                        .execute((queue.id, message.seq, hidden_until, message.receives, message.first_received))?;
+                    taken.push(message);
+                }
+            }
+        }
+        if last_round {
+            break;
+        }
+    }
+    Ok(taken)
+}
+
+/// Moves a message to its dead-letter queue. Id, content, attributes, receive count and time of sending stay.
+fn bury(tx: &mut Tx<'_>, from: &Queue, to: &Queue, seq: i64, now: i64) -> ApiResult<()> {
+    let place = tx.next_seq();
+    tx.connection
+        .prepare_cached(
+            "INSERT INTO messages (queue, seq, content, id, subscription, sent, visible, receives, first_received,
+                                   dead_letter_of, group_id, dedup_id, sequence, trace)
+             SELECT ?3, ?4, content, id, subscription, sent, ?5, receives, first_received,
+                    ?6, group_id, dedup_id, sequence, trace FROM messages WHERE queue = ?1 AND seq = ?2",
+        )?
+        .execute((from.id, seq, to.id, place, now, from.name.arn()))?;
+    tx.connection.prepare_cached("DELETE FROM messages WHERE queue = ?1 AND seq = ?2")?.execute((from.id, seq))?;
+    tx.wake(to.id);
+    Ok(())
+}
+
+/// Removes expired messages that would be next to be received.
+fn sweep(tx: &mut Tx<'_>, queue: &Queue, now: i64) -> ApiResult<()> {
+    let deadline = queue.expired_before(now);
+    loop {
+        // Only the head of the queue is looked at: the oldest are there, give or take those in flight.
+        let first: Option<i64> = tx
+            .connection
+            .prepare_cached(
+                "SELECT sent FROM messages WHERE queue = ?1 AND visible <= ?2 ORDER BY visible, sent, seq LIMIT 1",
+            )?
+            .query_row((queue.id, now), |row| row.get(0))
+            .optional()?;
+        if first.is_none_or(|sent| sent > deadline) {
+            return Ok(());
+        }
+        let expired = tx
+            .connection
+            .prepare_cached(
+                "SELECT seq, sent FROM messages WHERE queue = ?1 AND visible <= ?2 ORDER BY visible, sent, seq LIMIT ?3",
+            )?
+            .query_map((queue.id, now, SWEEP), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?
+            .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
+        for (seq, _) in expired.into_iter().filter(|(_, sent)| *sent <= deadline) {
+            remove(tx, queue.id, seq)?;
+        }
+    }
+}
+
+/// Removes a message, and its content with the last of those that share it. Whether it was there.
+pub(crate) fn remove(tx: &Tx<'_>, queue: i64, seq: i64) -> ApiResult<bool> {
+    let content: Option<i64> = tx
+        .connection
+        .prepare_cached("DELETE FROM messages WHERE queue = ?1 AND seq = ?2 RETURNING content")?
+        .query_row((queue, seq), |row| row.get(0))
+        .optional()?;
+    let Some(content) = content else { return Ok(false) };
+    let last = tx.connection.prepare_cached("DELETE FROM contents WHERE id = ?1 AND refs = 1")?.execute([content])?;
+    if last == 0 {
+        tx.connection.prepare_cached("UPDATE contents SET refs = refs - 1 WHERE id = ?1")?.execute([content])?;
+    }
+    Ok(true)
+}
+
+/// Removes every message of a queue, whatever its state.
+pub(crate) fn clear(tx: &Tx<'_>, queue: i64) -> ApiResult<()> {
+    for sql in [
+        "UPDATE contents SET refs = refs - n.times FROM (SELECT content, count(*) AS times FROM messages
+         WHERE queue = ?1 GROUP BY content) n WHERE contents.id = n.content",
+        "DELETE FROM contents WHERE id IN (SELECT content FROM messages WHERE queue = ?1) AND refs <= 0",
+        "DELETE FROM messages WHERE queue = ?1",
+    ] {
+        tx.connection.execute(sql, [queue])?;
+    }
+    Ok(())
+}
+
+/// A message's state, for those who hold a receipt: receives so far and when it becomes visible.
+pub(crate) fn state(tx: &Tx<'_>, queue: i64, seq: i64) -> ApiResult<Option<(i64, i64)>> {
+    Ok(tx
+        .connection
+        .prepare_cached("SELECT receives, visible FROM messages WHERE queue = ?1 AND seq = ?2")?
+        .query_row((queue, seq), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?)
+}
+
+/// Hides a message until another instant, or shows it.
+pub(crate) fn set_visible(tx: &mut Tx<'_>, queue: i64, seq: i64, visible: i64) -> ApiResult<()> {
+    tx.connection
+        .prepare_cached("UPDATE messages SET visible = ?3 WHERE queue = ?1 AND seq = ?2")?
+        .execute((queue, seq, visible))?;
+    tx.wake(queue);
+    Ok(())
+}
+
+/// When the next message of a queue becomes visible: at or before now means "there is one".
+pub(crate) fn next_visible(connection: &Connection, queue: i64) -> ApiResult<Option<i64>> {
+    Ok(connection
+        .prepare_cached("SELECT min(visible) FROM messages WHERE queue = ?1")?
+        .query_row([queue], |row| row.get(0))?)
+}
+
+/// How many messages may be received, are in flight, are delayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) visible: i64,
+    pub(crate) in_flight: i64,
+    pub(crate) delayed: i64,
+}
+
+/// Counts a queue's messages, expired ones left out.
+pub(crate) fn count(connection: &Connection, queue: &Queue, now: i64) -> ApiResult<Counts> {
+    let deadline = queue.expired_before(now);
+    // Answered from the index alone.
+    let visible: i64 = connection
+        .prepare_cached("SELECT count(*) FROM messages WHERE queue = ?1 AND visible <= ?2 AND sent > ?3")?
+        .query_row((queue.id, now, deadline), |row| row.get(0))?;
+    let (in_flight, delayed) = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(receives > 0), 0), coalesce(sum(receives = 0), 0) FROM messages
+             WHERE queue = ?1 AND visible > ?2 AND sent > ?3",
+        )?
+        .query_row((queue.id, now, deadline), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Counts { visible, in_flight, delayed })
+}
+
+/// The messages of a queue after `seq`, in order, whatever their state, expired ones left out.
+pub(crate) fn peek(connection: &Connection, queue: &Queue, after: i64, limit: i64, now: i64) -> ApiResult<Vec<Stored>> {
+    Ok(connection
+        .prepare_cached(&format!(
+            "SELECT {STORED} FROM messages m JOIN contents c ON c.id = m.content
+             WHERE m.queue = ?1 AND m.seq > ?2 AND m.sent > ?3 ORDER BY m.seq LIMIT ?4"
+        ))?
+        .query_map((queue.id, after, queue.expired_before(now), limit), Stored::read)?
+        .collect::<rusqlite::Result<Vec<_>>>()?)
+}

@@ -1,0 +1,72 @@
+//! The bus file: one SQLite database in WAL mode that several processes share without a daemon.
+//!
+//! May use rusqlite, nix and threads; knows nothing of protocols. Must never answer before the commit, and never hold the
+//! write lock while waiting for anything.
+//!
+//! * Every write goes through one thread per process ([`writer`]), which takes whatever has queued up into one
+//!   `BEGIN IMMEDIATE` transaction and answers each request after its commit.
+//! * Reads run on connections of their own ([`reader`]) and never wait for a writer.
+//! * Who waits for a message is woken by a commit of this process at once, and by one of another process through
+//!   [`watch`].
+
+pub(crate) mod catalogue;
+mod filesystem;
+pub(crate) mod messages;
+mod open;
+mod reader;
+mod watch;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::error::ApiResult;
+use watch::Wakes;
+
+pub use open::OpenError;
+pub(crate) use watch::Waiting;
+pub(crate) use writer::Tx;
+
+/// The open bus file.
+#[derive(Debug)]
+pub(crate) struct Store {
+    writer: writer::Writer,
+    reader: reader::Reader,
+    wakes: Arc<Wakes>,
+}
+
+impl Store {
+    /// Opens `path`, making the file and its folder if they are not there. Blocks while another process does the same.
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let connection = open::prepare(path)?;
+        let wakes = Arc::new(Wakes::new(path));
+        let writer = writer::Writer::start(connection, Arc::clone(&wakes)).map_err(OpenError::Thread)?;
+        let reader = reader::Reader::start(path).map_err(OpenError::Thread)?;
+        Ok(Self { writer, reader, wakes })
+    }
+
+    /// Runs `work` in a write transaction and returns its result once that is on disk. If `work` or the commit fails, nothing
+    /// of it remains.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.writer.run(work).await
+    }
+
+    /// Runs `work` on a snapshot.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.reader.run(work).await
+    }
+
+    /// Announces that somebody waits for messages of `queue`. Look for messages *after* this call and wait on it then:
+    /// nothing that arrives in between is missed.
+    pub(crate) fn waiting(&self, queue: i64) -> Waiting {
+        Wakes::wait(&self.wakes, queue)
+    }
+}

@@ -1,0 +1,304 @@
+//! Opening the bus file: what it must be, what is refused and in which words, and how two processes that open a new one at
+//! the same moment get along.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::filesystem::network_of;
+
+/// "evbu": what `PRAGMA application_id` of a bus file says.
+const APPLICATION: i64 = 0x6576_6275;
+/// The layout this program writes.
+const LAYOUT: i64 = 1;
+
+/// How long one lock is waited for before the caller is told that the file is busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the waiting sleeps at a time. SQLite's own back-off grows to 100 ms and starves whoever came second; short and
+/// even naps give every process its turn.
+const NAP: Duration = Duration::from_micros(200);
+
+/// Why a bus file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The folder cannot be made.
+    #[error("folder `{}` for the bus file cannot be created", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The path is a folder, a device, a socket.
+    #[error("`{}` is not a regular file, so it cannot be a bus file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file or its folder must not be written.
+    #[error("{what} `{}` is read-only, and the bus must be able to write there", path.display())]
+    ReadOnly {
+        /// `bus file` or `folder`.
+        what: &'static str,
+        /// Which.
+        path: PathBuf,
+    },
+    /// The file is on a network file system.
+    #[error("bus file `{}` is on a network file system ({kind}), where SQLite's shared memory does not work; it must be on a local disk", path.display())]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// `NFS`, `CIFS`, …
+        kind: &'static str,
+    },
+    /// Not a database at all.
+    #[error("`{}` is not a bus file: it is no SQLite database", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A database of something else.
+    #[error("`{}` is an SQLite database of another program, not a bus file", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Written by a later version of this program.
+    #[error("bus file `{}` has layout {found}, written by a newer eventbus; this one knows layouts up to {LAYOUT}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its layout.
+        found: i64,
+    },
+    /// Damaged.
+    #[error("bus file `{}` is damaged", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// Another process does not let go of it.
+    #[error("bus file `{}` is locked by another process and was not free within {} s", path.display(), PATIENCE.as_secs())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk is full.
+    #[error("the disk that holds bus file `{}` is full", path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Anything else.
+    #[error("bus file `{}` cannot be opened", path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The machine refuses a thread.
+    #[error("the bus cannot start its threads")]
+    Thread(#[source] std::io::Error),
+}
+
+impl OpenError {
+    fn of(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, source },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly { what: "bus file", path },
+            Some(ErrorCode::DiskFull) => Self::DiskFull { path },
+            _ => Self::Other { path, source },
+        }
+    }
+}
+
+/// Checks the place, then opens, makes or refuses the file. Blocks, at worst for [`PATIENCE`].
+pub(crate) fn prepare(path: &Path) -> Result<Connection, OpenError> {
+    check_place(path)?;
+    let mut connection = connect(path)?;
+    initialise(&mut connection, path)?;
+    Ok(connection)
+}
+
+/// One more connection to a file that [`prepare`] has accepted.
+pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> rusqlite::Result<Connection> {
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        let most = i32::try_from(PATIENCE.as_micros() / NAP.as_micros()).unwrap_or(i32::MAX);
+        connection.busy_handler(Some(move |attempt: i32| {
+            std::thread::sleep(NAP);
+            attempt < most
+        }))?;
+        connection.set_prepared_statement_cache_capacity(128);
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "cache_size", -16_000)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        Ok(connection)
+    };
+    let connection = open().map_err(|e| OpenError::of(path, e))?;
+    if connection.is_readonly("main").unwrap_or(false) {
+        return Err(OpenError::ReadOnly { what: "bus file", path: path.to_owned() });
+    }
+    Ok(connection)
+}
+
+fn check_place(path: &Path) -> Result<(), OpenError> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
+    if let Some(kind) = network_of(folder) {
+        return Err(OpenError::Network { path: path.to_owned(), kind });
+    }
+    // The permission bits, not an attempt: root may write everywhere, and SQLite falls back to reading without a word.
+    let locked = |place: &Path| std::fs::metadata(place).is_ok_and(|found| found.permissions().readonly());
+    if locked(folder) {
+        return Err(OpenError::ReadOnly { what: "folder", path: folder.to_owned() });
+    }
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(OpenError::NotAFile { path: path.to_owned() }),
+        Ok(_) if locked(path) => Err(OpenError::ReadOnly { what: "bus file", path: path.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
+fn initialise(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |e| OpenError::of(path, e);
+    let pragma = |connection: &Connection, name: &str| -> rusqlite::Result<i64> {
+        connection.pragma_query_value(None, name, |row| row.get(0))
+    };
+    enter_wal(connection).map_err(failed)?;
+    let layout = pragma(connection, "user_version").map_err(failed)?;
+    let application = pragma(connection, "application_id").map_err(failed)?;
+    if application == APPLICATION && layout == LAYOUT {
+        return Ok(());
+    }
+    // Only one process at a time gets past here, and it looks again: another may have been quicker.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let layout = pragma(&transaction, "user_version").map_err(failed)?;
+    let application = pragma(&transaction, "application_id").map_err(failed)?;
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
+    match (application, layout, tables) {
+        (APPLICATION, LAYOUT, _) => return Ok(()),
+        (APPLICATION, newer, _) if newer > LAYOUT => {
+            return Err(OpenError::Newer { path: path.to_owned(), found: newer });
+        }
+        (0, 0, 0) => {}
+        _ => return Err(OpenError::Foreign { path: path.to_owned() }),
+    }
+    transaction.execute_batch(include_str!("schema.sql")).map_err(failed)?;
+    transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", LAYOUT).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+/// Switches to WAL. Changing the mode answers "locked" at once when another process is doing the same, whatever the busy
+/// handler says, so it is asked again.
+fn enter_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let pause = Duration::from_millis(1);
+    let mut left = PATIENCE.as_millis() / pause.as_millis();
+    loop {
+        let tried = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match tried {
+            Err(e) if matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => {
+                if left == 0 {
+                    return Err(e);
+                }
+            }
+            Err(e) => return Err(e),
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            // A memory database or a file system without shared memory stays in another mode and still works alone.
+            Ok(_) => return Ok(()),
+        }
+        left -= 1;
+        std::thread::sleep(pause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(path: &Path) -> String {
+        prepare(path).err().expect("must be refused").to_string()
+    }
+
+    #[test]
+    fn a_new_file_in_a_new_folder_is_made_and_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/bus.db");
+        drop(prepare(&path).unwrap());
+        let again = prepare(&path).unwrap();
+        let mode: String = again.pragma_query_value(None, "journal_mode", |r| r.get(0)).unwrap();
+        let sync: i64 = again.pragma_query_value(None, "synchronous", |r| r.get(0)).unwrap();
+        assert_eq!((mode.as_str(), sync), ("wal", 2));
+    }
+
+    #[test]
+    fn what_is_no_bus_file_is_refused_with_a_sentence() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = dir.path().join("text");
+        std::fs::write(&text, "this is a text that is longer than a header of SQLite, which has 100 bytes ".repeat(20)).unwrap();
+        assert!(refusal(&text).ends_with("is not a bus file: it is no SQLite database"));
+        let foreign = dir.path().join("foreign");
+        Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        assert!(refusal(&foreign).contains("of another program"));
+        assert!(refusal(dir.path()).contains("not a regular file"));
+    }
+
+    #[test]
+    fn a_newer_layout_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bus.db");
+        prepare(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(refusal(&path).contains("layout 99, written by a newer eventbus"));
+        let raw = Connection::open(&path).unwrap();
+        assert_eq!(raw.pragma_query_value(None, "user_version", |r| r.get::<_, i64>(0)).unwrap(), 99);
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bus.db");
+        drop(prepare(&path).unwrap());
+        let mut bytes = std::fs::read(&path).unwrap();
+        for byte in bytes.iter_mut().skip(100).take(3_900) {
+            *byte = 0xA5;
+        }
+        std::fs::write(&path, bytes).unwrap();
+        // The header is whole, so the version is read; the first look at a table meets the damage.
+        let outcome = prepare(&path).and_then(|c| {
+            c.query_row("SELECT count(*) FROM bus", [], |_| Ok(())).map_err(|e| OpenError::of(&path, e))
+        });
+        assert!(matches!(outcome, Err(OpenError::Corrupt { .. })), "{outcome:?}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn read_only_is_said_for_file_and_folder() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bus.db");
+        drop(prepare(&path).unwrap());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
+        assert!(refusal(&path).starts_with("bus file"), "{}", refusal(&path));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+        let said = refusal(&path);
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(said.starts_with("folder") && said.contains("read-only"), "{said}");
+    }
+}

@@ -1,0 +1,223 @@
+//! The one writing thread of a process: group commit.
+//!
+//! Requests queue up while a commit is on its way to the disk; the next transaction takes all of them. Each runs in a
+//! savepoint, so that one that fails leaves no trace and harms no other, and each is answered only after the commit.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::super::error::{ApiError, ApiResult};
+use super::catalogue::Catalogue;
+use super::watch::Wakes;
+
+/// Requests in one transaction at most, so that the first of them is not kept waiting for the last.
+const GROUP: usize = 256;
+
+/// What a request sees of the transaction it runs in.
+pub(crate) struct Tx<'a> {
+    /// The connection, inside its transaction.
+    pub(crate) connection: &'a Connection,
+    /// Compiled topics and queues, as of this transaction.
+    pub(crate) catalogue: &'a mut Catalogue,
+    /// See the `bus` table.
+    version: i64,
+    next_seq: i64,
+    /// Queues that got something to receive.
+    woken: Vec<i64>,
+}
+
+impl Tx<'_> {
+    /// The next message's place.
+    pub(crate) fn next_seq(&mut self) -> i64 {
+        self.next_seq += 1;
+        self.next_seq - 1
+    }
+
+    /// Says that topics, subscriptions or queues changed, to this process's cache and to every other's.
+    pub(crate) fn catalogue_changed(&mut self) {
+        self.version += 1;
+        self.catalogue.renew(self.version);
+    }
+
+    /// After the commit, whoever waits for `queue` looks again.
+    pub(crate) fn wake(&mut self, queue: i64) {
+        if self.woken.last() != Some(&queue) {
+            self.woken.push(queue);
+        }
+    }
+}
+
+trait Job: Send {
+    /// Does the work and keeps its result; whether it succeeded.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Answers: with the result if all went to disk, else with why not.
+    fn finish(self: Box<Self>, committed: ApiResult<()>);
+}
+
+struct Request<T, F> {
+    work: Option<F>,
+    outcome: Option<ApiResult<T>>,
+    answer: oneshot::Sender<ApiResult<T>>,
+}
+
+impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, F> {
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        let outcome = work(tx);
+        let done = outcome.is_ok();
+        self.outcome = Some(outcome);
+        done
+    }
+
+    fn finish(self: Box<Self>, committed: ApiResult<()>) {
+        let answer = match (committed, self.outcome) {
+            // A request that failed by itself keeps its own reason.
+            (_, Some(Err(error))) | (Err(error), _) => Err(error),
+            (Ok(()), Some(Ok(result))) => Ok(result),
+            (Ok(()), None) => Err(ApiError::internal("the request was not run")),
+        };
+        // The caller may have gone away; what is committed stays committed, as on AWS.
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// The way to the writing thread; dropping it waits for what is queued and closes the file.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, wakes: Arc<Wakes>) -> std::io::Result<Self> {
+        let (jobs, queue) = channel();
+        let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &wakes))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let gone = || ApiError::internal("the bus is shutting down");
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(Request { work: Some(work), outcome: None, answer });
+        self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            // A thread that panicked has nothing more to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, wakes: &Wakes) {
+    let mut catalogue = Catalogue::default();
+    while let Ok(first) = queue.recv() {
+        let mut waiting = VecDeque::from([first]);
+        while waiting.len() < GROUP {
+            match queue.try_recv() {
+                Ok(job) => waiting.push_back(job),
+                Err(_) => break,
+            }
+        }
+        while !waiting.is_empty() {
+            commit(connection, &mut catalogue, &mut waiting, wakes);
+        }
+    }
+}
+
+/// One transaction over as much of `waiting` as it can carry; takes at least one.
+fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecDeque<Box<dyn Job>>, wakes: &Wakes) {
+    let begun = begin(connection);
+    let (version, next_seq) = match begun {
+        Ok(found) => found,
+        Err(error) => {
+            roll_back(connection);
+            let error = ApiError::from(error);
+            waiting.drain(..).for_each(|job| job.finish(Err(error.clone())));
+            return;
+        }
+    };
+    catalogue.renew(version);
+    let mut tx = Tx { connection, catalogue, version, next_seq, woken: Vec::new() };
+    let mut done: Vec<Box<dyn Job>> = Vec::with_capacity(waiting.len());
+    while let Some(mut job) = waiting.pop_front() {
+        let woken = tx.woken.len();
+        let stepped = execute(connection, "SAVEPOINT request").and_then(|()| {
+            if !job.run(&mut tx) {
+                tx.woken.truncate(woken);
+                // What the request saw of its own changes must not outlive them.
+                tx.catalogue.forget();
+                if !connection.is_autocommit() {
+                    execute(connection, "ROLLBACK TO request")?;
+                }
+            }
+            if connection.is_autocommit() { Ok(()) } else { execute(connection, "RELEASE request") }
+        });
+        done.push(job);
+        // A full disk or a broken file makes SQLite roll back everything by itself: the earlier ones lost their work too.
+        if stepped.is_err() || connection.is_autocommit() {
+            let lost = match stepped {
+                Err(error) => ApiError::from(error),
+                Ok(()) => ApiError::internal("the transaction was rolled back: the bus file cannot be written"),
+            };
+            tx.catalogue.forget();
+            roll_back(connection);
+            done.into_iter().for_each(|job| job.finish(Err(lost.clone())));
+            return;
+        }
+    }
+    let Tx { version: new_version, next_seq: new_seq, woken, .. } = tx;
+    let ended = (|| {
+        if (new_version, new_seq) != (version, next_seq) {
+            connection
+                .prepare_cached("UPDATE bus SET catalogue = ?1, next_seq = ?2")?
+                .execute((new_version, new_seq))?;
+        }
+        execute(connection, "COMMIT")
+    })();
+    match ended {
+        Ok(()) => {
+            wakes.wake(&woken);
+            done.into_iter().for_each(|job| job.finish(Ok(())));
+        }
+        Err(error) => {
+            roll_back(connection);
+            catalogue.forget();
+            let error = ApiError::from(error);
+            done.into_iter().for_each(|job| job.finish(Err(error.clone())));
+        }
+    }
+}
+
+fn begin(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    connection
+        .prepare_cached("SELECT catalogue, next_seq FROM bus")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit() {
+        // Failing here means that SQLite has already done it.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+}

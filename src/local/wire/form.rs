@@ -1,0 +1,167 @@
+//! The requests of the Query protocol: `Attributes.entry.1.key=…` becomes a tree of the names that JSON uses.
+//!
+//! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>. SNS writes lists as `member.N` and maps as `entry.N`; SQS
+//! flattens both and calls them by the name of one element.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::super::error::{ApiError, ApiResult};
+use super::Service;
+
+/// How deep names may nest: the model needs six.
+const DEEPEST: usize = 12;
+
+/// The decoded pairs of a form or of a query string.
+pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(text).into_owned().collect()
+}
+
+#[derive(Default)]
+struct Node {
+    text: Option<String>,
+    children: BTreeMap<String, Node>,
+}
+
+/// The tree of a request's parameters.
+pub(crate) fn tree(pairs: &[(String, String)], service: Service) -> ApiResult<Value> {
+    let mut root = Node::default();
+    for (key, value) in pairs {
+        if key.starts_with("X-Amz-") || key == "Action" || key == "Version" {
+            continue;
+        }
+        let mut node = &mut root;
+        for (depth, part) in key.split('.').enumerate() {
+            if depth == DEEPEST {
+                return Err(ApiError::new("MalformedQueryString", format!("The parameter {key} nests too deep.")));
+            }
+            node = node.children.entry(part.to_owned()).or_default();
+        }
+        node.text = Some(value.clone());
+    }
+    Ok(if service == Service::Sqs { flattened(root) } else { structure(root) })
+}
+
+/// Elements by their numbers.
+fn numbered(children: BTreeMap<String, Node>) -> Vec<Node> {
+    let mut elements: Vec<(u64, Node)> =
+        children.into_iter().filter_map(|(number, node)| Some((number.parse().ok()?, node))).collect();
+    elements.sort_by_key(|(number, _)| *number);
+    elements.into_iter().map(|(_, node)| node).collect()
+}
+
+/// A map out of entries that name their keys and values in one of the ways that occur.
+fn map(entries: Vec<Node>, inner: fn(Node) -> Value) -> Value {
+    let mut found = Map::new();
+    for mut entry in entries {
+        let mut part = |names: [&str; 3]| names.iter().find_map(|name| entry.children.remove(*name));
+        let key = part(["key", "Name", "Key"]).and_then(|node| node.text);
+        let value = part(["value", "Value", "Value"]);
+        if let Some(key) = key {
+            found.insert(key, value.map_or(Value::Null, inner));
+        }
+    }
+    Value::Object(found)
+}
+
+/// SNS and STS.
+fn structure(mut node: Node) -> Value {
+    if let Some(text) = node.text {
+        return Value::String(text);
+    }
+    if node.children.len() == 1 {
+        if let Some(list) = node.children.remove("member") {
+            return match list.text {
+                // `Tags.member=` and `Tags=` are how an empty list is written.
+                Some(_) => Value::Array(Vec::new()),
+                None => Value::Array(numbered(list.children).into_iter().map(structure).collect()),
+            };
+        }
+        if let Some(entries) = node.children.remove("entry") {
+            return map(numbered(entries.children), structure);
+        }
+    }
+    Value::Object(node.children.into_iter().map(|(name, child)| (name, structure(child))).collect())
+}
+
+/// SQS: the name of one element says what the whole is.
+fn flattened(node: Node) -> Value {
+    if let Some(text) = node.text {
+        return Value::String(text);
+    }
+    let mut fields = Map::new();
+    for (name, child) in node.children {
+        let listed = !child.children.is_empty() && child.children.keys().all(|key| key.parse::<u64>().is_ok());
+        if !listed {
+            fields.insert(name, flattened(child));
+            continue;
+        }
+        let elements = numbered(child.children);
+        let list = |elements: Vec<Node>| Value::Array(elements.into_iter().map(flattened).collect());
+        let (name, value) = match name.as_str() {
+            "Attribute" => ("Attributes".to_owned(), map(elements, flattened)),
+            "MessageAttribute" => ("MessageAttributes".to_owned(), map(elements, flattened)),
+            "MessageSystemAttribute" => ("MessageSystemAttributes".to_owned(), map(elements, flattened)),
+            "Tag" => ("Tags".to_owned(), map(elements, flattened)),
+            entries if entries.ends_with("BatchRequestEntry") => ("Entries".to_owned(), list(elements)),
+            one => (format!("{one}s"), list(elements)),
+        };
+        fields.insert(name, value);
+    }
+    Value::Object(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(form: &str, service: Service) -> Value {
+        tree(&pairs(form.as_bytes()), service).unwrap()
+    }
+
+    #[test]
+    fn sns_lists_and_maps() {
+        let form = "Action=PublishBatch&TopicArn=a&PublishBatchRequestEntries.member.2.Id=two\
+                    &PublishBatchRequestEntries.member.1.Id=one&PublishBatchRequestEntries.member.10.Id=ten\
+                    &PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Name=n\
+                    &PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.DataType=String\
+                    &Attributes.entry.1.key=k.k&Attributes.entry.1.value=a%26b+c";
+        assert_eq!(
+            read(form, Service::Sns),
+            json!({
+                "TopicArn": "a",
+                "PublishBatchRequestEntries": [
+                    { "Id": "one", "MessageAttributes": { "n": { "DataType": "String" } } }, { "Id": "two" }, { "Id": "ten" }
+                ],
+                "Attributes": { "k.k": "a&b c" },
+            })
+        );
+    }
+
+    #[test]
+    fn sqs_flattens() {
+        let form = "Action=X&AttributeName.1=All&AttributeName.2=B&Attribute.1.Name=DelaySeconds&Attribute.1.Value=5\
+                    &MessageAttribute.1.Name=m&MessageAttribute.1.Value.StringValue=v&TagKey.1=t&Tag.1.Key=a&Tag.1.Value=b\
+                    &SendMessageBatchRequestEntry.1.Id=x&SendMessageBatchRequestEntry.1.MessageAttribute.1.Name=q\
+                    &SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.DataType=Number";
+        assert_eq!(
+            read(form, Service::Sqs),
+            json!({
+                "AttributeNames": ["All", "B"],
+                "Attributes": { "DelaySeconds": "5" },
+                "MessageAttributes": { "m": { "StringValue": "v" } },
+                "TagKeys": ["t"],
+                "Tags": { "a": "b" },
+                "Entries": [{ "Id": "x", "MessageAttributes": { "q": { "DataType": "Number" } } }],
+            })
+        );
+    }
+
+    #[test]
+    fn nesting_has_an_end() {
+        let deep = format!("Action=X&{}=1", vec!["a"; 500].join("."));
+        assert!(tree(&pairs(deep.as_bytes()), Service::Sns).is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! What the program promises about speed and memory, measured: `cargo bench`, or `cargo bench -- NAME… [--quick]`.
+//!
+//! Every figure is a ratio or a bound taken in one run, the two sides interleaved, so that a loaded or slow machine changes both.
+//! The real binary is run as a user runs it, start and end of the process included. `--quick` takes few samples: it shows that the
+//! benchmarks work, and its figures mean little. A bound that does not hold ends the run with a failure, except under `--quick`.
+//!
+//! | name | what | bound |
+//! |---|---|---|
+//! | `publish_one` | `eventbus publish` on the embedded bus against `aws sns publish` on a moto server | 20 times faster |
+//! | `version` | `eventbus --version` against `aws --version` | 50 times faster |
+//! | `store` | batched publish of 1 KiB events into one queue against plain SQLite inserting the same rows | 25 % of its rate |
+//! | `wake` | publish confirmed to handler started, the consumer another process | 50 ms |
+//! | `memory` | peak memory of publish and consume, few events against many | flat |
+//!
+//! The first two need the aws CLI and moto: `bash .ci/run tools clients` makes `target/clients-venv`. Without it they say so and
+//! the others run; under `--quick` that is a failure.
+#![expect(clippy::unwrap_used, reason = "in a benchmark a panic is the report of a broken set-up")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and its own switches")]
+
+mod memory;
+mod publish_one;
+mod store;
+mod support;
+mod wake;
+
+use std::process::ExitCode;
+
+use support::{Verdict, say};
+
+/// One benchmark: prints its table, and says whether its bound holds.
+type Benchmark = fn(quick: bool) -> Verdict;
+
+fn main() -> ExitCode {
+    // cargo passes `--bench` to every benchmark.
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let (switches, names): (Vec<&String>, Vec<&String>) = args.iter().partition(|arg| arg.starts_with('-'));
+    let quick = switches.iter().any(|switch| switch.as_str() == "--quick");
+    let all: [(&str, Benchmark); 5] = [
+        ("version", publish_one::version),
+        ("publish_one", publish_one::publish),
+        ("store", store::run),
+        ("wake", wake::run),
+        ("memory", memory::run),
+    ];
+    let unknown = names.iter().find(|name| all.iter().all(|(known, _)| *known != name.as_str()));
+    let unknown = unknown.or(switches.iter().find(|switch| switch.as_str() != "--quick"));
+    if let Some(unknown) = unknown {
+        say(&format!("`{unknown}` is not one of: {}, --quick", all.map(|(name, _)| name).join(", ")));
+        return ExitCode::from(2);
+    }
+    let mut failed = false;
+    for (name, benchmark) in all {
+        if !names.is_empty() && names.iter().all(|wanted| *wanted != name) {
+            continue;
+        }
+        say(&format!("\n{name}"));
+        match benchmark(quick) {
+            Verdict::Holds => say("  holds"),
+            Verdict::Broken(what) if quick => say(&format!("  {what} (too few samples to count)")),
+            Verdict::Broken(what) => {
+                say(&format!("  BROKEN: {what}"));
+                failed = true;
+            }
+            Verdict::NotMeasured(why) => {
+                say(&format!("  NOT MEASURED: {why}"));
+                failed |= quick;
+            }
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
