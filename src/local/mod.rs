@@ -19,6 +19,8 @@ mod store;
 mod wire;
 
 #[cfg(test)]
+mod goldens;
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;

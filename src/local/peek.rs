@@ -66,7 +66,9 @@ async fn messages(cx: &Cx<'_>, in_region: bool, request: &Request<Bytes>) -> Api
     let number = |name: &str, otherwise: i64| -> ApiResult<i64> {
         text(name).map_or(Ok(otherwise), |value| {
             value.parse().ok().filter(|number| *number >= 0).ok_or_else(|| {
-                ApiError::invalid_value(format!("Value {value} for parameter {name} is invalid. Reason: Must be a whole number."))
+                ApiError::invalid_value(format!(
+                    "Value {value} for parameter {name} is invalid. Reason: Must be a whole number."
+                ))
             })
         })
     };
@@ -76,7 +78,9 @@ async fn messages(cx: &Cx<'_>, in_region: bool, request: &Request<Bytes>) -> Api
         name.region = cx
             .read(move |connection| {
                 let region: Option<String> = connection
-                    .prepare_cached("SELECT region FROM queues WHERE account = ?1 AND name = ?2 ORDER BY region <> ?3 LIMIT 1")?
+                    .prepare_cached(
+                        "SELECT region FROM queues WHERE account = ?1 AND name = ?2 ORDER BY region <> ?3 LIMIT 1",
+                    )?
                     .query_row((wanted.account, wanted.name, wanted.region), |row| row.get(0))
                     .optional()?;
                 region.ok_or_else(ApiError::no_queue)

@@ -130,9 +130,9 @@ async fn sqs(bus: &LocalBus, operation: &str, input: Value) -> Value {
 }
 
 async fn query(bus: &LocalBus, version: &str, form: &[(&str, &str)]) -> (u16, String) {
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).append_pair("Version", version).finish();
-    let request =
-        Request::builder().method(Method::POST).uri("http://bus.localhost/").body(Bytes::from(body)).unwrap();
+    let body =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(form).append_pair("Version", version).finish();
+    let request = Request::builder().method(Method::POST).uri("http://bus.localhost/").body(Bytes::from(body)).unwrap();
     let response = bus.handle(request).await;
     (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
 }
@@ -156,7 +156,8 @@ async fn a_message_is_hidden_for_its_visibility_timeout() {
     assert_eq!(again[0]["MessageId"], first[0]["MessageId"]);
     assert_ne!(again[0]["ReceiptHandle"], first[0]["ReceiptHandle"]);
     // The handle of the earlier receive no longer takes the message away from who has it now, but still deletes it.
-    let old = json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": first[0]["ReceiptHandle"], "VisibilityTimeout": 0 });
+    let old =
+        json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": first[0]["ReceiptHandle"], "VisibilityTimeout": 0 });
     assert_eq!(code(&bench.sqs("ChangeMessageVisibility", old.clone()).await), "MessageNotInflight");
     bench.sqs("DeleteMessage", old).await;
     bench.clock.advance(Duration::from_secs(3_600));
@@ -169,7 +170,8 @@ async fn visibility_can_be_changed_within_twelve_hours_of_the_receive() {
     bench.queue("q", json!({})).await;
     bench.send("q", "one").await;
     let handle = bench.receive("q").await[0]["ReceiptHandle"].clone();
-    let change = |seconds: i64| json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": handle, "VisibilityTimeout": seconds });
+    let change =
+        |seconds: i64| json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": handle, "VisibilityTimeout": seconds });
     bench.sqs("ChangeMessageVisibility", change(43_200)).await;
     bench.clock.advance(Duration::from_secs(3_600));
     assert_eq!(code(&bench.sqs("ChangeMessageVisibility", change(39_601)).await), "InvalidParameterValue");
@@ -202,7 +204,8 @@ async fn messages_expire() {
     bench.send("q", "new").await;
     bench.clock.advance(Duration::from_secs(1));
     assert_eq!(bench.bodies("q").await, ["new"]);
-    let left: i64 = bench.bus.0.store.read(|c| Ok(c.query_row("SELECT count(*) FROM contents", [], |r| r.get(0))?)).await.unwrap();
+    let left: i64 =
+        bench.bus.0.store.read(|c| Ok(c.query_row("SELECT count(*) FROM contents", [], |r| r.get(0))?)).await.unwrap();
     assert_eq!(left, 1, "the expired message's content must be gone, too");
 }
 
@@ -237,7 +240,10 @@ async fn creating_twice_is_fine_and_creating_otherwise_is_not() {
     let mut other = create.to_vec();
     other.extend([("Attributes.entry.1.key", "DisplayName"), ("Attributes.entry.1.value", "x")]);
     let (status, error) = bench.sns_error(&other).await;
-    assert_eq!((status, error.as_str()), (400, "InvalidParameter: Invalid parameter: Attributes Reason: Topic already exists with different attributes"));
+    assert_eq!(
+        (status, error.as_str()),
+        (400, "InvalidParameter: Invalid parameter: Attributes Reason: Topic already exists with different attributes")
+    );
 }
 
 #[tokio::test]
@@ -269,8 +275,19 @@ async fn batches_fail_entry_by_entry_or_whole() {
     ]);
     let answer = bench.sqs("SendMessageBatch", batch(mixed)).await;
     assert_eq!(answer["Successful"][0]["Id"], "good");
-    let failed: Vec<_> = answer["Failed"].as_array().unwrap().iter().map(|f| (f["Id"].as_str(), f["Code"].as_str(), f["SenderFault"].as_bool())).collect();
-    assert_eq!(failed, [(Some("bell"), Some("InvalidMessageContents"), Some(true)), (Some("long"), Some("InvalidParameterValue"), Some(true))]);
+    let failed: Vec<_> = answer["Failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| (f["Id"].as_str(), f["Code"].as_str(), f["SenderFault"].as_bool()))
+        .collect();
+    assert_eq!(
+        failed,
+        [
+            (Some("bell"), Some("InvalidMessageContents"), Some(true)),
+            (Some("long"), Some("InvalidParameterValue"), Some(true))
+        ]
+    );
     assert_eq!(bench.bodies("q").await, ["fine"]);
     let huge: Vec<Value> = (0..2).map(|n| json!({ "Id": n.to_string(), "MessageBody": "x".repeat(600_000) })).collect();
     let answer = bench.sqs("SendMessageBatch", batch(json!(huge))).await;
@@ -281,15 +298,10 @@ async fn batches_fail_entry_by_entry_or_whole() {
 async fn one_publish_reaches_every_queue_that_wants_it_and_is_stored_once() {
     let bench = Bench::new();
     let filter = r#"{"kind":["good"]}"#;
-    let topic = bench.topic(&[("plain", &[]), ("raw", &[("RawMessageDelivery", "true")]), ("picky", &[("FilterPolicy", filter)])]).await;
-    let publish = |kind: &'static str| {
-        let topic = topic.clone();
-        async move {
-            (topic, kind)
-        }
-    };
+    let topic = bench
+        .topic(&[("plain", &[]), ("raw", &[("RawMessageDelivery", "true")]), ("picky", &[("FilterPolicy", filter)])])
+        .await;
     for kind in ["good", "bad"] {
-        let (topic, kind) = publish(kind).await;
         bench
             .sns(&[
                 ("Action", "Publish"),
@@ -302,7 +314,8 @@ async fn one_publish_reaches_every_queue_that_wants_it_and_is_stored_once() {
             ])
             .await;
     }
-    let contents: i64 = bench.bus.0.store.read(|c| Ok(c.query_row("SELECT count(*) FROM contents", [], |r| r.get(0))?)).await.unwrap();
+    let contents: i64 =
+        bench.bus.0.store.read(|c| Ok(c.query_row("SELECT count(*) FROM contents", [], |r| r.get(0))?)).await.unwrap();
     assert_eq!(contents, 2);
     let raw = bench.receive("raw").await;
     assert_eq!(raw.len(), 2);
@@ -319,7 +332,8 @@ async fn one_publish_reaches_every_queue_that_wants_it_and_is_stored_once() {
     for queue in ["plain", "raw", "picky"] {
         bench.sqs("PurgeQueue", json!({ "QueueUrl": format!("{URL}{queue}") })).await;
     }
-    let contents: i64 = bench.bus.0.store.read(|c| Ok(c.query_row("SELECT count(*) FROM contents", [], |r| r.get(0))?)).await.unwrap();
+    let contents: i64 =
+        bench.bus.0.store.read(|c| Ok(c.query_row("SELECT count(*) FROM contents", [], |r| r.get(0))?)).await.unwrap();
     assert_eq!(contents, 0);
 }
 
@@ -348,11 +362,20 @@ async fn a_changed_filter_counts_at_once_also_when_another_handle_changed_it() {
 async fn subscribing_again_and_otherwise() {
     let bench = Bench::new();
     let topic = bench.topic(&[("q", &[("RawMessageDelivery", "true")])]).await;
-    assert_eq!(bench.subscribe(&topic, "q", &[]).await, bench.subscribe(&topic, "q", &[("RawMessageDelivery", "true")]).await);
+    assert_eq!(
+        bench.subscribe(&topic, "q", &[]).await,
+        bench.subscribe(&topic, "q", &[("RawMessageDelivery", "true")]).await
+    );
     let other = subscription(&topic, "q", &[("RawMessageDelivery", "false")]);
     assert!(bench.sns_error(&pairs(&other)).await.1.ends_with("Subscription already exists with different attributes"));
     let broken = subscription(&topic, "q2", &[("FilterPolicy", r#"{"a":1}"#)]);
-    assert!(bench.sns_error(&pairs(&broken)).await.1.starts_with("InvalidParameter: Invalid parameter: Attributes Reason: FilterPolicy: "));
+    assert!(
+        bench
+            .sns_error(&pairs(&broken))
+            .await
+            .1
+            .starts_with("InvalidParameter: Invalid parameter: Attributes Reason: FilterPolicy: ")
+    );
     // A queue that does not exist yet is fine.
     bench.subscribe(&topic, "later", &[]).await;
 }
@@ -409,9 +432,13 @@ async fn a_long_poll_wakes_for_a_send_through_another_handle() {
         let poll = tokio::spawn(async move {
             sqs(&waiter, "ReceiveMessage", json!({ "QueueUrl": format!("{URL}q"), "WaitTimeSeconds": 20 })).await
         });
+        while bench.bus.0.store.waiters() == 0 {
+            tokio::task::yield_now().await;
+        }
         sqs(&bus, "SendMessage", json!({ "QueueUrl": format!("{URL}q"), "MessageBody": "wake" })).await;
-        // A poll that is not woken would answer nothing.
-        assert_eq!(poll.await.unwrap()["Messages"][0]["Body"], "wake");
+        // A poll that nobody wakes looks again only when its twenty seconds are over.
+        let woken = tokio::time::timeout(Duration::from_secs(15), poll).await.expect("nobody woke the poll").unwrap();
+        assert_eq!(woken["Messages"][0]["Body"], "wake");
     }
 }
 
@@ -437,8 +464,9 @@ fn many_open_a_new_file_at_once_and_write_without_losing_anything() {
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     let connection = rusqlite::Connection::open(&path).unwrap();
-    let different: i64 =
-        connection.query_row("SELECT count(DISTINCT body) FROM contents JOIN messages ON content = contents.id", [], |r| r.get(0)).unwrap();
+    let different: i64 = connection
+        .query_row("SELECT count(DISTINCT body) FROM contents JOIN messages ON content = contents.id", [], |r| r.get(0))
+        .unwrap();
     assert_eq!(different, 60);
 }
 

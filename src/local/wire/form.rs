@@ -32,7 +32,11 @@ struct Node {
 pub(crate) fn tree(pairs: &[(String, String)], service: Service) -> ApiResult<Value> {
     let mut root = Node::default();
     for (key, value) in pairs {
-        if key.starts_with("X-Amz-") || key == "Action" || key == "Version" || (value.is_empty() && PLURAL.contains(&key.as_str())) {
+        if key.starts_with("X-Amz-")
+            || key == "Action"
+            || key == "Version"
+            || (value.is_empty() && PLURAL.contains(&key.as_str()))
+        {
             continue;
         }
         let mut node = &mut root;
