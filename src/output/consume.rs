@@ -64,7 +64,6 @@ impl Reporter for ConsumeReporter {
                 ui.note(text);
                 return Ok(());
             }
-            #[expect(unreachable_patterns, reason = "other verbs' events are theirs")]
             _ => return Ok(()),
         };
         converse(ui, progress);
