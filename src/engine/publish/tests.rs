@@ -221,7 +221,7 @@ fn bad_input_of_every_kind_is_refused_by_name_and_place() {
             "twice.json line 2, column 2: key `id` stands twice in one object (`/id`, first at line 1, column 2)",
             "latin.json line 1, column 7: the text is not UTF-8 (byte 0xE9)",
             "deep.json line 1, column 132: the value is nested deeper than 127 levels",
-            "big.json the message has 10486273 bytes with its attributes, topic `users` takes at most 262144",
+            "big.json the message has 10486262 bytes with its attributes, topic `users` takes at most 262144",
             "huge.json the payload is longer than 16 MiB, more than any topic takes",
             "bad.json 2 violations of SCHEMA: line 1, column 1: the payload lacks the property `email`; did you mean `emial`? …",
             "lines.ndjson:2 2 violations of SCHEMA: line 2, column 1: the payload lacks the property `email` …",
