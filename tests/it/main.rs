@@ -8,5 +8,6 @@ mod explain;
 mod generated;
 mod harness;
 mod init;
+mod publish;
 mod readme;
 mod support;
