@@ -37,7 +37,8 @@ fn project(max_receives: u32) -> TestEnv {
     let env = TestEnv::new();
     fs::create_dir_all(env.path(".eventbus")).unwrap();
     sqs(&env, "CreateQueue", &json!({"QueueName": "users_dlq"}));
-    let policy = json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:users_dlq", "maxReceiveCount": max_receives});
+    let policy =
+        json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:users_dlq", "maxReceiveCount": max_receives});
     sqs(&env, "CreateQueue", &json!({"QueueName": "users", "Attributes": {"RedrivePolicy": policy.to_string()}}));
     env
 }
@@ -65,7 +66,10 @@ fn each_event_goes_to_the_handler_and_is_acknowledged() {
     for id in ["1", "2", "3"] {
         send(&env, id);
     }
-    env.write_script("handler.sh", "cat; printf '%s %s %s\\n' \"$EVENTBUS_EVENT_NAME\" \"$EVENTBUS_ENTITY_ID\" \"$EVENTBUS_QUEUE\"; echo said >&2");
+    env.write_script(
+        "handler.sh",
+        "cat; printf '%s %s %s\\n' \"$EVENTBUS_EVENT_NAME\" \"$EVENTBUS_ENTITY_ID\" \"$EVENTBUS_QUEUE\"; echo said >&2",
+    );
     let done = env.run(&["consume", "users", "--exec", "./handler.sh", "--drain"]).success();
     for id in ["1", "2", "3"] {
         assert!(done.stdout().contains(&format!("UserRegistered {id} users\n")), "{}", done.snapshot());
@@ -85,7 +89,8 @@ fn records_are_as_published_and_alone_on_stdout() {
     send(&env, "1");
     send(&env, "2");
     let handler = "echo noise; test $EVENTBUS_ENTITY_ID = 1 || exit 3";
-    let lines = env.run(&["consume", "users", "--exec", handler, "--drain", "-o", "ndjson", "--fail-on-error"]).expect_code(3);
+    let lines =
+        env.run(&["consume", "users", "--exec", handler, "--drain", "-o", "ndjson", "--fail-on-error"]).expect_code(3);
     let lines = lines.ndjson();
     assert_lines_match("consume.schema", &lines);
     let outcome = |id: &str| lines.iter().find(|line| line["entity_id"] == id).map(|line| line["outcome"].clone());
@@ -189,7 +194,9 @@ fn a_closed_stdout_drains_and_loses_nothing() {
         send(&env, &id.to_string());
     }
     let program = crate::support::binary().display();
-    let script = format!("'{program}' consume users --drain --exec 'echo $EVENTBUS_ENTITY_ID >> handled; yes | head -c 300000' | true");
+    let script = format!(
+        "'{program}' consume users --drain --exec 'echo $EVENTBUS_ENTITY_ID >> handled; yes | head -c 300000' | true"
+    );
     let _ended = env.script(&script).run();
     let handled = env.read("handled").lines().count() as u64;
     let (visible, in_flight) = held(&env, "users");
