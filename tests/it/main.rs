@@ -4,6 +4,7 @@
 mod architecture;
 mod clients;
 mod config;
+mod consume;
 mod explain;
 mod generated;
 mod harness;
