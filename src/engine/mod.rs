@@ -8,11 +8,12 @@
 
 pub mod consume;
 pub mod exec;
+pub mod explain;
 mod hold;
 pub mod provision;
 pub mod publish;
 mod record;
-pub mod explain;
+pub mod replay;
 pub mod shutdown;
 pub mod tail;
 
@@ -36,6 +37,8 @@ pub enum Event {
     Note(String),
     /// A queue is looked into.
     Tail(tail::Progress),
+    /// Messages go back to where they came from.
+    Replay(replay::Progress),
 }
 
 /// The reader of stdout went away: drain and end.

@@ -9,6 +9,7 @@ mod format;
 mod progress;
 mod prompt;
 pub mod provision;
+pub mod publish;
 mod sanitize;
 mod table;
 mod ui;
