@@ -66,13 +66,8 @@ fn people(ui: &Ui, report: &Report, out: &mut impl Write) -> io::Result<()> {
         }
     }
     let receivers = report.receivers().count() as u64;
-    let all = report.subscriptions.len() as u64;
-    writeln!(
-        out,
-        "\n{} of {} it.",
-        receivers,
-        if all == 1 { "1 queue gets".into() } else { format!("{} get", count(all, "queue")) }
-    )
+    let all = count(report.subscriptions.len() as u64, "queue");
+    writeln!(out, "\n{receivers} of {all} {} it.", if receivers == 1 { "gets" } else { "get" })
 }
 
 fn attribute(name: &str, attribute: &Attribute) -> String {
