@@ -67,7 +67,12 @@ fn people(ui: &Ui, report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     let receivers = report.receivers().count() as u64;
     let all = count(report.subscriptions.len() as u64, "queue");
-    writeln!(out, "\n{receivers} of {all} {} it.", if receivers == 1 { "gets" } else { "get" })
+    match receivers {
+        0 if report.depends_on_payload() => writeln!(out, "\nWhether anybody gets it depends on the payload."),
+        0 => writeln!(out, "\nNobody gets it."),
+        1 => writeln!(out, "\n1 of {all} gets it."),
+        more => writeln!(out, "\n{more} of {all} get it."),
+    }
 }
 
 fn attribute(name: &str, attribute: &Attribute) -> String {
