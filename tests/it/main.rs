@@ -12,3 +12,4 @@ mod init;
 mod publish;
 mod readme;
 mod support;
+mod torture;
