@@ -2,11 +2,15 @@
 //!
 //! May use every room but the AWS SDK, which is the bus's. Never prints by itself: that is output's.
 
+pub mod attribute;
 pub mod completions;
+pub mod consume;
 pub mod demo;
+pub mod explain;
 pub mod init;
 pub mod local;
 pub mod provision;
+pub mod publish;
 
 use std::future::Future;
 use std::io;
@@ -210,10 +214,13 @@ pub fn outcome_of_signal(signal: Option<engine::shutdown::Signal>) -> Option<Out
 /// Whatever made the verb give up.
 pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
     match command {
+        Command::Publish(args) => publish::run(cx, *args).await,
         Command::Init(args) => init::run(cx, &args),
         Command::Provision(args) => provision::run(cx, &args).await,
         Command::Local(args) => local::run(cx, args).await,
         Command::Demo(args) => demo::run(cx, &args).await,
+        Command::Consume(args) => consume::run(cx, args).await,
+        Command::Explain(args) => explain::run(cx, &args),
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }
 }

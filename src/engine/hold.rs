@@ -78,17 +78,6 @@ impl Holds {
         lock(&self.held).remove(handle);
     }
 
-    /// Gives these back now, while the rest stays held.
-    pub(crate) async fn release(&self, handles: &[String]) -> Released {
-        {
-            let mut held = lock(&self.held);
-            for handle in handles {
-                held.remove(handle);
-            }
-        }
-        release(&self.bus, &self.queue, handles.to_vec()).await
-    }
-
     /// Ends the extensions and gives everything back.
     pub(crate) async fn release_all(self) -> Released {
         let _ = self.stop.send(true);

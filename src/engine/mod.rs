@@ -6,10 +6,14 @@
 //! **Backpressure.** Events go through a bounded channel to one dispatcher that calls the reporter synchronously. A stdout
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
+pub mod consume;
 pub mod exec;
+pub mod explain;
 mod hold;
 pub mod provision;
+pub mod publish;
 mod record;
+pub mod replay;
 pub mod shutdown;
 pub mod tail;
 
@@ -23,12 +27,18 @@ use tokio::sync::{mpsc, watch};
 pub enum Event {
     /// What `provision` does.
     Provision(provision::Progress),
+    /// What happened to one input of `publish`.
+    Publish(publish::Progress),
+    /// What [`consume`] tells.
+    Consume(consume::Progress),
     /// Something the user should know and would not expect; never dropped by `--quiet`.
     Warning(String),
     /// Part of the conversation.
     Note(String),
     /// A queue is looked into.
     Tail(tail::Progress),
+    /// Messages go back to where they came from.
+    Replay(replay::Progress),
 }
 
 /// The reader of stdout went away: drain and end.

@@ -3,10 +3,13 @@
 //! May use event and the engine's Event types. Never the bus, an AWS crate, or a decision: what is done is the engine's, what
 //! it means for the exit code the verb's.
 
+pub mod consume;
+pub mod explain;
 mod format;
 mod progress;
 mod prompt;
 pub mod provision;
+pub mod publish;
 mod sanitize;
 mod table;
 mod ui;

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     // cargo passes `--bench` to every benchmark.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let (switches, names): (Vec<&String>, Vec<&String>) = args.iter().partition(|arg| arg.starts_with('-'));
-    let quick = switches.iter().any(|switch| *switch == "--quick");
+    let quick = switches.iter().any(|switch| switch.as_str() == "--quick");
     let all: [(&str, Benchmark); 5] = [
         ("version", publish_one::version),
         ("publish_one", publish_one::publish),
@@ -42,8 +42,8 @@ fn main() -> ExitCode {
         ("wake", wake::run),
         ("memory", memory::run),
     ];
-    let unknown = names.iter().find(|name| all.iter().all(|(known, _)| known != name));
-    let unknown = unknown.or(switches.iter().find(|switch| *switch != "--quick"));
+    let unknown = names.iter().find(|name| all.iter().all(|(known, _)| *known != name.as_str()));
+    let unknown = unknown.or(switches.iter().find(|switch| switch.as_str() != "--quick"));
     if let Some(unknown) = unknown {
         say(&format!("`{unknown}` is not one of: {}, --quick", all.map(|(name, _)| name).join(", ")));
         return ExitCode::from(2);

@@ -90,13 +90,15 @@ impl Project {
         done
     }
 
-    /// Writes `count` payloads of about a kibibyte each as NDJSON, `id` counting from 0; returns the file's name.
+    /// Writes `count` payloads of about a kibibyte each as NDJSON, as the schema that `init` wrote wants them; returns the file's
+    /// name.
     pub(crate) fn write_events(&self, count: usize) -> String {
         let name = format!("{count}.ndjson");
         let mut text = String::with_capacity(count * 1100);
         for n in 0..count {
             let padding = "x".repeat(900);
-            writeln!(text, r#"{{"id":"user-{n}","email":"{n}@example.org","note":"{padding}"}}"#).unwrap();
+            let id = format!("00000000-0000-4000-8000-{n:012}");
+            writeln!(text, r#"{{"id":"{id}","email":"{n}@example.org","name":"{padding}"}}"#).unwrap();
         }
         std::fs::write(self.path(&name), text).unwrap();
         name

@@ -20,6 +20,10 @@ import boto3
 import botocore.config
 import pytest
 
+# boto3 runs in this very process: nothing of the caller's may steer it.
+for name in [n for n in os.environ if n.startswith("AWS_") or n.lower().endswith("_proxy")]:
+    del os.environ[name]
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = 60
 REGION = "us-east-1"

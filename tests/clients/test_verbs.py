@@ -52,7 +52,7 @@ def lines(text: str) -> list:
 
 
 def payload(n: int) -> dict:
-    return {"Id": f"user-{n}", "Email": f"{n}@example.org"}
+    return {"id": f"user-{n}", "email": f"{n}@example.org"}
 
 
 def publish(program, numbers, event: str = "UserRegistered", **options) -> list:
@@ -223,7 +223,7 @@ def test_tail_force_shows_each_message_once_and_gives_all_of_them_back(provision
     done = provisioned.run("tail", "user_events", "--force", "--idle", "1s", "-o", "ndjson")
     shown = lines(done.stdout)
     assert len(shown) == 5
-    assert {record["event"]["payload"]["Id"] for record in shown} == {f"user-{n}" for n in range(5)}
+    assert {record["event"]["payload"]["id"] for record in shown} == {f"user-{n}" for n in range(5)}
     assert {record["event"]["metadata"]["eventName"] for record in shown} == {"UserRegistered"}
     assert moto.depth("user_events") == (5, 0)
     arrived = moto.drain("user_events")
@@ -264,7 +264,7 @@ def seen(program) -> list:
 def test_consume_hands_every_event_over_and_deletes_it(provisioned, moto):
     sent = publish(provisioned, range(12))
     done = provisioned.run("consume", "--exec", handler(provisioned), "--count", "12")
-    assert sorted(event["payload"]["Id"] for event in seen(provisioned)) == sorted(f"user-{n}" for n in range(12))
+    assert sorted(event["payload"]["id"] for event in seen(provisioned)) == sorted(f"user-{n}" for n in range(12))
     assert all(event["metadata"]["eventName"] == "UserRegistered" for event in seen(provisioned))
     assert sorted(done.stdout.splitlines()) == sorted(
         f"UserRegistered {line['entity_id']} user_events {line['message_id']}" for line in sent
@@ -285,7 +285,7 @@ def test_consume_sends_a_rejected_event_to_the_dead_letter_queue_now(provisioned
     provisioned.run("consume", "--exec", handler(provisioned, rejecting), "--count", "2")
     assert moto.depth("user_events") == (0, 0)
     (dead,) = moto.drain("user_events_dlq")
-    assert envelope(dead)["Payload"]["Id"] == "user-1"
+    assert envelope(dead)["Payload"]["id"] == "user-1"
 
 
 def test_consume_keeps_what_failed(provisioned, moto):
@@ -319,7 +319,7 @@ def test_replay_takes_dead_letters_back_to_their_origin(provisioned, moto):
     provisioned.run("replay", "user_events_dlq", "--yes")
     assert moto.depth("user_events_dlq") == (0, 0)
     back = moto.drain("user_events")
-    assert sorted(envelope(m)["Payload"]["Id"] for m in back) == sorted(f"user-{n}" for n in range(12))
+    assert sorted(envelope(m)["Payload"]["id"] for m in back) == sorted(f"user-{n}" for n in range(12))
 
 
 def test_replay_to_a_queue_takes_the_named_event_up_to_the_limit(provisioned, moto):
@@ -331,7 +331,7 @@ def test_replay_to_a_queue_takes_the_named_event_up_to_the_limit(provisioned, mo
 
     to = ["replay", "user_events_dlq", "--to", "queue:inspection", "--yes"]
     provisioned.run(*to, "--event", "UserRegistrationFailed")
-    assert [envelope(m)["Payload"]["Id"] for m in moto.drain("inspection")] == ["user-9"]
+    assert [envelope(m)["Payload"]["id"] for m in moto.drain("inspection")] == ["user-9"]
     assert moto.depth("user_events_dlq") == (4, 0)
     provisioned.run(*to, "--limit", "3")
     assert len(moto.drain("inspection")) == 3 and other
@@ -358,7 +358,7 @@ def test_two_programs_one_bus_consume_while_boto3_publishes(provisioned, moto):
                     "EntityName": "User",
                     "EntityId": "from-boto3",
                 },
-                "Payload": {"Id": "from-boto3"},
+                "Payload": {"id": "from-boto3"},
             }
         ),
         MessageAttributes={"eventName": {"DataType": "String", "StringValue": "UserRegistered"}},

@@ -105,3 +105,15 @@ fn the_program_itself_is_what_runs() {
     let seen = TestEnv::new().run(&["--version"]).success();
     assert_eq!(seen.shown, "eventbus --version");
 }
+
+#[test]
+fn a_terminal_is_one_device_that_is_typed_at() {
+    let env = TestEnv::new();
+    let script =
+        "test -t 0 && test -t 1 && test -t 2 && stty size; printf 'sure? ' >&2; read answer; echo \"got $answer\"";
+    let seen = env.script(script).on_terminal().stdin("yes\n").run();
+    // What is typed early is echoed early: the order of the two is the terminal's.
+    let seen = seen.snapshot();
+    assert!(seen.contains("40 100\n") && seen.contains("sure? ") && seen.contains("got yes"), "{seen}");
+    assert!(seen.starts_with("exit 0") && seen.ends_with("--- stderr: nothing"), "{seen}");
+}

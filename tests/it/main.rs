@@ -1,8 +1,10 @@
 //! The real binary, end to end, in a hermetic environment: one integration binary, a file a verb.
 #![expect(clippy::unwrap_used, reason = "in a test, and in what helps one, a panic is the failure")]
 
+mod architecture;
 mod clients;
 mod config;
+mod explain;
 mod generated;
 mod harness;
 mod init;

@@ -104,6 +104,7 @@ impl Running {
         command
             .arg0(&job.program.name)
             .args(&job.program.args)
+            .current_dir(&job.program.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

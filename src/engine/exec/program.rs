@@ -28,6 +28,8 @@ pub struct Program {
     pub(super) path: PathBuf,
     pub(super) name: OsString,
     pub(super) args: Vec<OsString>,
+    /// Where it runs, and what a relative path of its own refers to.
+    pub(super) folder: PathBuf,
     display: String,
 }
 
@@ -62,33 +64,39 @@ pub enum NotRunnable {
 }
 
 impl HandlerCommand {
-    /// Finds the program; `path` is the value of `PATH`.
+    /// Finds the program; `path` is the value of `PATH`, `folder` the working directory.
     ///
     /// A direct command is looked up as `execvp` would. Of a shell line only a plain first word is judged, and only when the whole
     /// line is one simple command: the shell has a far richer language than we could check, and a valid line is never refused.
-    pub async fn resolve(&self, path: Option<&OsStr>) -> Result<Program, NotRunnable> {
+    pub async fn resolve(&self, path: Option<&OsStr>, folder: &Path) -> Result<Program, NotRunnable> {
         match self {
             Self::Direct { program, args } => {
-                let found = find(program, path)?;
+                let found = find(program, path, folder)?;
                 let display =
                     [program].into_iter().chain(args).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-                Ok(Program { path: found, name: program.clone(), args: args.clone(), display })
+                Ok(Program {
+                    path: found,
+                    name: program.clone(),
+                    args: args.clone(),
+                    folder: folder.to_owned(),
+                    display,
+                })
             }
             Self::Shell(line) => {
                 if line.trim().is_empty() {
                     return Err(NotRunnable::Empty);
                 }
                 // POSIX fixes `sh -c`, not where `sh` is; without a PATH it is where every Unix has it.
-                let shell = find(OsStr::new("sh"), path)
-                    .or_else(|missing| find(OsStr::new("/bin/sh"), path).map_err(|_| missing))?;
+                let shell = find(OsStr::new("sh"), path, folder)
+                    .or_else(|missing| find(OsStr::new("/bin/sh"), path, folder).map_err(|_| missing))?;
                 if let Some(word) = judged_word(line)
-                    && let Err(missing) = find(OsStr::new(word), path)
+                    && let Err(missing) = find(OsStr::new(word), path, folder)
                     && (word.contains('/') || !shell_knows(&shell, word).await)
                 {
                     return Err(missing);
                 }
                 let args = ["-c", line].map(OsString::from).into();
-                Ok(Program { path: shell, name: "sh".into(), args, display: line.clone() })
+                Ok(Program { path: shell, name: "sh".into(), args, folder: folder.to_owned(), display: line.clone() })
             }
         }
     }
@@ -119,13 +127,13 @@ async fn shell_knows(shell: &Path, word: &str) -> bool {
     asked.map_or(true, |status| status.success())
 }
 
-fn find(program: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, NotRunnable> {
+fn find(program: &OsStr, path: Option<&OsStr>, working: &Path) -> Result<PathBuf, NotRunnable> {
     if program.is_empty() {
         return Err(NotRunnable::Empty);
     }
     let shown = || program.to_string_lossy().into_owned();
     if program.as_bytes().contains(&b'/') {
-        let found = PathBuf::from(program);
+        let found = working.join(program);
         return match is_executable(&found) {
             Some(true) => Ok(found),
             Some(false) => Err(NotRunnable::NotExecutable { program: shown(), found }),
@@ -134,8 +142,8 @@ fn find(program: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, NotRunnable> {
     }
     let mut seen = None;
     for folder in path.map(std::env::split_paths).into_iter().flatten() {
-        // An empty entry of PATH is the working directory.
-        let candidate = if folder.as_os_str().is_empty() { Path::new(".").join(program) } else { folder.join(program) };
+        // Relative entries, the empty one among them, count from the working directory.
+        let candidate = working.join(folder).join(program);
         match is_executable(&candidate) {
             Some(true) => return Ok(candidate),
             Some(false) => seen = seen.or(Some(candidate)),
@@ -181,19 +189,26 @@ mod tests {
     async fn a_direct_program_is_searched_in_the_given_path() {
         let folder = folder_with(&[("handle", 0o755), ("notes.txt", 0o644)]);
         let path = Some(folder.path().as_os_str());
-        let found = direct("handle").resolve(path).await.unwrap();
+        let found = direct("handle").resolve(path, Path::new("/")).await.unwrap();
         assert_eq!(found.path, folder.path().join("handle"));
         assert_eq!(found.to_string(), "handle -x");
 
-        let missing = direct("handel").resolve(path).await.unwrap_err();
+        let missing = direct("handel").resolve(path, Path::new("/")).await.unwrap_err();
         assert_eq!(missing.to_string(), "handler `handel` does not exist in any folder of `PATH`");
-        let plain = direct("notes.txt").resolve(path).await.unwrap_err();
+        let plain = direct("notes.txt").resolve(path, Path::new("/")).await.unwrap_err();
         assert_eq!(plain.to_string(), "handler `notes.txt` is not an executable file");
-        let absent = direct("./nowhere/handle").resolve(path).await.unwrap_err();
+        let absent = direct("./nowhere/handle").resolve(path, Path::new("/")).await.unwrap_err();
         assert_eq!(absent.to_string(), "handler `./nowhere/handle` does not exist");
-        assert!(matches!(direct(folder.path()).resolve(path).await, Err(NotRunnable::NotExecutable { .. })));
-        assert!(matches!(direct("handle").resolve(None).await, Err(NotRunnable::NotFound { .. })));
-        assert_eq!(direct("").resolve(path).await, Err(NotRunnable::Empty));
+        assert!(matches!(
+            direct(folder.path()).resolve(path, Path::new("/")).await,
+            Err(NotRunnable::NotExecutable { .. })
+        ));
+        assert!(matches!(direct("handle").resolve(None, Path::new("/")).await, Err(NotRunnable::NotFound { .. })));
+        let relative = folder.path().file_name().unwrap().to_owned();
+        let relative = Path::new(&relative).join("handle");
+        let found = direct(relative).resolve(None, folder.path().parent().unwrap()).await.unwrap();
+        assert_eq!(found.path, folder.path().join("handle"), "a relative path counts from the working directory");
+        assert_eq!(direct("").resolve(path, Path::new("/")).await, Err(NotRunnable::Empty));
     }
 
     #[tokio::test]
@@ -222,7 +237,7 @@ mod tests {
             "miss*ng",
             &at("handle.sh"),
         ] {
-            assert!(shell(line).resolve(path).await.is_ok(), "refused: {line}");
+            assert!(shell(line).resolve(path, Path::new("/")).await.is_ok(), "refused: {line}");
         }
         for line in [
             "missing",
@@ -232,8 +247,8 @@ mod tests {
             &at("missing.sh"),
             &at("forgot-chmod.sh"),
         ] {
-            assert!(shell(line).resolve(path).await.is_err(), "not refused: {line}");
+            assert!(shell(line).resolve(path, Path::new("/")).await.is_err(), "not refused: {line}");
         }
-        assert_eq!(shell(" \t").resolve(path).await, Err(NotRunnable::Empty));
+        assert_eq!(shell(" \t").resolve(path, Path::new("/")).await, Err(NotRunnable::Empty));
     }
 }

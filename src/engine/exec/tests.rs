@@ -13,7 +13,7 @@ fn limits(timeout: Duration, grace: Duration) -> Limits {
 }
 
 async fn program(line: &str) -> Program {
-    HandlerCommand::Shell(line.into()).resolve(Some("/usr/bin:/bin".as_ref())).await.expect("sh exists")
+    HandlerCommand::Shell(line.into()).resolve(Some("/usr/bin:/bin".as_ref()), "/".as_ref()).await.expect("sh exists")
 }
 
 async fn run_with(line: &str, stdin: &[u8], env: &HandlerEnv, limits: Limits) -> Finished {
@@ -217,7 +217,7 @@ async fn what_vanished_since_it_was_found_cannot_run() {
     std::fs::write(&file, "#!/nowhere/interpreter\n").expect("writable");
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("ours");
     let command = HandlerCommand::Direct { program: file.clone().into(), args: Vec::new() };
-    let program = command.resolve(None).await.expect("it is there");
+    let program = command.resolve(None, "/".as_ref()).await.expect("it is there");
     let start = || Running::start(&Job { program: &program, env: &HandlerEnv::default() }).map(|_| ());
     assert!(matches!(start(), Err(Outcome::CannotRun(_))), "its interpreter does not exist");
     std::fs::remove_file(&file).expect("ours");

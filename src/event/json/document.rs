@@ -80,7 +80,7 @@ pub enum JsonErrorKind {
     #[error("the value cannot be checked: {0}")]
     Unreadable(String),
     /// JSON, but not an object.
-    #[error("the payload is {}, expected an object", .0.words())]
+    #[error("found {}, expected an object", .0.words())]
     NotAnObject(Kind),
 }
 

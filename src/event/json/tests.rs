@@ -14,8 +14,8 @@ fn errors_name_line_and_column_and_what_was_expected() {
     for (text, expected) in [
         ("", "the text is empty, expected a JSON object"),
         (" \n\t", "the text is empty, expected a JSON object"),
-        ("[1]", "line 1, column 1: the payload is an array, expected an object"),
-        ("\n  \"x\"", "line 2, column 3: the payload is a string, expected an object"),
+        ("[1]", "line 1, column 1: found an array, expected an object"),
+        ("\n  \"x\"", "line 2, column 3: found a string, expected an object"),
         ("{\n  \"é\": x}", "line 2, column 8: expected a value, found `x`"),
         ("{\"a\":1", "line 1, column 7: the text ends where `,` or `}` was expected"),
         ("{\"a\":1,}", "line 1, column 8: a comma stands before `}`"),

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 /// How long anything may take before the test fails as hung. Generous: on a loaded machine nothing else depends on it.
@@ -134,6 +134,7 @@ impl TestEnv {
             stdin: Vec::new(),
             folder: PathBuf::new(),
             variables: BTreeMap::new(),
+            terminal: false,
         }
     }
 
@@ -164,6 +165,7 @@ pub(crate) struct Invocation<'a> {
     stdin: Vec<u8>,
     folder: PathBuf,
     variables: BTreeMap<OsString, OsString>,
+    terminal: bool,
 }
 
 impl<'a> Invocation<'a> {
@@ -185,6 +187,13 @@ impl<'a> Invocation<'a> {
         self
     }
 
+    /// On a terminal of 100 columns: the three streams are one device, and all that appears on it is the output's `stdout`. What
+    /// is given as stdin is typed: end it with `\u{4}` (^D) where the program reads to the end.
+    pub(crate) fn on_terminal(mut self) -> Self {
+        self.terminal = true;
+        self
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(self) -> Output {
         let stdin = self.stdin.clone();
@@ -198,15 +207,7 @@ impl<'a> Invocation<'a> {
         let folder = self.env.path(&self.folder);
         fs::create_dir_all(&folder).unwrap();
         let mut command = Command::new(self.program);
-        command
-            .args(&self.args)
-            .env_clear()
-            .envs(&self.env.env)
-            .envs(&self.variables)
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(&self.args).env_clear().envs(&self.env.env).envs(&self.variables).current_dir(folder);
         let name = self.program.file_name().unwrap_or_default();
         let shown = std::iter::once(name)
             .chain(self.args.iter().map(OsString::as_os_str))
@@ -214,7 +215,7 @@ impl<'a> Invocation<'a> {
             .collect::<Vec<_>>()
             .join(" ");
         let root = self.env.root.path().canonicalize().unwrap();
-        Running::start(command, shown, root, self.env.filters.clone())
+        Running::start(command, self.terminal, shown, root, self.env.filters.clone())
     }
 }
 

@@ -77,7 +77,8 @@ impl Output {
         };
         let mut text = code;
         for (name, bytes) in [("stdout", &self.stdout_bytes), ("stderr", &self.stderr_bytes)] {
-            let shown = String::from_utf8_lossy(bytes);
+            // A terminal ends its lines with both.
+            let shown = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
             match shown.strip_suffix('\n') {
                 _ if shown.is_empty() => text.push_str(&format!("\n--- {name}: nothing")),
                 Some(lines) => text.push_str(&format!("\n--- {name}\n{lines}")),

@@ -1,8 +1,9 @@
 //! Programs that run while the test looks: their lines are waited for, never slept for.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
@@ -15,7 +16,7 @@ use super::{Output, PATIENCE, TestEnv};
 pub(crate) struct Running {
     shown: String,
     pid: Pid,
-    stdin: Option<ChildStdin>,
+    stdin: Option<Box<dyn Write + Send>>,
     feeder: Option<JoinHandle<()>>,
     stdout: Stream,
     stderr: Stream,
@@ -25,16 +26,36 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(super) fn start(mut command: Command, shown: String, root: PathBuf, filters: Vec<(String, String)>) -> Running {
+    pub(super) fn start(
+        mut command: Command,
+        terminal: bool,
+        shown: String,
+        root: PathBuf,
+        filters: Vec<(String, String)>,
+    ) -> Running {
+        let device = terminal.then(|| open_terminal(&mut command));
+        if !terminal {
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
         let mut child = command.spawn().unwrap_or_else(|error| panic!("`{shown}` did not start: {error}"));
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid is an i32"));
-        let stdin = child.stdin.take();
-        let stdout = Stream::collect(child.stdout.take().expect("stdout is a pipe"));
-        let stderr = Stream::collect(child.stderr.take().expect("stderr is a pipe"));
+        // The command keeps the other side of a terminal open, and with it the reading of ours.
+        drop(command);
+        let (stdin, stdout, stderr): (Box<dyn Write + Send>, _, _) = match device {
+            Some(device) => {
+                let typed = device.try_clone().expect("a descriptor can be doubled");
+                (Box::new(typed), Stream::collect(device), Stream::collect(std::io::empty()))
+            }
+            None => (
+                Box::new(child.stdin.take().expect("stdin is a pipe")),
+                Stream::collect(child.stdout.take().expect("stdout is a pipe")),
+                Stream::collect(child.stderr.take().expect("stderr is a pipe")),
+            ),
+        };
         let exit = Arc::new((Mutex::new(None), Condvar::new()));
         let told = Arc::clone(&exit);
         std::thread::spawn(move || reap(child, &told));
-        Running { shown, pid, stdin, feeder: None, stdout, stderr, exit, root, filters }
+        Running { shown, pid, stdin: Some(stdin), feeder: None, stdout, stderr, exit, root, filters }
     }
 
     /// The process id.
@@ -46,7 +67,9 @@ impl Running {
     pub(crate) fn feed(&mut self, bytes: Vec<u8>) {
         let mut stdin = self.stdin.take().expect("stdin was not closed yet");
         // A program that ends without reading closes the pipe: that is its right, and no failure of the test.
-        self.feeder = Some(std::thread::spawn(move || drop(stdin.write_all(&bytes))));
+        self.feeder = Some(std::thread::spawn(move || {
+            let _ = stdin.write_all(&bytes);
+        }));
     }
 
     /// Writes one line to its stdin, which stays open.
@@ -124,6 +147,15 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.signal(Signal::SIGKILL);
     }
+}
+
+/// Gives the command a terminal as its three streams and returns the side that a person would sit at.
+fn open_terminal(command: &mut Command) -> File {
+    let size = nix::pty::Winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+    let ends = nix::pty::openpty(&size, None).expect("the system has a terminal to give");
+    let copy = || ends.slave.try_clone().expect("a descriptor can be doubled");
+    command.stdin(copy()).stdout(copy()).stderr(copy());
+    ends.master.into()
 }
 
 /// Waits for the end without reaping, then reaps under the lock that [`Running::signal`] takes: a pid is never signalled

@@ -1,0 +1,339 @@
+//! Who gets an event: its topic, the topic's subscriptions, and the first clause that stops it at the others.
+//!
+//! Works on a topology alone: no bus, nothing asynchronous, nothing emitted.
+
+use serde_json::value::RawValue;
+
+use crate::event::{Attributes, EnvelopeStyle, Event, Metadata};
+use crate::filter::{FilterPolicy, Mismatch, PolicyError, Scope};
+use crate::topology::{Subscription, Topology};
+use crate::words;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// Who subscribes to what, and where events go.
+    pub topology: &'a Topology,
+    /// The event's name.
+    pub event: &'a str,
+    /// `metadata.publisherName`, if there is one.
+    pub publisher: Option<&'a str>,
+    /// The topic by name or ARN; none: where the topology routes the event.
+    pub topic: Option<&'a str>,
+    /// Attributes beside the routing ones, which they override.
+    pub attributes: Attributes,
+    /// The payload's JSON text, if it is known.
+    pub payload: Option<Box<RawValue>>,
+    /// How the envelope is spelled.
+    pub envelope: EnvelopeStyle,
+    /// `metadata.publishDate` of the message that would be published now.
+    pub publish_date: String,
+    /// `metadata.entityId` for a payload without an id.
+    pub random_entity_id: String,
+}
+
+/// The answer.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The event's name.
+    pub event: String,
+    /// The publisher it is from.
+    pub publisher: Option<String>,
+    /// The topic it goes to.
+    pub topic: String,
+    /// The entry of the routing table that decides so; none when the topic was given.
+    pub route: Option<String>,
+    /// The message attributes that it carries.
+    pub attributes: Attributes,
+    /// Every subscription of the topic, in the order of the file.
+    pub subscriptions: Vec<Reach>,
+}
+
+/// What becomes of the event at one subscription.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// The queue.
+    pub queue: String,
+    /// Delivered without SNS's wrapper.
+    pub raw: bool,
+    /// What the filter looks at.
+    pub scope: Scope,
+    /// The filter policy as JSON text; none: everything passes.
+    pub filter: Option<String>,
+    /// Whether it gets there.
+    pub verdict: Verdict,
+}
+
+/// Whether an event reaches a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does.
+    Reached,
+    /// It does not: this is the first clause that fails.
+    Stopped(Mismatch),
+    /// The filter looks at these keys of a payload that was not given.
+    DependsOnPayload(Vec<String>),
+}
+
+impl Report {
+    /// The queues that get the event.
+    pub fn receivers(&self) -> impl Iterator<Item = &str> {
+        self.subscriptions.iter().filter(|reach| reach.verdict == Verdict::Reached).map(|reach| reach.queue.as_str())
+    }
+
+    /// Whether a payload could make more queues receivers.
+    pub fn depends_on_payload(&self) -> bool {
+        self.subscriptions.iter().any(|reach| matches!(reach.verdict, Verdict::DependsOnPayload(_)))
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExplainError {
+    /// No entry of the routing table fits.
+    #[error("event `{event}` is not routed to any topic")]
+    NotRouted {
+        /// The event's name.
+        event: String,
+        /// Routed events that may have been meant.
+        nearest: Vec<String>,
+    },
+    /// The topic is not in the topology.
+    #[error("topic `{topic}` is not in the topology")]
+    UnknownTopic {
+        /// The topic as given.
+        topic: String,
+        /// Topics that may have been meant.
+        nearest: Vec<String>,
+    },
+    /// A subscription's filter is none that SNS takes; reading the topology says so first.
+    #[error("the subscription of `{queue}` to `{topic}` has an invalid filter")]
+    Filter {
+        /// The topic.
+        topic: String,
+        /// The queue.
+        queue: String,
+        /// What is wrong with it.
+        #[source]
+        error: PolicyError,
+    },
+}
+
+/// Answers `request`.
+///
+/// # Errors
+/// The event has no topic, or the topic is unknown.
+pub fn explain(request: &Request<'_>) -> Result<Report, ExplainError> {
+    let topology = request.topology;
+    let (topic, route) = match request.topic {
+        Some(topic) => (topic, None),
+        None => {
+            let publisher = request.publisher.unwrap_or_default();
+            let route = topology.route(publisher, request.event).ok_or_else(|| ExplainError::NotRouted {
+                event: request.event.to_owned(),
+                nearest: owned(words::nearest(request.event, topology.event_names())),
+            })?;
+            (route.topic.as_str(), Some(route.pattern.clone()))
+        }
+    };
+    let topic = topology.topic(topic).ok_or_else(|| ExplainError::UnknownTopic {
+        topic: topic.to_owned(),
+        nearest: owned(words::nearest(topic, topology.topics.iter().map(|topic| topic.name.as_str()))),
+    })?;
+    let event = Event {
+        metadata: Metadata {
+            event_name: request.event.to_owned(),
+            entity_name: Some(request.event.to_owned()),
+            entity_id: Some(entity_id(request)),
+            publisher_name: request.publisher.map(str::to_owned),
+            publish_date: Some(request.publish_date.clone()),
+            ..Metadata::default()
+        },
+        payload: request.payload.clone().unwrap_or_else(|| RawValue::NULL.to_owned()),
+    };
+    let mut attributes = event.routing_attributes();
+    attributes.extend(request.attributes.clone());
+    let message = event.to_message(request.envelope);
+    let subscriptions = topology
+        .subscriptions_of(&topic.name)
+        .map(|subscription| reach(subscription, &attributes, &message, request.payload.is_some()))
+        .collect::<Result<_, _>>()?;
+    Ok(Report {
+        event: request.event.to_owned(),
+        publisher: request.publisher.map(str::to_owned),
+        topic: topic.name.clone(),
+        route,
+        attributes,
+        subscriptions,
+    })
+}
+
+fn owned(names: Vec<&str>) -> Vec<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// The payload's `id` as text, else the random one.
+fn entity_id(request: &Request<'_>) -> String {
+    let payload = request.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
+    match payload.as_ref().and_then(|payload: &serde_json::Value| payload.get("id")) {
+        Some(serde_json::Value::String(id)) => id.clone(),
+        Some(serde_json::Value::Number(id)) => id.to_string(),
+        _ => request.random_entity_id.clone(),
+    }
+}
+
+fn reach(
+    subscription: &Subscription,
+    attributes: &Attributes,
+    message: &str,
+    payload_is_known: bool,
+) -> Result<Reach, ExplainError> {
+    let filter = subscription.filter.as_ref().map(crate::topology::Filter::text);
+    let policy = filter
+        .as_deref()
+        .map(|text| FilterPolicy::parse_attribute(text, subscription.scope))
+        .transpose()
+        .map_err(|error| ExplainError::Filter {
+            topic: subscription.topic.clone(),
+            queue: subscription.queue.clone(),
+            error,
+        })?
+        .flatten();
+    let verdict = match &policy {
+        None => Verdict::Reached,
+        Some(policy) => {
+            let unknown = if payload_is_known { Vec::new() } else { payload_keys(policy) };
+            if unknown.is_empty() {
+                policy.explain(attributes, message).failure.map_or(Verdict::Reached, Verdict::Stopped)
+            } else {
+                Verdict::DependsOnPayload(unknown)
+            }
+        }
+    };
+    Ok(Reach { queue: subscription.queue.clone(), raw: subscription.raw, scope: subscription.scope, filter, verdict })
+}
+
+/// The keys of a body policy that lie in the payload, whichever way the envelope spells it.
+fn payload_keys(policy: &FilterPolicy) -> Vec<String> {
+    let in_payload = |key: &&str| key.split('.').next().is_some_and(|first| first.eq_ignore_ascii_case("payload"));
+    match policy.scope() {
+        Scope::MessageAttributes => Vec::new(),
+        Scope::MessageBody => policy.keys().filter(in_payload).map(str::to_owned).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Attribute;
+
+    const TOPOLOGY: &str = r#"
+version: 1
+name: users
+topics: { users: {}, orders: {}, silent: {} }
+queues: { all: {}, registered: {}, german: {}, big: {} }
+subscriptions:
+  - { topic: users, queue: all }
+  - { topic: users, queue: registered, filter: { eventName: [UserRegistered], tier: [{ numeric: [">", 1] }] } }
+  - { topic: users, queue: german, scope: body, filter: { Payload: { Country: [DE] }, Metadata: { EventName: [UserRegistered] } } }
+  - { topic: orders, queue: big, scope: body, filter: { metadata: { eventName: [OrderPlaced] } } }
+events:
+  UserRegistered: { topic: users }
+  Shop.*: { topic: orders }
+  UserDeleted: { topic: silent }
+"#;
+
+    fn topology() -> Topology {
+        Topology::parse(TOPOLOGY, "topology.yaml").expect("the topology is sound")
+    }
+
+    fn request<'a>(topology: &'a Topology, event: &'a str) -> Request<'a> {
+        Request {
+            topology,
+            event,
+            publisher: Some("Shop"),
+            topic: None,
+            attributes: Attributes::new(),
+            payload: None,
+            envelope: EnvelopeStyle::Pascal,
+            publish_date: "2026-11-23T08:04:22+00:00".into(),
+            random_entity_id: "44f33071-e444-494f-bcff-b5e3594f7628".into(),
+        }
+    }
+
+    fn payload(text: &str) -> Option<Box<RawValue>> {
+        Some(RawValue::from_string(text.into()).expect("JSON"))
+    }
+
+    #[test]
+    fn every_subscription_of_the_topic_gets_a_verdict() {
+        let topology = topology();
+        let mut request = request(&topology, "UserRegistered");
+        request.attributes.insert("tier".into(), Attribute::number("2"));
+        request.payload = payload(r#"{"Country": "FR"}"#);
+        let report = explain(&request).expect("routed");
+        assert_eq!((report.topic.as_str(), report.route.as_deref()), ("users", Some("UserRegistered")));
+        assert_eq!(report.receivers().collect::<Vec<_>>(), ["all", "registered"]);
+        let Verdict::Stopped(failure) = &report.subscriptions[2].verdict else { panic!("the German queue got it") };
+        assert_eq!(failure.pointer, "/Payload/Country");
+        assert_eq!(failure.to_string(), r#"`Payload.Country` is "FR", wanted "DE""#);
+    }
+
+    #[test]
+    fn attributes_override_the_routing_ones() {
+        let topology = topology();
+        let mut request = request(&topology, "UserRegistered");
+        request.attributes.insert("eventName".into(), Attribute::string("Userregistered"));
+        let report = explain(&request).expect("routed");
+        let Verdict::Stopped(failure) = &report.subscriptions[1].verdict else { panic!("the filter let it pass") };
+        assert!(failure.hints[0].contains("Python"), "{:?}", failure.hints);
+    }
+
+    #[test]
+    fn without_a_payload_nothing_is_guessed() {
+        let topology = topology();
+        let report = explain(&request(&topology, "UserRegistered")).expect("routed");
+        assert_eq!(report.subscriptions[2].verdict, Verdict::DependsOnPayload(vec!["Payload.Country".into()]));
+        assert!(report.depends_on_payload());
+    }
+
+    #[test]
+    fn body_filters_see_the_envelope_in_its_casing() {
+        let topology = topology();
+        let mut request = request(&topology, "OrderPlaced");
+        request.payload = payload("{}");
+        let report = explain(&request).expect("routed by the pattern");
+        assert_eq!(report.route.as_deref(), Some("Shop.*"));
+        let Verdict::Stopped(failure) = &report.subscriptions[0].verdict else { panic!("pascal is not camel") };
+        assert_eq!(failure.hints, ["the body has `Metadata.EventName`: names are compared letter by letter"]);
+        request.envelope = EnvelopeStyle::Camel;
+        assert_eq!(explain(&request).expect("routed").receivers().collect::<Vec<_>>(), ["big"]);
+    }
+
+    #[test]
+    fn the_entity_id_is_the_payloads() {
+        let topology = topology();
+        for (text, id) in
+            [(r#"{"id": "x"}"#, "x"), (r#"{"id": 7}"#, "7"), ("{}", "44f33071-e444-494f-bcff-b5e3594f7628")]
+        {
+            let mut request = request(&topology, "UserRegistered");
+            request.payload = payload(text);
+            assert_eq!(entity_id(&request), id);
+        }
+    }
+
+    #[test]
+    fn a_topic_without_subscriptions_and_names_that_are_not_there() {
+        let topology = topology();
+        assert_eq!(explain(&request(&topology, "UserDeleted")).expect("routed").subscriptions.len(), 0);
+        let mut lost = request(&topology, "UserRegistred");
+        lost.publisher = None;
+        let Err(ExplainError::NotRouted { nearest, .. }) = explain(&lost) else { panic!("routed") };
+        assert_eq!(nearest.first().map(String::as_str), Some("UserRegistered"));
+        lost.topic = Some("user");
+        let Err(ExplainError::UnknownTopic { nearest, .. }) = explain(&lost) else { panic!("known") };
+        assert_eq!(nearest.first().map(String::as_str), Some("users"));
+        lost.topic = Some("arn:aws:sns:eu-west-1:123456789012:users");
+        assert_eq!(explain(&lost).expect("by ARN").route, None);
+    }
+}

@@ -1,0 +1,299 @@
+//! Publishing: payloads in, checked and wrapped, published in batches; every input ends as sent, refused or failed.
+//!
+//! Reading, checking and wrapping happen on a thread of their own; a bounded channel leads to the batches, so memory does not
+//! grow with the number of events. What is to be known before the first call is checked before it: nothing that SNS refuses
+//! or drops in silence leaves.
+
+mod attributes;
+mod input;
+mod prepare;
+mod send;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use attributes::{AttributeError, check_attribute};
+pub use input::{Format, Source};
+pub use send::run;
+
+use crate::bus::{BusError, ItemError};
+use crate::clock::Clock;
+use crate::event::json::JsonError;
+use crate::event::{Attributes, EnvelopeStyle, TraceParent};
+use crate::schema::{Catalogue, CatalogueError, Violation};
+use crate::topology::Topology;
+
+/// Bytes that one message, and one batch, may have, attributes included:
+/// <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>.
+pub const SNS_LIMIT: usize = 262_144;
+
+/// What to publish and how.
+#[derive(Debug)]
+pub struct Request {
+    /// The event's name; none for records, which name theirs.
+    pub event: Option<String>,
+    /// The payloads.
+    pub sources: Vec<Source>,
+    /// The payload schemas.
+    pub catalogue: Arc<Catalogue>,
+    /// The version of the schema; the highest by default.
+    pub schema_version: Option<u32>,
+    /// Refuse an event that has no schema.
+    pub require_schema: bool,
+    /// The topic, whatever the routing table says.
+    pub topic: Option<String>,
+    /// The routing table.
+    pub topology: Option<Topology>,
+    /// The envelope's casing.
+    pub envelope: EnvelopeStyle,
+    /// `metadata.publisherName`; records bring their own.
+    pub publisher: String,
+    /// `metadata.entityId` of every event, instead of the payload's `id`.
+    pub entity_id: Option<String>,
+    /// `metadata.entityName`, instead of the event's name.
+    pub entity_name: Option<String>,
+    /// `metadata.containsPersonalData`.
+    pub personal_data: bool,
+    /// The span that caused this; continued by every event.
+    pub trace: Option<TraceParent>,
+    /// Attributes beside, or instead of, the routing attributes.
+    pub attributes: Attributes,
+    /// The message group, instead of the topology's `group_by` or the entity's id.
+    pub group_id: Option<String>,
+    /// The deduplication id of the one message.
+    pub dedup_id: Option<String>,
+    /// Send nothing if anything is refused.
+    pub all_or_nothing: bool,
+    /// Send nothing; tell what would be sent.
+    pub dry_run: bool,
+    /// Batches on their way at once. More than one gives up the order of events on standard topics, and is not for FIFO ones.
+    pub concurrency: usize,
+    /// Now.
+    pub clock: Clock,
+}
+
+/// What happened to one input.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// The bus confirmed it.
+    Sent {
+        /// Which.
+        item: Item,
+        /// SNS's id of the message.
+        message_id: String,
+        /// Its place on a FIFO topic.
+        sequence_number: Option<String>,
+    },
+    /// A dry run: what would be sent.
+    Planned {
+        /// Which.
+        item: Item,
+        /// The message to the last byte.
+        message: String,
+        /// Its attributes.
+        attributes: Attributes,
+        /// The FIFO group.
+        group_id: Option<String>,
+        /// What SNS counts, attributes included.
+        bytes: usize,
+    },
+    /// It was not sent, because of itself.
+    Refused {
+        /// Which.
+        item: Item,
+        /// Why.
+        problem: Problem,
+    },
+    /// It was sent and not confirmed.
+    Failed {
+        /// Which.
+        item: Item,
+        /// What the bus answered.
+        error: ItemError,
+        /// Tries made.
+        tries: u32,
+    },
+}
+
+/// One input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    /// The file as named on the command line, with the line in files of many: `in.ndjson:17`; `-` is stdin.
+    pub input: String,
+    /// The event's name, as far as known.
+    pub event: Option<String>,
+    /// The topic, as far as known.
+    pub topic: Option<String>,
+    /// The entity's id, as far as known.
+    pub entity_id: Option<String>,
+}
+
+/// Why an input is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// No JSON object.
+    #[error("{0}")]
+    Json(JsonError),
+    /// Not what the schema says.
+    #[error("{}", violations_line(.violations, .schema))]
+    Schema {
+        /// The schema's file.
+        schema: PathBuf,
+        /// In the order of the text; places are those in the file.
+        violations: Vec<Violation>,
+    },
+    /// The event has neither a route nor a schema.
+    #[error("event `{event}` is neither routed nor known{}", near(.nearest))]
+    UnknownEvent {
+        /// The event.
+        event: String,
+        /// Names that come close.
+        nearest: Vec<String>,
+    },
+    /// The event has a schema and no topic.
+    #[error("event `{event}` has a schema, but no topic to go to")]
+    NotRouted {
+        /// The event.
+        event: String,
+    },
+    /// A schema is required and there is none.
+    #[error("event `{event}` has no schema, and the configuration requires one{}", near(.nearest))]
+    NoSchema {
+        /// The event.
+        event: String,
+        /// Names that come close.
+        nearest: Vec<String>,
+    },
+    /// The event's schema cannot be used.
+    #[error("{0}")]
+    BrokenSchema(String),
+    /// Larger than the topic takes.
+    #[error("the message has {bytes} bytes with its attributes, topic `{topic}` takes at most {limit}")]
+    TooLarge {
+        /// What SNS would count.
+        bytes: usize,
+        /// What it takes.
+        limit: usize,
+        /// The topic.
+        topic: String,
+    },
+    /// A character that SNS refuses.
+    #[error("the message holds the character U+{0:04X}, which SNS refuses; write it as `\\u{0:04x}`")]
+    Character(u32),
+    /// An attribute that SNS refuses.
+    #[error("{0}")]
+    Attribute(AttributeError),
+    /// A group or deduplication id that SNS refuses.
+    #[error("{0}")]
+    Fifo(String),
+    /// The line is no record, or there is no event in it.
+    #[error("{0}")]
+    Record(String),
+    /// It is sound, but others are not and all was to be sent or nothing.
+    #[error("not sent, because {others} refused")]
+    Held {
+        /// How many are not sound, in words with their verb: `2 others were`.
+        others: String,
+    },
+}
+
+fn violations_line(violations: &[Violation], schema: &std::path::Path) -> String {
+    let count = crate::words::count(violations.len() as u64, "violation");
+    let first = violations.first().map(|v| format!(": {v}")).unwrap_or_default();
+    let more = if violations.len() > 1 { " …" } else { "" };
+    format!("{count} of {}{first}{more}", schema.display())
+}
+
+fn near(nearest: &[String]) -> String {
+    crate::words::did_you_mean_any(nearest).map(|meant| format!("; {meant}")).unwrap_or_default()
+}
+
+impl Problem {
+    /// A word for machines.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Json(_) => "invalid_json",
+            Self::Schema { .. } => "schema_violation",
+            Self::UnknownEvent { .. } => "unknown_event",
+            Self::NotRouted { .. } => "not_routed",
+            Self::NoSchema { .. } => "no_schema",
+            Self::BrokenSchema(_) => "broken_schema",
+            Self::TooLarge { .. } => "too_large",
+            Self::Character(_) => "invalid_character",
+            Self::Attribute(_) => "invalid_attribute",
+            Self::Fifo(_) => "invalid_fifo_id",
+            Self::Record(_) => "invalid_record",
+            Self::Held { .. } => "held_back",
+        }
+    }
+}
+
+/// The sum of a run. Every input that was read is in exactly one of the first four.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Confirmed by the bus.
+    pub sent: u64,
+    /// Would have been sent.
+    pub planned: u64,
+    /// Not sent, because of themselves.
+    pub refused: u64,
+    /// Sent and not confirmed.
+    pub failed: u64,
+    /// Where a signal stopped the reading: the first input that was read and not sent. What follows was not read.
+    pub stopped_at: Option<String>,
+    /// A signal stopped the reading.
+    pub stopped: bool,
+    /// Topics that could not be had; their inputs are among the failed.
+    pub topic_errors: Vec<BusError>,
+    /// The first input that failed, for the exit code.
+    pub first_failure: Option<ItemError>,
+}
+
+/// Why nothing could be done at all.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The one event cannot be published, whatever the payloads are.
+    #[error("{0}")]
+    Event(Problem),
+    /// Its schema cannot be used.
+    #[error(transparent)]
+    Schema(#[from] CatalogueError),
+    /// stdin could not be kept aside.
+    #[error("stdin cannot be kept in a temporary file")]
+    Spool(#[source] std::io::Error),
+    /// The reader ended without saying so, or could not be started.
+    #[error("the reader of the inputs ended unexpectedly")]
+    Reader,
+}
+
+/// Whether an input failed for want of credentials or permission.
+pub fn is_denied(error: &ItemError) -> bool {
+    let code = error.code.strip_suffix("Exception").unwrap_or(&error.code);
+    let code = code.rsplit('.').next().unwrap_or(code);
+    matches!(
+        code,
+        "Auth"
+            | "AuthorizationError"
+            | "AccessDenied"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClient"
+            | "ExpiredToken"
+            | "SignatureDoesNotMatch"
+            | "MissingAuthenticationToken"
+            | "InvalidSecurity"
+            | "KMSAccessDenied"
+    )
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.input)
+    }
+}

@@ -1,0 +1,360 @@
+//! Batches on their way: by ten and by bytes, retried entry by entry, each input reported in the order in which it was read.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::FuturesOrdered;
+use tokio::sync::{Mutex, mpsc};
+
+use super::input::{self, Draft};
+use super::prepare::{Prepared, Preparer, Ready};
+use super::{Item, Problem, Progress, PublishError, Report, Request, SNS_LIMIT};
+use crate::bus::{Bus, BusError, ItemError, MAX_BATCH, Outgoing, Sent, Topic};
+use crate::clock::random_id;
+use crate::engine::shutdown::Shutdown;
+use crate::engine::{Emitter, Event};
+use crate::words;
+
+/// Inputs that may wait between the reader and the batches.
+const AHEAD: usize = 64;
+
+/// How long a batch that is not full waits for more: long for a reader, short for a person.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// Tries per message, the first included. Each is itself retried by the SDK where the whole call failed.
+const TRIES: u32 = 5;
+
+/// The first pause between tries; it doubles, to at most [`LONGEST_PAUSE`], and a random part of it is taken.
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+enum Produced {
+    Input(Box<Prepared>),
+    Warning(String),
+    Failed(PublishError),
+    End,
+}
+
+/// Publishes what `request` names; `bus` is needed unless it is a dry run.
+///
+/// After the first signal nothing more is read; what was read before is sent and reported. A closed stdout stops nothing:
+/// events are not lost because nobody reads about them.
+///
+/// # Errors
+/// Only what makes the whole run impossible; single inputs end in the report.
+pub async fn run(
+    bus: Option<&Bus>,
+    request: Request,
+    emit: &Emitter,
+    shutdown: &Shutdown,
+) -> Result<Report, PublishError> {
+    let request = Arc::new(request);
+    // Checked here, so that an unknown event is refused before anything is read.
+    for warning in Preparer::new(&request)?.warnings {
+        let _ = emit.emit(Event::Warning(warning)).await;
+    }
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let reading = request.clone();
+    // A thread of its own, not the runtime's: a read of stdin cannot be cancelled, and must not keep the process alive.
+    std::thread::Builder::new()
+        .name("publish-reader".into())
+        .spawn(move || produce(&reading, &sender))
+        .map_err(|_| PublishError::Reader)?;
+    let sending =
+        Sending { bus: bus.cloned(), request, emit, report: Report::default(), topics: Arc::default(), shutdown };
+    sending.run(receiver).await
+}
+
+/// Reads, checks and wraps every input; with `all_or_nothing` twice, the first time only to count what is refused.
+fn produce(request: &Request, sender: &mpsc::Sender<Produced>) {
+    let send = |produced| match sender.blocking_send(produced) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    };
+    let mut sources = request.sources.clone();
+    let mut refused = 0u64;
+    if request.all_or_nothing {
+        for source in &mut sources {
+            if let Err(error) = source.spool() {
+                let _ = send(Produced::Failed(PublishError::Spool(error)));
+                return;
+            }
+        }
+        let Ok(mut preparer) = Preparer::new(request) else { return };
+        let counted = input::for_each(&sources, &mut |draft: Draft<'_>| {
+            refused += u64::from(preparer.prepare(draft).result.is_err());
+            if sender.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if counted.is_break() {
+            return;
+        }
+    }
+    let held = (refused > 0).then(|| match refused {
+        1 => "1 other was".to_owned(),
+        n => format!("{} others were", words::thousands(n)),
+    });
+    let Ok(mut preparer) = Preparer::new(request) else { return };
+    preparer.warnings.clear();
+    let done = input::for_each(&sources, &mut |draft| {
+        let mut prepared = preparer.prepare(draft);
+        if let (Some(others), Ok(_)) = (&held, &prepared.result) {
+            prepared.result = Err(Problem::Held { others: others.clone() });
+        }
+        for warning in preparer.warnings.drain(..) {
+            send(Produced::Warning(warning))?;
+        }
+        send(Produced::Input(Box::new(prepared)))
+    });
+    if done.is_continue() {
+        let _ = send(Produced::End);
+    }
+}
+
+/// One input in a batch, in the order of reading; what is refused travels along so that reports keep that order.
+struct Slot {
+    item: Item,
+    state: State,
+}
+
+enum State {
+    Refused(Problem),
+    Ready(Box<Ready>),
+    Sent(Sent),
+    Failed(ItemError, u32),
+}
+
+/// The batch that is being filled.
+#[derive(Default)]
+struct Window {
+    slots: Vec<Slot>,
+    ready: usize,
+    bytes: usize,
+    topic: Option<String>,
+    /// Something did not fit any more.
+    closed: bool,
+}
+
+impl Window {
+    fn fits(&self, prepared: &Prepared) -> bool {
+        match &prepared.result {
+            Err(_) => self.slots.len() < 4 * MAX_BATCH,
+            Ok(ready) => {
+                self.ready < MAX_BATCH
+                    && self.bytes + ready.bytes <= SNS_LIMIT
+                    && self.topic.as_ref().is_none_or(|topic| *topic == ready.topic)
+            }
+        }
+    }
+
+    fn push(&mut self, prepared: Prepared) {
+        let state = match prepared.result {
+            Err(problem) => State::Refused(problem),
+            Ok(ready) => {
+                self.ready += 1;
+                self.bytes += ready.bytes;
+                self.topic.get_or_insert_with(|| ready.topic.clone());
+                State::Ready(Box::new(ready))
+            }
+        };
+        self.slots.push(Slot { item: prepared.item, state });
+    }
+
+    fn full(&self) -> bool {
+        self.closed || self.ready >= MAX_BATCH
+    }
+}
+
+type Topics = Arc<Mutex<HashMap<String, Result<Topic, ItemError>>>>;
+
+struct Sending<'a> {
+    bus: Option<Bus>,
+    request: Arc<Request>,
+    emit: &'a Emitter,
+    report: Report,
+    topics: Topics,
+    shutdown: &'a Shutdown,
+}
+
+impl Sending<'_> {
+    async fn run(mut self, mut inputs: mpsc::Receiver<Produced>) -> Result<Report, PublishError> {
+        let concurrency = self.request.concurrency.max(1);
+        let topic_errors = Arc::new(StdMutex::new(Vec::new()));
+        let mut flights: FuturesOrdered<BoxFuture<'static, Vec<Slot>>> = FuturesOrdered::new();
+        let mut window = Window::default();
+        let mut next: Option<Prepared> = None;
+        let mut ended = false;
+        let mut due = tokio::time::Instant::now();
+        let mut failure = None;
+        loop {
+            let lingered = tokio::time::Instant::now() >= due;
+            // Batches of a FIFO topic follow each other: its order is what it is for.
+            let fifo = window.topic.as_deref().is_some_and(|topic| topic.ends_with(".fifo"));
+            let room = flights.len() < if fifo { 1 } else { concurrency };
+            if !window.slots.is_empty() && room && (window.full() || ended || lingered) {
+                let batch = std::mem::take(&mut window);
+                flights.push_back(self.flight(batch, &topic_errors));
+                if let Some(prepared) = next.take() {
+                    window.push(prepared);
+                    due = tokio::time::Instant::now() + LINGER;
+                }
+                continue;
+            }
+            if ended && window.slots.is_empty() && flights.is_empty() {
+                break;
+            }
+            let waiting = !window.slots.is_empty() && !window.full() && room;
+            tokio::select! {
+                biased;
+                () = self.shutdown.draining(), if !ended => {
+                    ended = true;
+                    self.report.stopped = true;
+                    inputs.close();
+                    // What waited behind is not sent; its first is where to go on.
+                    while let Ok(produced) = inputs.try_recv() {
+                        if let Produced::Input(prepared) = produced {
+                            self.report.stopped_at.get_or_insert(prepared.item.input);
+                        }
+                    }
+                }
+                Some(slots) = flights.next(), if !flights.is_empty() => self.settle(slots).await,
+                produced = inputs.recv(), if !ended && !window.full() => match produced {
+                    Some(Produced::Input(prepared)) => {
+                        if window.slots.is_empty() {
+                            due = tokio::time::Instant::now() + LINGER;
+                        }
+                        if window.fits(&prepared) {
+                            window.push(*prepared);
+                        } else {
+                            window.closed = true;
+                            next = Some(*prepared);
+                        }
+                    }
+                    Some(Produced::Warning(text)) => {
+                        let _ = self.emit.emit(Event::Warning(text)).await;
+                    }
+                    Some(Produced::End) => ended = true,
+                    Some(Produced::Failed(error)) => {
+                        failure = Some(error);
+                        ended = true;
+                    }
+                    None => {
+                        failure = Some(PublishError::Reader);
+                        ended = true;
+                    }
+                },
+                () = tokio::time::sleep_until(due), if waiting => {}
+            }
+        }
+        self.report.topic_errors = std::mem::take(&mut *topic_errors.lock().unwrap_or_else(PoisonError::into_inner));
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(self.report),
+        }
+    }
+
+    /// The future of one batch; a dry run's, and that of nothing but refusals, is there at once.
+    fn flight(&self, window: Window, errors: &Arc<StdMutex<Vec<BusError>>>) -> BoxFuture<'static, Vec<Slot>> {
+        let (Some(bus), Some(topic), false) = (&self.bus, window.topic, self.request.dry_run) else {
+            return futures::future::ready(window.slots).boxed();
+        };
+        let (bus, topics, errors, shutdown) = (bus.clone(), self.topics.clone(), errors.clone(), self.shutdown.clone());
+        async move {
+            let mut slots = window.slots;
+            let found = {
+                let mut known = topics.lock().await;
+                match known.get(&topic) {
+                    Some(found) => found.clone(),
+                    None => {
+                        let found = bus.topic(&topic).await.map_err(|error| {
+                            let item = error.to_item();
+                            errors.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+                            item
+                        });
+                        known.insert(topic, found.clone());
+                        found
+                    }
+                }
+            };
+            match found {
+                Ok(topic) => send(&bus, &topic, &mut slots, &shutdown).await,
+                Err(error) => {
+                    for slot in slots.iter_mut().filter(|slot| matches!(slot.state, State::Ready(_))) {
+                        slot.state = State::Failed(error.clone(), 0);
+                    }
+                }
+            }
+            slots
+        }
+        .boxed()
+    }
+
+    async fn settle(&mut self, slots: Vec<Slot>) {
+        for Slot { item, state } in slots {
+            let progress = match state {
+                State::Refused(problem) => {
+                    self.report.refused += 1;
+                    Progress::Refused { item, problem }
+                }
+                State::Sent(Sent { message_id, sequence_number }) => {
+                    self.report.sent += 1;
+                    Progress::Sent { item, message_id, sequence_number }
+                }
+                State::Failed(error, tries) => {
+                    self.report.failed += 1;
+                    self.report.first_failure.get_or_insert_with(|| error.clone());
+                    Progress::Failed { item, error, tries }
+                }
+                State::Ready(ready) => {
+                    self.report.planned += 1;
+                    let Ready { outgoing, bytes, .. } = *ready;
+                    let Outgoing { body: message, attributes, group_id, .. } = outgoing;
+                    Progress::Planned { item, message, attributes, group_id, bytes }
+                }
+            };
+            // A closed stdout stops the telling, not the sending.
+            let _ = self.emit.emit(Event::Publish(progress)).await;
+        }
+    }
+}
+
+/// Sends what is ready among `slots`, and again what failed and may succeed; each ends as sent or failed.
+async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown) {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let open: Vec<usize> = (0..slots.len()).filter(|&at| matches!(slots[at].state, State::Ready(_))).collect();
+        let messages: Vec<Outgoing> = open
+            .iter()
+            .filter_map(|&at| match &slots[at].state {
+                State::Ready(ready) => Some(ready.outgoing.clone()),
+                _ => None,
+            })
+            .collect();
+        let mut again = false;
+        for (at, outcome) in open.into_iter().zip(bus.publish_batch(topic, &messages).await) {
+            match outcome {
+                Ok(sent) => slots[at].state = State::Sent(sent),
+                Err(error) if error.retryable && tries < TRIES && !shutdown.is_aborting() => again = true,
+                Err(error) => slots[at].state = State::Failed(error, tries),
+            }
+        }
+        if !again {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause(tries)) => {}
+            () = shutdown.aborting() => {}
+        }
+    }
+}
+
+/// Half of the doubled pause, and a random part of the other half.
+fn pause(tries: u32) -> Duration {
+    let full = PAUSE.saturating_mul(1 << (tries - 1).min(8)).min(LONGEST_PAUSE);
+    let random = random_id().as_bytes()[0];
+    full / 2 + (full / 2) * u32::from(random) / 255
+}

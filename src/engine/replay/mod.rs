@@ -1,0 +1,465 @@
+//! From a dead-letter queue back to where its messages came from, or from any queue to another, without losing one.
+//!
+//! Per message: received and held, sent, confirmed, and only then deleted at the source. What fails stays where it was. What
+//! was sent and cannot be deleted is reported, since it will be seen again.
+
+mod plan;
+#[cfg(test)]
+mod tests;
+mod transfer;
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use super::hold::{FIRST, Holds, Released};
+use super::record::record_of;
+use super::shutdown::Shutdown;
+use super::tail::is_wanted;
+use super::{Emitter, Event, OutputClosed};
+use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue, Receive};
+
+pub use plan::{Plan, To, plan};
+
+/// Empty long polls after which a queue is taken to be empty. One is not enough on AWS, where the count is approximate.
+const EMPTY_POLLS: u32 = 2;
+
+/// How long such a poll waits: a long poll asks all servers, a short one only some, so it must not be zero on AWS.
+const POLL: Duration = Duration::from_secs(2);
+
+/// What to take, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Only events of this name.
+    pub event: Option<String>,
+    /// At most so many.
+    pub limit: Option<u64>,
+    /// Only tell what would be done.
+    pub dry_run: bool,
+    /// Leave the originals where they are.
+    pub copy: bool,
+}
+
+/// A message, as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its id in the source.
+    pub message_id: String,
+    /// The event's name, if the body is an event.
+    pub event: Option<String>,
+    /// The event's entity id, if it has one.
+    pub entity_id: Option<String>,
+}
+
+/// What became of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Sent, confirmed, and deleted at the source.
+    Moved {
+        /// Its id in the destination.
+        message_id: String,
+    },
+    /// Sent and confirmed; the original stays, as asked.
+    Copied {
+        /// Its id in the destination.
+        message_id: String,
+    },
+    /// A dry run would send it.
+    WouldMove,
+    /// Not sent: it cannot be, and stays where it is.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// The destination did not confirm it; it stays where it is.
+    Failed {
+        /// The service's code.
+        code: String,
+        /// The service's sentence.
+        reason: String,
+        /// It may have arrived all the same: the answer was lost.
+        uncertain: bool,
+    },
+    /// Sent and confirmed, but still at the source: it will be seen again.
+    Duplicated {
+        /// Its id in the destination.
+        message_id: String,
+        /// Why it could not be deleted.
+        reason: String,
+    },
+}
+
+/// What a replay tells.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// One message is settled.
+    Item {
+        /// Which.
+        item: Item,
+        /// The queue it went to or should have gone to (its name), if that is known.
+        to: Option<String>,
+        /// What became of it.
+        outcome: Outcome,
+    },
+}
+
+/// How a replay went. Every message that was looked at is in exactly one of the counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Moved, copied, or (dry run) would be moved.
+    pub done: u64,
+    /// Not selected; given back.
+    pub skipped: u64,
+    /// Not sendable; given back.
+    pub refused: u64,
+    /// Not confirmed; given back.
+    pub failed: u64,
+    /// Sent, but still at the source.
+    pub duplicated: u64,
+    /// What was held and given back.
+    pub released: Released,
+    /// A signal came; how many messages were being sent at that moment (they were finished).
+    pub interrupted: Option<u64>,
+    /// A second signal came: these ids may have been sent and are still at the source.
+    pub abandoned: Vec<String>,
+    /// About how many messages are in the source now, in flight and delayed ones included, if that could be asked.
+    pub left: Option<u64>,
+    /// Nobody read the report to its end, so it stopped early.
+    pub output_closed: bool,
+    /// It was only looked.
+    pub dry_run: bool,
+}
+
+/// Why a replay did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// Source and destination are the same queue.
+    #[error("source and destination are both `{0}`")]
+    SameQueue(String),
+    /// Nothing says where the messages came from. They were given back.
+    #[error("the messages of `{queue}` do not say where they came from, and {}", said(sources))]
+    UnknownOrigin {
+        /// The source.
+        queue: String,
+        /// The names of the queues that dead-letter into it; not just one.
+        sources: Vec<String>,
+    },
+    /// A FIFO queue takes only messages of a group.
+    #[error("`{to}` is FIFO and `{from}` is not: its messages have no group to be ordered in")]
+    FifoMismatch {
+        /// The source.
+        from: String,
+        /// The destination.
+        to: String,
+    },
+    /// The bus failed. What was held has been given back, and what had been done is in the report.
+    #[error("{error}")]
+    Bus {
+        /// The failure.
+        #[source]
+        error: BusError,
+        /// What had been done until then.
+        report: Box<Report>,
+    },
+}
+
+fn said(sources: &[String]) -> String {
+    match sources {
+        [] => "no queue dead-letters there".into(),
+        many => format!("{} all dead-letter there", crate::words::list(many)),
+    }
+}
+
+impl From<BusError> for ReplayError {
+    fn from(error: BusError) -> Self {
+        Self::Bus { error, report: Box::default() }
+    }
+}
+
+/// Carries out `plan`.
+///
+/// The first signal (or a closed output) stops the receiving; what is being sent is finished and the rest given back.
+///
+/// # Errors
+/// [`ReplayError::Bus`] when the bus fails as a whole, after everything held was given back.
+pub async fn run(
+    bus: &Bus,
+    plan: &Plan,
+    request: &Request,
+    emit: &Emitter,
+    shutdown: &Shutdown,
+) -> Result<Report, ReplayError> {
+    let mut run = Run {
+        bus,
+        plan,
+        request,
+        emit,
+        shutdown,
+        origins: plan::Origins::new(bus, plan),
+        hasher: RandomState::new(),
+        seen: HashMap::new(),
+        in_flight: HashSet::new(),
+        report: Report { dry_run: request.dry_run, ..Report::default() },
+    };
+    if run.say_what_it_costs().await.is_err() {
+        run.report.output_closed = true;
+    }
+    if request.dry_run && bus.can_peek() {
+        let looked = run.peek_through().await;
+        return run.end(looked, Released::default()).await;
+    }
+    let holds = Holds::start(bus, &plan.source);
+    let moved = run.receive_through(&holds).await;
+    let released = holds.release_all().await;
+    run.end(moved, released).await
+}
+
+struct Run<'a> {
+    bus: &'a Bus,
+    plan: &'a Plan,
+    request: &'a Request,
+    emit: &'a Emitter,
+    shutdown: &'a Shutdown,
+    origins: plan::Origins<'a>,
+    hasher: RandomState,
+    /// By hash of the id, whether it was confirmed elsewhere: each message is looked at once, and never sent twice.
+    seen: HashMap<u64, Fate>,
+    /// What is being sent and has no outcome yet.
+    in_flight: HashSet<String>,
+    report: Report,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    Sent,
+}
+
+/// A message that was selected and has a destination.
+struct Parcel {
+    message: Message,
+    item: Item,
+    to: Queue,
+}
+
+impl Run<'_> {
+    /// What the user should know beforehand about a replay that gives messages back.
+    async fn say_what_it_costs(&self) -> Result<(), OutputClosed> {
+        let Plan { source, attributes, to, .. } = self.plan;
+        let gives_back = self.request.event.is_some() || self.request.dry_run || self.request.copy;
+        let receives = !(self.request.dry_run && self.bus.can_peek());
+        if self.request.dry_run && receives {
+            let says = format!(
+                "this bus cannot show messages without receiving them: each message of `{}` is received once (its receive count \
+                 goes up by one), hidden from consumers while this runs, and given back at the end",
+                source.name
+            );
+            self.emit.emit(Event::Warning(says)).await?;
+        }
+        if let Some(redrive) = attributes.redrive.as_ref().filter(|_| gives_back && receives) {
+            let says = format!(
+                "what is not moved is given back, but looking counts as a receive, and `{}` moves a message to `{}` once it was \
+                 received {} times",
+                source.name,
+                redrive.dead_letter_arn.rsplit(':').next().unwrap_or_default(),
+                redrive.max_receives
+            );
+            self.emit.emit(Event::Warning(says)).await?;
+        }
+        if attributes.fifo && gives_back && receives {
+            let says = format!(
+                "`{}` is FIFO: in a group with a message that is not moved, those behind it may not be looked at",
+                source.name
+            );
+            self.emit.emit(Event::Warning(says)).await?;
+        }
+        let to_fifo = to.iter().chain(&self.plan.sources).any(Queue::is_fifo);
+        if to_fifo && !self.request.dry_run {
+            let says = "the messages keep their groups and get fresh deduplication ids, since their old ones may still be swallowed";
+            self.emit.emit(Event::Note(says.into())).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(mut self, result: Result<(), ReplayError>, released: Released) -> Result<Report, ReplayError> {
+        self.report.released = released;
+        // A courtesy: without the permission, or on a bus that just failed, the report goes without it.
+        if result.is_ok()
+            && let Ok(now) = self.bus.queue_attributes(&self.plan.source).await
+        {
+            self.report.left = Some(now.visible + now.in_flight + now.delayed);
+        }
+        match result {
+            Ok(()) => Ok(self.report),
+            Err(ReplayError::Bus { error, .. }) => Err(ReplayError::Bus { error, report: Box::new(self.report) }),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// How many may still be taken.
+    fn room(&self) -> u64 {
+        let taken = self.report.done + self.report.refused + self.report.failed + self.report.duplicated;
+        self.request.limit.map_or(u64::MAX, |limit| limit.saturating_sub(taken))
+    }
+
+    /// The dry run where nothing need be received.
+    async fn peek_through(&mut self) -> Result<(), ReplayError> {
+        let mut cursor = 0;
+        while self.room() > 0 && !self.shutdown.is_draining() && !self.report.output_closed {
+            let peeked = self.bus.peek(&self.plan.source, cursor, 100, Duration::ZERO).await?;
+            if peeked.messages.is_empty() {
+                break;
+            }
+            if cursor == 0 {
+                self.check_origins(&peeked.messages)?;
+            }
+            cursor = peeked.cursor;
+            for message in peeked.messages {
+                if self.room() == 0 {
+                    break;
+                }
+                if let Some(parcel) = self.select(message).await? {
+                    self.settle(parcel.item, Some(&parcel.to), Outcome::WouldMove).await;
+                }
+            }
+        }
+        if self.shutdown.is_draining() {
+            self.report.interrupted = Some(0);
+        }
+        Ok(())
+    }
+
+    async fn receive_through(&mut self, holds: &Holds) -> Result<(), ReplayError> {
+        let (wait, polls) = if self.bus.can_peek() { (Duration::ZERO, 1) } else { (POLL, EMPTY_POLLS) };
+        let mut empty = 0;
+        while self.room() > 0 && !self.report.output_closed {
+            // With a selection it is not known which of ten count, so ten are taken; without, no more than are wanted.
+            let max = if self.request.event.is_some() { MAX_BATCH as u64 } else { self.room().min(MAX_BATCH as u64) };
+            let receive = Receive { max: max as u32, wait, visibility: Some(FIRST) };
+            let received = tokio::select! {
+                biased;
+                () = self.shutdown.draining() => {
+                    self.report.interrupted.get_or_insert(0);
+                    return Ok(());
+                }
+                received = self.bus.receive(&self.plan.source, receive) => received?,
+            };
+            for message in &received {
+                holds.add(&message.receipt_handle);
+            }
+            let fresh = self.only_fresh(received, holds).await;
+            if fresh.is_empty() {
+                empty += 1;
+                if empty >= polls {
+                    return Ok(());
+                }
+                continue;
+            }
+            empty = 0;
+            if self.seen.len() == fresh.len() {
+                self.check_origins(&fresh)?;
+            }
+            let mut parcels = Vec::with_capacity(fresh.len());
+            for message in fresh {
+                // What is beyond the limit was received for nothing; it is held and given back like what is not selected.
+                if parcels.len() as u64 >= self.room() {
+                    self.report.skipped += 1;
+                    continue;
+                }
+                if let Some(parcel) = self.select(message).await? {
+                    parcels.push(parcel);
+                }
+            }
+            if self.request.dry_run {
+                for parcel in parcels {
+                    self.settle(parcel.item, Some(&parcel.to), Outcome::WouldMove).await;
+                }
+            } else {
+                self.transfer(parcels, holds).await;
+                if !self.report.abandoned.is_empty() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looked at once, with the first messages: to find out one by one that nothing has an origin would touch them all.
+    fn check_origins(&self, first: &[Message]) -> Result<(), ReplayError> {
+        if !self.origins.are_unknown(first) {
+            return Ok(());
+        }
+        let sources = self.plan.sources.iter().map(|queue| queue.name.clone()).collect();
+        Err(ReplayError::UnknownOrigin { queue: self.plan.source.name.clone(), sources })
+    }
+
+    /// Leaves only what this run has not looked at yet. A message that was already sent and comes again is deleted again.
+    async fn only_fresh(&mut self, received: Vec<Message>, holds: &Holds) -> Vec<Message> {
+        let mut fresh = Vec::with_capacity(received.len());
+        let mut again = Vec::new();
+        for message in received {
+            match self.seen.insert(self.hasher.hash_one(&message.id), Fate::Stays) {
+                None => fresh.push(message),
+                Some(Fate::Stays) => {}
+                Some(Fate::Sent) => {
+                    self.seen.insert(self.hasher.hash_one(&message.id), Fate::Sent);
+                    again.push(message.receipt_handle);
+                }
+            }
+        }
+        if !again.is_empty() {
+            for (handle, outcome) in again.iter().zip(self.bus.delete_batch(&self.plan.source, &again).await) {
+                if outcome.is_ok() {
+                    holds.remove(handle);
+                }
+            }
+        }
+        fresh
+    }
+
+    /// Makes a parcel of a message that is wanted and has somewhere to go; settles it otherwise.
+    async fn select(&mut self, message: Message) -> Result<Option<Parcel>, BusError> {
+        let record = record_of(&self.plan.source, message.clone());
+        if !is_wanted(&record, self.request.event.as_deref()) {
+            self.report.skipped += 1;
+            return Ok(None);
+        }
+        let item = Item {
+            message_id: message.id.clone(),
+            event: record.event.as_ref().map(|event| event.metadata.event_name.clone()),
+            entity_id: record.event.as_ref().and_then(|event| event.metadata.entity_id.clone()),
+        };
+        match self.origins.of(&message).await? {
+            Ok(to) if to.is_fifo() && message.system.group_id.is_none() => {
+                let reason = format!("it has no message group, and `{}` is FIFO", to.name);
+                self.settle(item, Some(&to), Outcome::Refused { reason }).await;
+                Ok(None)
+            }
+            Ok(to) => Ok(Some(Parcel { message, item, to })),
+            Err(reason) => {
+                self.settle(item, None, Outcome::Refused { reason }).await;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn settle(&mut self, item: Item, to: Option<&Queue>, outcome: Outcome) {
+        self.in_flight.remove(&item.message_id);
+        match &outcome {
+            Outcome::Moved { .. } | Outcome::Copied { .. } | Outcome::WouldMove => self.report.done += 1,
+            Outcome::Refused { .. } => self.report.refused += 1,
+            Outcome::Failed { .. } => self.report.failed += 1,
+            Outcome::Duplicated { .. } => self.report.duplicated += 1,
+        }
+        let to = to.map(|queue| queue.name.clone());
+        if self.emit.emit(Progress::Item { item, to, outcome }).await.is_err() {
+            self.report.output_closed = true;
+        }
+    }
+}
+
+impl From<Progress> for Event {
+    fn from(progress: Progress) -> Self {
+        Self::Replay(progress)
+    }
+}

@@ -1,0 +1,383 @@
+//! Replays over a bus that fails at every call: nothing is lost, and what may be doubled is said.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::bus::tests::fake::{Fake, FakeMessage, Fault, arn};
+use crate::engine::channel;
+use crate::engine::shutdown::{Signal, Trigger};
+
+struct Ran {
+    result: Result<Report, ReplayError>,
+    told: Vec<Event>,
+}
+
+impl Ran {
+    fn report(&self) -> &Report {
+        self.result.as_ref().unwrap()
+    }
+
+    fn items(&self) -> Vec<(String, Outcome)> {
+        let items = self.told.iter().filter_map(|event| match event {
+            Event::Replay(Progress::Item { item, outcome, .. }) => Some((item.message_id.clone(), outcome.clone())),
+            _ => None,
+        });
+        items.collect()
+    }
+
+    fn warnings(&self) -> Vec<&str> {
+        self.told
+            .iter()
+            .filter_map(|event| if let Event::Warning(text) = event { Some(text.as_str()) } else { None })
+            .collect()
+    }
+}
+
+async fn run_on(fake: &Fake, to: To, request: Request, shutdown: Shutdown) -> Ran {
+    let bus = fake.bus().await;
+    let plan = match plan(&bus, "dlq", &to).await {
+        Ok(plan) => plan,
+        Err(error) => return Ran { result: Err(error), told: Vec::new() },
+    };
+    let (emitter, mut events) = channel();
+    // Not a blocking task of tokio's: while one runs, the paused clock stands.
+    let listening = std::thread::spawn(move || {
+        let mut told = Vec::new();
+        while let Some(event) = events.next_blocking() {
+            told.push(event);
+        }
+        told
+    });
+    let result = run(&bus, &plan, &request, &emitter, &shutdown).await;
+    drop(emitter);
+    Ran { result, told: listening.join().unwrap() }
+}
+
+async fn replay(fake: &Fake, request: Request) -> Ran {
+    run_on(fake, To::Origin, request, Shutdown::never()).await
+}
+
+/// `orders` dead-letters into `dlq`, which holds `bodies`.
+fn dead_letters(bodies: &[&str]) -> Fake {
+    let fake = Fake::new(&["orders", "billing", "dlq"]);
+    fake.redrive("orders", "dlq");
+    for body in bodies {
+        fake.put("dlq", body, Value::Null, &[]);
+    }
+    fake
+}
+
+fn event(name: &str) -> String {
+    json!({"Metadata": {"EventName": name, "EntityName": name, "PublisherName": "Users"}, "Payload": {"id": 1}})
+        .to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_goes_back_with_all_it_had() {
+    let fake = dead_letters(&[]);
+    let attributes = json!({
+        "s": {"DataType": "String", "StringValue": "x"},
+        "n": {"DataType": "Number.int", "StringValue": "12345678901234567890"},
+        "b": {"DataType": "Binary.png", "BinaryValue": "AP//"},
+    });
+    for n in 0..23 {
+        let system = [("MessageGroupId", "tenant"), ("AWSTraceHeader", "Root=1-5f")];
+        fake.put("dlq", &format!("body {n}\u{0}\n"), attributes.clone(), &system);
+    }
+    let ran = replay(&fake, Request::default()).await;
+    assert_eq!((ran.report().done, ran.report().left), (23, Some(0)));
+    assert!(fake.messages("dlq").is_empty());
+    let arrived = fake.messages("orders");
+    assert_eq!(arrived.len(), 23);
+    for message in arrived {
+        assert_eq!(message.attributes, attributes);
+        assert_eq!(message.system["MessageGroupId"], "tenant");
+        assert_eq!(message.system["AWSTraceHeader"], "Root=1-5f");
+        assert!(!message.system.contains_key("MessageDeduplicationId"), "a standard queue refuses one");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_origin_is_each_messages_own() {
+    let fake = dead_letters(&["to orders"]);
+    fake.redrive("billing", "dlq");
+    fake.put("dlq", "b", Value::Null, &[("DeadLetterQueueSourceArn", &arn("billing"))]);
+    fake.put("dlq", "o", Value::Null, &[("DeadLetterQueueSourceArn", &arn("orders"))]);
+    fake.put("dlq", "gone", Value::Null, &[("DeadLetterQueueSourceArn", &arn("gone"))]);
+    let ran = replay(&fake, Request::default()).await;
+    assert_eq!((ran.report().done, ran.report().refused), (2, 2));
+    assert_eq!(fake.bodies("billing"), ["b"]);
+    assert_eq!(fake.bodies("orders"), ["o"]);
+    assert_eq!(fake.bodies("dlq"), ["gone", "to orders"]);
+    assert!(fake.messages("dlq").iter().all(|message| message.is_visible() && message.receives == 1));
+    assert!(
+        ran.items()
+            .iter()
+            .any(|(_, outcome)| matches!(outcome, Outcome::Refused { reason } if reason.contains("--to queue:NAME")))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_origin_nothing_is_moved() {
+    let fake = dead_letters(&["a", "b"]);
+    fake.redrive("billing", "dlq");
+    let ran = replay(&fake, Request::default()).await;
+    let error = ran.result.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the messages of `dlq` do not say where they came from, and `billing` and `orders` all dead-letter there"
+    );
+    assert_eq!(fake.bodies("dlq"), ["a", "b"]);
+    assert!(fake.messages("dlq").iter().all(FakeMessage::is_visible));
+    let ran = run_on(&fake, To::Queue("billing".into()), Request::default(), Shutdown::never()).await;
+    assert_eq!(ran.report().done, 2);
+    assert!(matches!(
+        run_on(&fake, To::Queue("dlq".into()), Request::default(), Shutdown::never()).await.result,
+        Err(ReplayError::SameQueue(_))
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_entry_stays_and_the_rest_goes() {
+    let fake = dead_letters(&["a", "b", "c"]);
+    fake.on_call(|operation, _, _| {
+        (operation == "SendMessageBatch").then(|| Fault::FailEntries(vec![1], "InvalidMessageContents", true))
+    });
+    let ran = replay(&fake, Request::default()).await;
+    assert_eq!((ran.report().done, ran.report().failed), (2, 1));
+    assert_eq!(fake.bodies("dlq"), ["b"]);
+    assert_eq!(fake.bodies("orders"), ["a", "c"]);
+    let stays = &fake.messages("dlq")[0];
+    assert!(stays.is_visible() && stays.receives == 1);
+    assert_eq!(ran.report().released, Released { given_back: 1, not_yet: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_refused_for_the_moment_is_sent_again() {
+    let fake = dead_letters(&["a", "b", "c"]);
+    fake.on_call(|operation, before, _| {
+        (operation == "SendMessageBatch" && before < 2).then(|| Fault::FailEntries(vec![0], "InternalError", false))
+    });
+    let ran = replay(&fake, Request::default()).await;
+    assert_eq!(ran.report().done, 3);
+    assert_eq!(fake.bodies("orders"), ["a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_delete_is_tried_again_then_called_a_duplicate() {
+    let fake = dead_letters(&["a", "b"]);
+    fake.on_call(|operation, before, _| {
+        (operation == "DeleteMessageBatch" && before < 2).then(|| Fault::FailEntries(vec![0], "InternalError", false))
+    });
+    assert_eq!(replay(&fake, Request::default()).await.report().done, 2);
+    assert!(fake.messages("dlq").is_empty());
+
+    let fake = dead_letters(&["a", "b"]);
+    fake.on_call(|operation, _, request| {
+        let first = request["Entries"].as_array().is_some_and(|entries| entries.len() == 2);
+        match operation {
+            "DeleteMessageBatch" if first => Some(Fault::FailEntries(vec![0], "ReceiptHandleIsInvalid", true)),
+            _ => None,
+        }
+    });
+    let ran = replay(&fake, Request::default()).await;
+    assert_eq!((ran.report().done, ran.report().duplicated), (1, 1));
+    assert!(ran.items().iter().any(|(id, outcome)| id == "m1" && matches!(outcome, Outcome::Duplicated { .. })));
+    assert_eq!(fake.bodies("orders"), ["a", "b"], "what was sent is not sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_called_uncertain_and_nothing_is_deleted() {
+    let fake = dead_letters(&["a"]);
+    fake.on_call(|operation, _, _| (operation == "SendMessageBatch").then_some(Fault::LoseAnswer));
+    let ran = replay(&fake, Request::default()).await;
+    assert_eq!(ran.report().failed, 1);
+    assert!(matches!(&ran.items()[0].1, Outcome::Failed { uncertain: true, .. }));
+    assert_eq!(fake.bodies("dlq"), ["a"]);
+
+    let fake = dead_letters(&["a"]);
+    fake.on_call(|operation, _, _| (operation == "SendMessageBatch").then_some(Fault::Damage));
+    let ran = replay(&fake, Request::default()).await;
+    assert!(matches!(&ran.items()[0].1, Outcome::Failed { uncertain: true, .. }));
+    assert_eq!(fake.bodies("dlq"), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_message_is_lost_whichever_call_fails_and_however() {
+    let operations = [
+        "ReceiveMessage",
+        "SendMessageBatch",
+        "DeleteMessageBatch",
+        "ChangeMessageVisibilityBatch",
+        "GetQueueAttributes",
+    ];
+    let faults = [
+        Fault::Refuse(400, "RequestThrottled", "slow down"),
+        Fault::Refuse(403, "AccessDeniedException", "no"),
+        Fault::Refuse(500, "InternalError", "oops"),
+        Fault::Reset,
+        Fault::LoseAnswer,
+        Fault::FailEntries(vec![0, 3, 9], "InternalError", false),
+        Fault::FailEntries(vec![1, 2], "InvalidParameterValue", true),
+        Fault::OmitEntries(vec![0, 4]),
+        Fault::Damage,
+    ];
+    let bodies: Vec<String> = (0..15).map(|n| format!("body {n:02}")).collect();
+    let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+    for operation in operations {
+        for fault in &faults {
+            let fits = match fault {
+                Fault::FailEntries(..) | Fault::OmitEntries(..) => operation.ends_with("Batch"),
+                Fault::Damage => matches!(operation, "ReceiveMessage" | "SendMessageBatch"),
+                _ => true,
+            };
+            for (from, every) in [(0, 1), (1, 2)].into_iter().filter(|_| fits) {
+                let fake = dead_letters(&bodies);
+                let broken = fault.clone();
+                fake.on_call(move |called, before, _| {
+                    (called == operation && before >= from && (before - from) % every == 0).then(|| broken.clone())
+                });
+                let ran = replay(&fake, Request::default()).await;
+                let context = format!("{operation} {fault:?} from {from} every {every}: {:?}", ran.result);
+                let (source, target) = (fake.bodies("dlq"), fake.bodies("orders"));
+                for body in &bodies {
+                    let copies = target.iter().filter(|found| found == body).count();
+                    let there = source.iter().any(|found| found == body);
+                    assert!(there || copies > 0, "{body} is lost: {context}");
+                }
+                let items = ran.items();
+                if let Ok(report) = &ran.result {
+                    assert_eq!(report.done + report.failed + report.duplicated, items.len() as u64, "{context}");
+                }
+                let moved = items.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Moved { .. })).count();
+                assert!(moved <= target.len() && moved + source.len() <= bodies.len(), "{context}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_events_asked_for_go_and_the_others_are_looked_at_once() {
+    let (wanted, other) = (event("UserRegistered"), event("UserDeleted"));
+    let mut bodies = vec![other.as_str(); 24];
+    bodies.extend(vec![wanted.as_str(); 11]);
+    bodies.push("no event");
+    let fake = dead_letters(&bodies);
+    let ran = replay(&fake, Request { event: Some("UserRegistered".into()), ..Request::default() }).await;
+    assert_eq!((ran.report().done, ran.report().skipped, ran.report().left), (11, 25, Some(25)));
+    assert_eq!(fake.messages("orders").len(), 11);
+    assert_eq!(fake.messages("dlq").len(), 25);
+    assert!(fake.messages("dlq").iter().all(|message| message.receives == 1 && message.is_visible()));
+    assert!(ran.items().iter().all(|(_, outcome)| matches!(outcome, Outcome::Moved { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_holds_and_what_is_beyond_it_is_not_even_received() {
+    let fake = dead_letters(&["a", "b", "c", "d"]);
+    let ran = replay(&fake, Request { limit: Some(3), ..Request::default() }).await;
+    assert_eq!(ran.report().done, 3);
+    assert_eq!(fake.messages("dlq").iter().map(|message| message.receives).collect::<Vec<_>>(), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_and_a_copy_leave_everything_and_say_what_looking_costs() {
+    let fake = dead_letters(&["a", "b"]);
+    let ran = replay(&fake, Request { dry_run: true, ..Request::default() }).await;
+    assert_eq!((ran.report().done, fake.messages("orders").len()), (2, 0));
+    assert!(ran.warnings()[0].contains("received once"), "{:?}", ran.warnings());
+    assert!(fake.messages("dlq").iter().all(|message| message.is_visible() && message.receives == 1));
+
+    let ran = replay(&fake, Request { copy: true, ..Request::default() }).await;
+    assert_eq!(ran.report().done, 2);
+    assert_eq!(fake.bodies("orders"), fake.bodies("dlq"));
+    assert_eq!(fake.calls("DeleteMessageBatch"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_dead_letters_itself_is_warned_about_before_a_selection() {
+    let fake = dead_letters(&["a"]);
+    fake.redrive("dlq", "billing");
+    let ran = replay(&fake, Request { event: Some("X".into()), ..Request::default() }).await;
+    assert!(ran.warnings()[0].contains("`billing` once it was received 5 times"), "{:?}", ran.warnings());
+}
+
+fn signal_at(fake: &Fake, trigger: Trigger, operation: &'static str, signals: u32) {
+    let trigger = Arc::new(Mutex::new(Some(trigger)));
+    fake.on_call(move |called, _, _| {
+        if called == operation
+            && let Some(trigger) = trigger.lock().unwrap().take()
+        {
+            for _ in 0..signals {
+                trigger.signal(Signal::Interrupt);
+            }
+        }
+        None
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_signal_finishes_what_is_in_flight_and_receives_no_more() {
+    let bodies = ["x"; 25];
+    let fake = dead_letters(&bodies);
+    let (trigger, shutdown) = Shutdown::manual();
+    signal_at(&fake, trigger, "SendMessageBatch", 1);
+    let ran = run_on(&fake, To::Origin, Request::default(), shutdown).await;
+    assert_eq!((ran.report().done, ran.report().interrupted), (10, Some(10)));
+    assert_eq!((fake.messages("orders").len(), fake.messages("dlq").len()), (10, 15));
+    assert_eq!(fake.calls("ReceiveMessage"), 1);
+
+    let fake = dead_letters(&bodies);
+    let (trigger, shutdown) = Shutdown::manual();
+    trigger.signal(Signal::Terminate);
+    let ran = run_on(&fake, To::Origin, Request::default(), shutdown).await;
+    assert_eq!((ran.report().done, ran.report().interrupted, fake.calls("ReceiveMessage")), (0, Some(0), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_signal_abandons_by_name_what_has_no_answer() {
+    let fake = dead_letters(&["a", "b"]);
+    let (trigger, shutdown) = Shutdown::manual();
+    fake.on_call(move |called, _, _| {
+        (called == "DeleteMessageBatch").then(|| {
+            trigger.signal(Signal::Interrupt);
+            trigger.signal(Signal::Interrupt);
+            Fault::Refuse(500, "InternalError", "oops")
+        })
+    });
+    let ran = run_on(&fake, To::Origin, Request::default(), shutdown).await;
+    let mut abandoned = ran.report().abandoned.clone();
+    abandoned.sort();
+    assert_eq!(abandoned, ["m1", "m2"]);
+    assert_eq!(fake.bodies("dlq"), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifo_messages_keep_their_group_and_get_a_fresh_deduplication_id() {
+    let fake = Fake::new(&["orders.fifo", "dlq", "dlq.fifo"]);
+    fake.set("dlq.fifo", "FifoQueue", "true");
+    let old = [("MessageGroupId", "g1"), ("MessageDeduplicationId", "old")];
+    fake.put("dlq.fifo", "a", Value::Null, &old);
+    fake.put("dlq.fifo", "b", Value::Null, &[]);
+    let bus = fake.bus().await;
+    let plan = plan(&bus, "dlq.fifo", &To::Queue("orders.fifo".into())).await.unwrap();
+    let (emitter, _events) = channel();
+    let report = run(&bus, &plan, &Request::default(), &emitter, &Shutdown::never()).await.unwrap();
+    assert_eq!((report.done, report.refused), (1, 1));
+    let arrived = &fake.messages("orders.fifo")[0];
+    assert_eq!(arrived.system["MessageGroupId"], "g1");
+    assert_eq!(arrived.system["MessageDeduplicationId"], "replay-m1");
+    assert!(matches!(
+        super::plan(&bus, "dlq", &To::Queue("orders.fifo".into())).await,
+        Err(ReplayError::FifoMismatch { .. })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_messages_are_not_sent_in_one_call() {
+    let body = "x".repeat(200 * 1024);
+    let fake = dead_letters(&[&body, &body, &body]);
+    assert_eq!(replay(&fake, Request::default()).await.report().done, 3);
+    assert_eq!(fake.calls("SendMessageBatch"), 3);
+}
