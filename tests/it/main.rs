@@ -8,5 +8,6 @@ mod explain;
 mod generated;
 mod harness;
 mod init;
+mod provision;
 mod readme;
 mod support;

@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::bus::tests::fake::{Fake, Fault};
 use crate::bus::{ConnectOptions, Outgoing, Receive};
-use crate::clock::Clock;
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{Event, channel};
 use crate::event::Attribute;
 use crate::local::{LocalBus, OpenOptions, connector};
-use crate::topology::live::Texts;
+use crate::topology::live::{Live, Texts};
 use crate::topology::plan::{Action, Kind};
 
 const USERS: &str = "version: 1
@@ -36,12 +36,8 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        Self::with(OpenOptions::default()).await
-    }
-
-    async fn with(options: OpenOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let local = LocalBus::open(&folder.path().join("bus.db"), options).unwrap();
+        let local = LocalBus::open(&folder.path().join("bus.db"), OpenOptions::default()).unwrap();
         let options = ConnectOptions {
             endpoint_url: Some("http://localhost".into()),
             region: Some("us-east-1".into()),
@@ -308,30 +304,29 @@ async fn after_a_signal_nothing_new_is_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn a_queue_deleted_a_moment_ago_is_waited_for_and_said() {
-    let clock = Clock::manual(1_000_000);
-    let options =
-        OpenOptions { clock: clock.clone(), recreate_window: Duration::from_secs(60), ..OpenOptions::default() };
-    let world = World::with(options).await;
-    let url = world.bus.create_queue("user_events", &Texts::new(), &Texts::new()).await.unwrap();
-    world.bus.sqs.delete_queue().queue_url(url).send().await.unwrap();
-    let plan = world.plan(USERS).await;
-    let (emit, mut events) = channel();
-    // Paused time: this is over after the third try, however long that takes.
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(12)).await;
-        clock.advance(Duration::from_secs(60));
+    let fake = Fake::new(&[]);
+    fake.on_call(|_, before, _| {
+        let remembered = Fault::Refuse(400, "QueueDeletedRecently", "You must wait 60 seconds");
+        Some(if before < 3 { remembered } else { Fault::Refuse(400, "InvalidAttributeName", "another matter") })
     });
-    let report = apply(&world.bus, &plan, &emit, &Shutdown::never()).await;
+    let bus = fake.bus().await;
+    let topology = Topology::parse("version: 1\nname: t\nqueues: { q: }\n", "t.yaml").unwrap();
+    let plan = plan::plan(&topology, &Live::default(), &bus.arns().await.unwrap());
+    let (emit, mut events) = channel();
+    let began = tokio::time::Instant::now();
+    let report = apply(&bus, &plan, &emit, &Shutdown::never()).await;
     drop(emit);
-    assert_eq!(report.done(), plan.changes.len(), "{report:?}");
+    assert_eq!(fake.calls("CreateQueue"), 4, "three times it was remembered, then it was another matter");
+    assert_eq!(began.elapsed().as_secs(), 15, "of paused time");
+    assert_eq!(report.failed(), 1, "{report:?}");
     let read = tokio::task::spawn_blocking(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
     let waited = |event| match event {
         Event::Provision(Progress::Waiting(text)) => Some(text),
         _ => None,
     };
     let said: Vec<String> = read.await.unwrap().into_iter().filter_map(waited).collect();
-    assert_eq!(said.len(), 1);
-    assert!(said[0].contains("`user_events` was deleted a moment ago"), "{said:?}");
+    assert_eq!(said.len(), 1, "said once: {said:?}");
+    assert!(said[0].contains("`q` was deleted a moment ago"), "{said:?}");
 }
 
 #[tokio::test]
