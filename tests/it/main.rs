@@ -10,6 +10,7 @@ mod generated;
 mod harness;
 mod init;
 mod publish;
+mod provision;
 mod readme;
 mod support;
 mod torture;
