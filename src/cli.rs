@@ -82,6 +82,10 @@ pub enum Command {
     Demo(commands::demo::DemoArgs),
     /// Run a command for each event of a queue, and acknowledge by its exit code
     Consume(commands::consume::ConsumeArgs),
+    /// Show what waits in a queue, then what comes, each message once
+    Tail(commands::tail::TailArgs),
+    /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
+    Replay(commands::replay::ReplayArgs),
     /// Print the completion script of a shell
     Completions(commands::completions::CompletionsArgs),
 }

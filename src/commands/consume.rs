@@ -19,12 +19,14 @@ use crate::output::{Format, consume as reporters};
 /// Run a command for each event of a queue, and acknowledge by its exit code
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("handler").required(true).args(["exec", "command"]))]
-#[command(after_help = "The command reads the event as JSON on its stdin and finds its name, ids and deadline in EVENTBUS_* variables.\n\
+#[command(
+    after_help = "The command reads the event as JSON on its stdin and finds its name, ids and deadline in EVENTBUS_* variables.\n\
     Its exit code decides: 0 acknowledge, 75 not now, 65 reject to the dead-letter queue, 126/127 cannot run: stop;\n\
     any other, a signal or a timeout: another attempt after a while, until the queue's max receives.\n\n\
     Ctrl-C or SIGTERM lets running commands finish and gives back the rest; a second one ends them.\n\n\
     Examples: eventbus consume user_events --exec ./handler.sh\n          \
-    eventbus consume --drain --workers 4 -- python handle.py --fast")]
+    eventbus consume --drain --workers 4 -- python handle.py --fast"
+)]
 pub struct ConsumeArgs {
     /// The queue, by name, ARN or URL [default: `consume.queue` of eventbus.yaml, else the topology's only queue that is no
     /// dead-letter queue]
@@ -176,7 +178,9 @@ fn queue(cx: &Cx, named: Option<&str>) -> Result<String, CliError> {
     if let Some(configured) = &cx.config.consume_queue {
         return Ok(configured.value.clone());
     }
-    let none = |why: String| CliError::usage(format!("no queue is named, and {why}")).hint("name one: `eventbus consume QUEUE --exec CMD`");
+    let none = |why: String| {
+        CliError::usage(format!("no queue is named, and {why}")).hint("name one: `eventbus consume QUEUE --exec CMD`")
+    };
     let shown = cx.shown(&cx.config.topology.value.display().to_string());
     match cx.topology()? {
         Some(topology) => match topology.default_queue() {
@@ -228,11 +232,16 @@ mod tests {
     #[test]
     fn command_lines_that_hold() {
         let args = parse(&["users", "--exec", "./handler.sh", "--workers", "4", "--drain"]).expect("valid");
-        assert_eq!((args.queue.as_deref(), args.exec.as_deref(), args.workers.get()), (Some("users"), Some("./handler.sh"), 4));
+        assert_eq!(
+            (args.queue.as_deref(), args.exec.as_deref(), args.workers.get()),
+            (Some("users"), Some("./handler.sh"), 4)
+        );
         let args = parse(&["--idle", "10s", "--", "python", "handle.py", "--exec", "x"]).expect("valid");
         assert_eq!(args.command, ["python", "handle.py", "--exec", "x"]);
         assert_eq!((args.queue, args.idle), (None, Some(Duration::from_secs(10))));
-        assert!(parse(&["--exec", "true", "--stdin", "record", "-o", "ndjson", "--count", "3", "--fail-on-error"]).is_ok());
+        assert!(
+            parse(&["--exec", "true", "--stdin", "record", "-o", "ndjson", "--count", "3", "--fail-on-error"]).is_ok()
+        );
     }
 
     #[test]

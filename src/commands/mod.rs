@@ -10,6 +10,8 @@ pub mod explain;
 pub mod init;
 pub mod local;
 pub mod provision;
+pub mod replay;
+pub mod tail;
 
 use std::future::Future;
 use std::io;
@@ -219,6 +221,8 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Demo(args) => demo::run(cx, &args).await,
         Command::Consume(args) => consume::run(cx, args).await,
         Command::Explain(args) => explain::run(cx, &args),
+        Command::Tail(args) => tail::run(cx, args).await,
+        Command::Replay(args) => replay::run(cx, args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }
 }

@@ -64,7 +64,6 @@ impl Reporter for ConsumeReporter {
                 ui.note(text);
                 return Ok(());
             }
-            #[expect(unreachable_patterns, reason = "other verbs' events are theirs")]
             _ => return Ok(()),
         };
         converse(ui, progress);
@@ -87,7 +86,9 @@ impl Reporter for ConsumeReporter {
                 warn_of_loss(&json.ui, event, [stdout, stderr]);
                 Ok(())
             }
-            (Self::Json(json), Progress::Settled { event, settlement }) if json.lines => json.write(&EventLine::new(event, settlement)),
+            (Self::Json(json), Progress::Settled { event, settlement }) if json.lines => {
+                json.write(&EventLine::new(event, settlement))
+            }
             _ => Ok(()),
         }
     }
@@ -100,7 +101,12 @@ fn pass(captured: &Captured, err: &mut dyn Write) {
 
 fn warn_of_loss(ui: &Ui, event: &EventRef, streams: [&Captured; 2]) {
     for lost in streams.into_iter().filter_map(Captured::lost) {
-        ui.warn(format!("{}: {} of the handler's output are lost: {}", name(event), count(lost.bytes, "byte"), lost.why));
+        ui.warn(format!(
+            "{}: {} of the handler's output are lost: {}",
+            name(event),
+            count(lost.bytes, "byte"),
+            lost.why
+        ));
     }
 }
 
@@ -147,7 +153,11 @@ fn converse(ui: &Ui, progress: &Progress) {
             ui.status(format!("{}: attempt {}, process {pid}", name(event), event.attempt));
         }
         Progress::HandlerEnded { event, took, .. } if ui.verbose() => {
-            ui.status(format!("{}: the handler took {}", name(event), span(Duration::from_millis(took.as_millis() as u64))));
+            ui.status(format!(
+                "{}: the handler took {}",
+                name(event),
+                span(Duration::from_millis(took.as_millis() as u64))
+            ));
         }
         Progress::HandlerStarted { .. } | Progress::HandlerEnded { .. } => {}
         Progress::Settled { event, settlement } => settled(ui, event, settlement),
@@ -163,7 +173,9 @@ fn converse(ui: &Ui, progress: &Progress) {
                     signal.name()
                 )),
                 Ended::OutputClosed => ui.warn(format!("stdout was closed; {running} to finish")),
-                Ended::CannotRun(why) => ui.warn(format!("the handler cannot run: {why}; {running} to give back or finish")),
+                Ended::CannotRun(why) => {
+                    ui.warn(format!("the handler cannot run: {why}; {running} to give back or finish"))
+                }
                 Ended::ReceiveFailed(_) => ui.warn(format!("receiving failed for good; {running} to finish")),
                 Ended::Count | Ended::Idle | Ended::Drained { .. } => {}
             }
@@ -181,7 +193,11 @@ fn settled(ui: &Ui, event: &EventRef, settlement: &Settlement) {
         None => else_,
     };
     let next = |last: bool, after: &Duration| {
-        if last { "that was its last receive: the next one dead-letters it".into() } else { format!("again in {}", span(*after)) }
+        if last {
+            "that was its last receive: the next one dead-letters it".into()
+        } else {
+            format!("again in {}", span(*after))
+        }
     };
     match settlement {
         Settlement::Acked => ui.status(format!("{name}: {}", ui.paint_err(Tone::Good, "acknowledged"))),
@@ -189,7 +205,11 @@ fn settled(ui: &Ui, event: &EventRef, settlement: &Settlement) {
             ui.warn(format!("{name}: handled, but not deleted ({error}): it will be seen again"));
         }
         Settlement::Retrying { failure, after, last, unsettled } => {
-            ui.warn(format!("{name}: attempt {} failed: {failure}; {}", event.attempt, again(unsettled, next(*last, after))));
+            ui.warn(format!(
+                "{name}: attempt {} failed: {failure}; {}",
+                event.attempt,
+                again(unsettled, next(*last, after))
+            ));
         }
         Settlement::NotNow { after, last, unsettled } => {
             ui.status(format!("{name}: not now; {}", again(unsettled, next(*last, after))));
@@ -200,7 +220,9 @@ fn settled(ui: &Ui, event: &EventRef, settlement: &Settlement) {
                 ui.warn(format!("{name}: the message had no room for the attributes {}", crate::words::list(untold)));
             }
             if let Some(error) = unsettled {
-                ui.warn(format!("{name}: its copy is in `{to}`, but it could not be deleted ({error}): it will be seen again"));
+                ui.warn(format!(
+                    "{name}: its copy is in `{to}`, but it could not be deleted ({error}): it will be seen again"
+                ));
             }
         }
         Settlement::RejectFailed { to, error, after } => {
@@ -410,9 +432,11 @@ impl<'a> SummaryLine<'a> {
             left: counts.left,
             released: counts.released,
             unconfirmed: counts.unconfirmed,
-            remaining: report
-                .remaining
-                .map(|left| RemainingLine { visible: left.visible, in_flight: left.in_flight, delayed: left.delayed }),
+            remaining: report.remaining.map(|left| RemainingLine {
+                visible: left.visible,
+                in_flight: left.in_flight,
+                delayed: left.delayed,
+            }),
             took_ms: report.took.as_millis() as u64,
         }
     }

@@ -9,8 +9,10 @@ mod format;
 mod progress;
 mod prompt;
 pub mod provision;
+pub mod replay;
 mod sanitize;
 mod table;
+pub mod tail;
 mod ui;
 
 pub use format::Format;

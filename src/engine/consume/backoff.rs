@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn a_visibility_is_whole_seconds_and_never_past_twelve_hours() {
-        assert_eq!(Backoff { base: Duration::from_millis(1), ..BACKOFF }.visibility(1, 0.0, Duration::ZERO), Duration::from_secs(1));
+        assert_eq!(
+            Backoff { base: Duration::from_millis(1), ..BACKOFF }.visibility(1, 0.0, Duration::ZERO),
+            Duration::from_secs(1)
+        );
         let long = Backoff { base: MAX_VISIBILITY, cap: MAX_VISIBILITY };
         assert_eq!(long.visibility(1, 1.0, Duration::from_secs(60)), MAX_VISIBILITY - Duration::from_secs(61));
         assert_eq!(long.visibility(1, 1.0, MAX_VISIBILITY * 2), Duration::ZERO);

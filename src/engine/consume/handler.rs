@@ -18,7 +18,9 @@ pub(super) fn stdin(form: Stdin, event: &Event, received: &Received, queue: &str
         Stdin::Body => received.message.body.clone().into_bytes(),
         Stdin::Record => {
             let message = &received.message;
-            line(Record::new(message.body.clone(), message.attributes.clone(), system_record(received, queue)).to_line())
+            line(
+                Record::new(message.body.clone(), message.attributes.clone(), system_record(received, queue)).to_line(),
+            )
         }
     }
 }
@@ -32,7 +34,8 @@ fn line(mut text: String) -> Vec<u8> {
 
 fn system_record(received: &Received, queue: &str) -> SystemRecord {
     let (message, system) = (&received.message, &received.message.system);
-    let date = |ms: Option<i64>| ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).map(|at| format!("{at:.3}"));
+    let date =
+        |ms: Option<i64>| ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).map(|at| format!("{at:.3}"));
     SystemRecord {
         id: message.id.clone(),
         queue: Some(queue.to_owned()),
@@ -50,7 +53,13 @@ fn system_record(received: &Received, queue: &str) -> SystemRecord {
 }
 
 /// The variables of the handler contract. `left` is the time until the deadline.
-pub(super) fn environment(event: &Event, received: &Received, queue: &str, clock: &Clock, left: Duration) -> HandlerEnv {
+pub(super) fn environment(
+    event: &Event,
+    received: &Received,
+    queue: &str,
+    clock: &Clock,
+    left: Duration,
+) -> HandlerEnv {
     let metadata = &event.metadata;
     let deadline = jiff::SignedDuration::try_from(left).ok().and_then(|left| clock.now().checked_add(left).ok());
     let deadline = deadline.map(|at| format!("{at:.3}"));
@@ -100,7 +109,10 @@ mod tests {
         let record = text(Stdin::Record);
         assert_eq!(record.lines().count(), 1);
         let record = Record::parse(record.trim_end()).expect("a record");
-        assert_eq!((record.body.as_str(), record.message.queue.as_deref(), record.message.receive_count), (BODY, Some("users"), Some(3)));
+        assert_eq!(
+            (record.body.as_str(), record.message.queue.as_deref(), record.message.receive_count),
+            (BODY, Some("users"), Some(3))
+        );
     }
 
     #[tokio::test]

@@ -14,7 +14,8 @@ use super::reject::name_of;
 use super::settle::Settler;
 use super::work::{self, Context, Done};
 use super::{
-    Begun, ConsumeError, Counts, Ended, EventRef, MARGIN, Progress, Received, Released, Remaining, Report, Request, Settlement,
+    Begun, ConsumeError, Counts, Ended, EventRef, MARGIN, Progress, Received, Released, Remaining, Report, Request,
+    Settlement,
 };
 use crate::bus::{Bus, BusError, BusErrorKind, MAX_BATCH, MAX_VISIBILITY, MAX_WAIT, Message, Receive};
 use crate::engine::Emitter;
@@ -280,7 +281,8 @@ impl Consumer {
         for message in messages {
             self.counts.received += 1;
             let reading = read_body(&message.body, &message.attributes);
-            let sns_message_id = reading.notification.as_ref().map(|n| n.message_id.clone()).filter(|id| !id.is_empty());
+            let sns_message_id =
+                reading.notification.as_ref().map(|n| n.message_id.clone()).filter(|id| !id.is_empty());
             let metadata = reading.event.as_ref().ok().map(|event| &event.metadata);
             let name = Arc::new(EventRef {
                 message_id: message.id.clone(),

@@ -54,7 +54,12 @@ pub(super) async fn reject(context: &Context, received: &Received, reason: &str)
     match send(context, arn, received, reason).await {
         Ok((to, untold)) => {
             let deleted = context.settler.settle(&received.message.receipt_handle, Change::Delete).await;
-            Settlement::Rejected { to, reason: reason.to_owned(), untold, unsettled: deleted.err().map(|error| error.to_string()) }
+            Settlement::Rejected {
+                to,
+                reason: reason.to_owned(),
+                untold,
+                unsettled: deleted.err().map(|error| error.to_string()),
+            }
         }
         Err(error) => {
             let after = context.backoff(received);
@@ -65,7 +70,12 @@ pub(super) async fn reject(context: &Context, received: &Received, reason: &str)
     }
 }
 
-async fn send(context: &Context, arn: &str, received: &Received, reason: &str) -> Result<(String, Vec<&'static str>), String> {
+async fn send(
+    context: &Context,
+    arn: &str,
+    received: &Received,
+    reason: &str,
+) -> Result<(String, Vec<&'static str>), String> {
     let letters = context.dead_letters.get_or_try_init(|| DeadLetters::find(&context.bus, arn)).await?;
     let message = &received.message;
     let room = letters.max_size.saturating_sub(message.body.len());
@@ -84,7 +94,9 @@ async fn send(context: &Context, arn: &str, received: &Received, reason: &str) -
         let answer = context.bus.send_batch(&letters.queue, &outgoing).await.pop();
         match answer {
             Some(Ok(_)) => return Ok((letters.queue.name.clone(), untold)),
-            Some(Err(ItemError { retryable: true, .. })) if attempt < TRIES => sleep(RETRY.after(attempt, random())).await,
+            Some(Err(ItemError { retryable: true, .. })) if attempt < TRIES => {
+                sleep(RETRY.after(attempt, random())).await
+            }
             Some(Err(error)) => return Err(error.to_string()),
             None => return Err("the answer says nothing about the message".into()),
         }
@@ -114,7 +126,8 @@ fn labelled(attributes: &Attributes, origin: &str, reason: &str, room: usize) ->
 /// A reason as SQS takes it: not empty, not long, without the characters that it refuses
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
 fn sendable(reason: &str) -> String {
-    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let allowed =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     let mut text: String = reason.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect();
     if text.len() > MAX_REASON {
         let cut = (0..=MAX_REASON).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);

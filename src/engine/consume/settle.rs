@@ -50,7 +50,8 @@ impl Settler {
     pub(super) fn start(bus: Bus, queue: Queue, company: bool) -> (Self, JoinHandle<()>) {
         let (orders, taken) = mpsc::channel(1024);
         let hurry = Arc::new(Notify::new());
-        let batches = Batches { bus, queue, hurry: hurry.clone(), company: if company { FLUSH } else { Duration::ZERO } };
+        let batches =
+            Batches { bus, queue, hurry: hurry.clone(), company: if company { FLUSH } else { Duration::ZERO } };
         (Self { orders, hurry }, tokio::spawn(batches.run(taken)))
     }
 

@@ -89,7 +89,13 @@ impl Context {
         settled.err().map(|error| error.to_string())
     }
 
-    async fn settled(&self, event: Arc<EventRef>, settlement: Settlement, handled: bool, group: Option<String>) -> Done {
+    async fn settled(
+        &self,
+        event: Arc<EventRef>,
+        settlement: Settlement,
+        handled: bool,
+        group: Option<String>,
+    ) -> Done {
         self.tell(Progress::Settled { event, settlement: settlement.clone() }).await;
         Done { settlement, handled, group }
     }
@@ -118,8 +124,13 @@ pub(super) async fn handle(
         context.halt.0.drain();
     }
     drop(slot);
-    let ended =
-        Progress::HandlerEnded { event: name.clone(), outcome: outcome.clone(), took, stdout: stdout.into(), stderr: stderr.into() };
+    let ended = Progress::HandlerEnded {
+        event: name.clone(),
+        outcome: outcome.clone(),
+        took,
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+    };
     let handled = !matches!(outcome, Outcome::CannotRun(_) | Outcome::Failed(Failure::Aborted));
     let (settlement, ()) = tokio::join!(settle(&context, &received, outcome), context.tell(ended));
     context.settled(name, settlement, handled, group).await

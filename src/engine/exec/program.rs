@@ -74,7 +74,13 @@ impl HandlerCommand {
                 let found = find(program, path, folder)?;
                 let display =
                     [program].into_iter().chain(args).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-                Ok(Program { path: found, name: program.clone(), args: args.clone(), folder: folder.to_owned(), display })
+                Ok(Program {
+                    path: found,
+                    name: program.clone(),
+                    args: args.clone(),
+                    folder: folder.to_owned(),
+                    display,
+                })
             }
             Self::Shell(line) => {
                 if line.trim().is_empty() {
@@ -193,7 +199,10 @@ mod tests {
         assert_eq!(plain.to_string(), "handler `notes.txt` is not an executable file");
         let absent = direct("./nowhere/handle").resolve(path, Path::new("/")).await.unwrap_err();
         assert_eq!(absent.to_string(), "handler `./nowhere/handle` does not exist");
-        assert!(matches!(direct(folder.path()).resolve(path, Path::new("/")).await, Err(NotRunnable::NotExecutable { .. })));
+        assert!(matches!(
+            direct(folder.path()).resolve(path, Path::new("/")).await,
+            Err(NotRunnable::NotExecutable { .. })
+        ));
         assert!(matches!(direct("handle").resolve(None, Path::new("/")).await, Err(NotRunnable::NotFound { .. })));
         let relative = folder.path().file_name().unwrap().to_owned();
         let relative = Path::new(&relative).join("handle");
