@@ -97,7 +97,12 @@ pub async fn run(cx: &mut Cx, args: TailArgs) -> Result<Outcome, CliError> {
 ///
 /// Without it a closed pipe would be noticed with the next message only, and what is held would stay held until then.
 async fn reader_gone() {
-    if let Ok(stdout) = AsyncFd::register_with_interest(std::io::stdout(), Interest::ERROR)
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; this value never hands its descriptor to anyone, nor closes it"
+    )]
+    let stdout = AsyncFd::with_interest(std::io::stdout(), Interest::ERROR);
+    if let Ok(stdout) = stdout
         && stdout.ready(Interest::ERROR).await.is_ok()
     {
         return;
