@@ -39,13 +39,7 @@ impl ApiError {
 
     /// An error of ours: status 500, which SDKs retry.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self {
-            shape: "InternalFailure",
-            code: "InternalFailure",
-            status: 500,
-            message: message.into(),
-            sender: false,
-        }
+        Self { shape: "InternalFailure", code: "InternalFailure", status: 500, message: message.into(), sender: false }
     }
 
     /// SQS's word for a value out of its range.

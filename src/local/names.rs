@@ -36,8 +36,12 @@ impl Caller {
     /// The queue that `url` names: the account and name of its last two path segments, in the caller's region.
     pub(crate) fn queue_at(&self, url: &str) -> ApiResult<QueueName> {
         let bad = || {
-            ApiError::coded("InvalidAddress", "InvalidAddress", format!("The address {url} is not valid for this endpoint."))
-                .status(404)
+            ApiError::coded(
+                "InvalidAddress",
+                "InvalidAddress",
+                format!("The address {url} is not valid for this endpoint."),
+            )
+            .status(404)
         };
         let path = url.split_once("://").map_or(url, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
         let mut segments = path.trim_matches('/').rsplit('/');
@@ -129,9 +133,9 @@ pub(crate) fn valid_text(text: &str) -> bool {
     if text.bytes().all(|b| (0x20..0xEF).contains(&b) || matches!(b, b'\t' | b'\n' | b'\r')) {
         return true;
     }
-    text.chars().all(|c| {
-        matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}')
-    })
+    text.chars().all(
+        |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}'),
+    )
 }
 
 #[cfg(test)]

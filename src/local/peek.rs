@@ -66,7 +66,9 @@ async fn messages(cx: &Cx<'_>, in_region: bool, request: &Request<Bytes>) -> Api
     let number = |name: &str, otherwise: i64| -> ApiResult<i64> {
         text(name).map_or(Ok(otherwise), |value| {
             value.parse().ok().filter(|number| *number >= 0).ok_or_else(|| {
-                ApiError::invalid_value(format!("Value {value} for parameter {name} is invalid. Reason: Must be a whole number."))
+                ApiError::invalid_value(format!(
+                    "Value {value} for parameter {name} is invalid. Reason: Must be a whole number."
+                ))
             })
         })
     };

@@ -127,7 +127,9 @@ mod tests {
 
     #[test]
     fn web_pages_and_foreign_names_are_refused() {
-        for good in ["127.0.0.1:4100", "localhost", "localhost:1", "[::1]:80", "sqs.us-east-1.amazonaws.com", "a.localhost:3"] {
+        for good in
+            ["127.0.0.1:4100", "localhost", "localhost:1", "[::1]:80", "sqs.us-east-1.amazonaws.com", "a.localhost:3"]
+        {
             assert!(verdict(header::HOST, good), "{good}");
         }
         for bad in ["evil.example", "evil.example:80", "localhost.evil.example", "xlocalhost"] {

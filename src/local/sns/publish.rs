@@ -97,7 +97,11 @@ fn check_arn(arn: &str) -> ApiResult<()> {
 fn check_ids(entries: &[Publish]) -> ApiResult<Vec<String>> {
     let refused = |shape, code, message: &str| Err(ApiError::coded(shape, code, message));
     if entries.is_empty() {
-        return refused("EmptyBatchRequestException", "EmptyBatchRequest", "The batch request doesn't contain any entries.");
+        return refused(
+            "EmptyBatchRequestException",
+            "EmptyBatchRequest",
+            "The batch request doesn't contain any entries.",
+        );
     }
     if entries.len() > MOST_ENTRIES {
         return refused(
@@ -138,7 +142,8 @@ fn fits(topic: &Topic, message: &Ready) -> ApiResult<()> {
 
 fn check(input: Publish) -> ApiResult<Ready> {
     let size = size_of(&input);
-    let message = input.message.filter(|message| !message.is_empty()).ok_or_else(|| ApiError::parameter("Empty message"))?;
+    let message =
+        input.message.filter(|message| !message.is_empty()).ok_or_else(|| ApiError::parameter("Empty message"))?;
     if !valid_text(&message) {
         return Err(ApiError::parameter("Message Reason: the message holds characters that no queue can take"));
     }
@@ -194,7 +199,8 @@ fn for_queues(message: &str) -> ApiResult<String> {
 fn check_attributes(attributes: &WireAttributes) -> ApiResult<event::Attributes> {
     let mut found = event::Attributes::new();
     for (name, attribute) in attributes {
-        let refused = |message: String| Err(ApiError::coded("InvalidParameterValueException", "ParameterValueInvalid", message));
+        let refused =
+            |message: String| Err(ApiError::coded("InvalidParameterValueException", "ParameterValueInvalid", message));
         if name.len() > 256 {
             return refused("Length of message attribute name must be less than 256 bytes.".into());
         }
@@ -209,7 +215,9 @@ fn check_attributes(attributes: &WireAttributes) -> ApiResult<event::Attributes>
             return refused(format!("The message attribute name '{name}' must not begin with 'AWS.' or 'Amazon.'."));
         }
         if name.starts_with('.') || name.ends_with('.') || name.contains("..") {
-            return refused(format!("Invalid message attribute name: '{name}' must not start or end with a period or hold two in a row."));
+            return refused(format!(
+                "Invalid message attribute name: '{name}' must not start or end with a period or hold two in a row."
+            ));
         }
         let Some(data_type) = attribute.data_type.as_deref() else {
             return Err(ApiError::new(
@@ -230,7 +238,9 @@ fn check_attributes(attributes: &WireAttributes) -> ApiResult<event::Attributes>
                 "The message attribute '{name}' must contain non-empty message attribute value for message attribute type '{data_type}'."
             ))
         };
-        let field = |field: &str| refused(format!("The message attribute '{name}' with type '{data_type}' must use field '{field}'."));
+        let field = |field: &str| {
+            refused(format!("The message attribute '{name}' with type '{data_type}' must use field '{field}'."))
+        };
         let value = match (base, &attribute.string_value, &attribute.binary_value) {
             (_, None, None) => return empty(),
             ("Binary", _, None) => return field("Binary"),
@@ -245,7 +255,9 @@ fn check_attributes(attributes: &WireAttributes) -> ApiResult<event::Attributes>
             }
             (_, Some(text), _) if data_type == "String.Array" => {
                 if !serde_json::from_str::<Value>(text).is_ok_and(|json| json.is_array()) {
-                    return refused(format!("The message attribute '{name}' of type 'String.Array' must hold a JSON array."));
+                    return refused(format!(
+                        "The message attribute '{name}' of type 'String.Array' must hold a JSON array."
+                    ));
                 }
                 event::AttributeValue::Text(text.clone())
             }

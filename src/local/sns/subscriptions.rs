@@ -6,7 +6,9 @@ use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
 use super::super::names::{QueueName, split_arn};
 use super::super::sqs::types::Nothing;
-use super::super::store::catalogue::{RedrivePolicy, Settings, filters_nothing, scope_of, settings_from, settings_text};
+use super::super::store::catalogue::{
+    RedrivePolicy, Settings, filters_nothing, scope_of, settings_from, settings_text,
+};
 use super::topics::{self, PAGE};
 use super::types::{
     Attributes, OfSubscription, OfTopic, SetAttribute, Subscribe, Subscription, SubscriptionArn, Subscriptions,
@@ -273,9 +275,11 @@ fn page(mut rows: Vec<(i64, Subscription)>) -> Subscriptions {
 pub(crate) async fn list(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Subscriptions> {
     let after = topics::after(input.next_token)?;
     let (owner, region) = (cx.caller.account.clone(), cx.caller.region.clone());
-    cx.read(move |connection| listed(connection, "s.owner = ?1 AND s.region = ?2 AND s.id > ?3", (owner, region, after)))
-        .await
-        .map(page)
+    cx.read(move |connection| {
+        listed(connection, "s.owner = ?1 AND s.region = ?2 AND s.id > ?3", (owner, region, after))
+    })
+    .await
+    .map(page)
 }
 
 pub(crate) async fn list_by_topic(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Subscriptions> {

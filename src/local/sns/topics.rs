@@ -58,11 +58,20 @@ fn check_setting(name: &str, value: &str) -> ApiResult<bool> {
         "MaximumMessageSize" if !value.parse::<u32>().is_ok_and(|size| (1_024..=1_048_576).contains(&size)) => {
             return refused("MaximumMessageSize");
         }
-        "FifoTopic" | "Policy" | "DeliveryPolicy" | "DataProtectionPolicy" | "DisplayName" | "SignatureVersion"
-        | "TracingConfig" | "MaximumMessageSize" | "KmsMasterKeyId" => {}
+        "FifoTopic"
+        | "Policy"
+        | "DeliveryPolicy"
+        | "DataProtectionPolicy"
+        | "DisplayName"
+        | "SignatureVersion"
+        | "TracingConfig"
+        | "MaximumMessageSize"
+        | "KmsMasterKeyId" => {}
         feedback
             if ["FeedbackRoleArn", "FeedbackSampleRate"].iter().any(|end| feedback.ends_with(end))
-                && ["HTTP", "SQS", "Lambda", "Firehose", "Application"].iter().any(|head| feedback.starts_with(head)) => {}
+                && ["HTTP", "SQS", "Lambda", "Firehose", "Application"]
+                    .iter()
+                    .any(|head| feedback.starts_with(head)) => {}
         _ => return Ok(false),
     }
     Ok(true)
@@ -79,7 +88,11 @@ fn tag_map(tags: Vec<Tag>) -> ApiResult<BTreeMap<String, String>> {
 
 fn check_tags(tags: BTreeMap<String, String>) -> ApiResult<BTreeMap<String, String>> {
     if tags.len() > MOST_TAGS {
-        return Err(ApiError::coded("TagLimitExceededException", "TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded"));
+        return Err(ApiError::coded(
+            "TagLimitExceededException",
+            "TagLimitExceeded",
+            "Could not complete request: tag quota of per resource exceeded",
+        ));
     }
     Ok(tags)
 }
@@ -156,7 +169,9 @@ pub(crate) async fn list(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Topics> {
     let mut rows = cx
         .read(move |connection| {
             let rows = connection
-                .prepare_cached("SELECT id, arn FROM topics WHERE account = ?1 AND region = ?2 AND id > ?3 ORDER BY id LIMIT ?4")?
+                .prepare_cached(
+                    "SELECT id, arn FROM topics WHERE account = ?1 AND region = ?2 AND id > ?3 ORDER BY id LIMIT ?4",
+                )?
                 .query_map((account, region, after, PAGE + 1), |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
             Ok(rows)

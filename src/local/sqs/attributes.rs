@@ -52,7 +52,10 @@ const COMPUTED: [&str; 6] = [
 const FIFO: [&str; 4] = ["FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"];
 
 /// Checks attributes that somebody wants to set. `dead_letter_exists` is asked for the target of a redrive policy.
-pub(crate) fn check(settings: &Settings, mut dead_letter_exists: impl FnMut(&QueueName) -> ApiResult<bool>) -> ApiResult<()> {
+pub(crate) fn check(
+    settings: &Settings,
+    mut dead_letter_exists: impl FnMut(&QueueName) -> ApiResult<bool>,
+) -> ApiResult<()> {
     for (name, value) in settings {
         let invalid = || ApiError::new("InvalidAttributeValue", format!("Invalid value for the parameter {name}."));
         match name.as_str() {
@@ -92,14 +95,15 @@ fn redrive_error(value: &str, reason: &str) -> ApiError {
 }
 
 fn check_redrive(value: &str) -> ApiResult<QueueName> {
-    let policy: RedrivePolicy = serde_json::from_str(value)
-        .map_err(|_| redrive_error(value, "Redrive policy is not a valid JSON map."))?;
+    let policy: RedrivePolicy =
+        serde_json::from_str(value).map_err(|_| redrive_error(value, "Redrive policy is not a valid JSON map."))?;
     let missing = |what| redrive_error(value, &format!("Redrive policy does not contain mandatory attribute: {what}."));
     let target = policy.dead_letter_target_arn.as_deref().ok_or_else(|| missing("deadLetterTargetArn"))?;
     let raw = policy.max_receive_count.as_ref().ok_or_else(|| missing("maxReceiveCount"))?;
     if !policy.count().is_some_and(|count| (1..=1_000).contains(&count)) {
         let raw = raw.as_str().map_or_else(|| raw.to_string(), str::to_owned);
-        let reason = format!("Invalid value for maxReceiveCount: {raw}, valid values are from 1 to 1000 both inclusive.");
+        let reason =
+            format!("Invalid value for maxReceiveCount: {raw}, valid values are from 1 to 1000 both inclusive.");
         return Err(redrive_error(value, &reason));
     }
     QueueName::from_arn(target).ok_or_else(|| redrive_error(value, "Invalid value for deadLetterTargetArn."))
@@ -118,7 +122,10 @@ pub(crate) fn merge(settings: &mut Settings, changes: &Settings) {
 
 /// The first attribute of `wanted` that differs from what `queue` has.
 pub(crate) fn difference(queue: &Queue, wanted: &Settings) -> Option<String> {
-    wanted.iter().find(|(name, value)| !same(&effective(queue, name).unwrap_or_default(), value)).map(|(n, _)| n.clone())
+    wanted
+        .iter()
+        .find(|(name, value)| !same(&effective(queue, name).unwrap_or_default(), value))
+        .map(|(n, _)| n.clone())
 }
 
 /// Equal as text, or as JSON.
@@ -132,9 +139,13 @@ fn same(one: &str, other: &str) -> bool {
 
 fn effective(queue: &Queue, name: &str) -> Option<String> {
     match name {
-        "SqsManagedSseEnabled" => Some(queue.settings.get(name).cloned().unwrap_or_else(|| {
-            (!queue.settings.contains_key("KmsMasterKeyId")).to_string()
-        })),
+        "SqsManagedSseEnabled" => Some(
+            queue
+                .settings
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| (!queue.settings.contains_key("KmsMasterKeyId")).to_string()),
+        ),
         "KmsDataKeyReusePeriodSeconds" if !queue.settings.contains_key("KmsMasterKeyId") => {
             queue.settings.get(name).cloned()
         }
@@ -230,7 +241,9 @@ mod tests {
         assert!(say("[]").unwrap().ends_with("not a valid JSON map."));
         assert!(say(r#"{"maxReceiveCount":3}"#).unwrap().ends_with("mandatory attribute: deadLetterTargetArn."));
         assert!(say(&format!(r#"{{"deadLetterTargetArn":"{arn}"}}"#)).unwrap().ends_with("maxReceiveCount."));
-        assert!(say(&format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":0}}"#)).unwrap().contains("1 to 1000"));
+        assert!(
+            say(&format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":0}}"#)).unwrap().contains("1 to 1000")
+        );
         assert!(say(r#"{"deadLetterTargetArn":"dead","maxReceiveCount":1}"#).is_some());
     }
 }

@@ -99,7 +99,9 @@ pub(crate) async fn delete(cx: &Cx<'_>, input: OfQueue) -> ApiResult<Nothing> {
         messages::clear(tx, queue.id)?;
         tx.connection.prepare_cached("DELETE FROM queues WHERE id = ?1")?.execute([queue.id])?;
         tx.connection
-            .prepare_cached("INSERT OR REPLACE INTO deleted_queues (account, region, name, deleted) VALUES (?1, ?2, ?3, ?4)")?
+            .prepare_cached(
+                "INSERT OR REPLACE INTO deleted_queues (account, region, name, deleted) VALUES (?1, ?2, ?3, ?4)",
+            )?
             .execute((&name.account, &name.region, &name.name, now))?;
         tx.catalogue_changed();
         // Whoever waits there learns that it is gone.
@@ -208,9 +210,11 @@ pub(crate) async fn set_attributes(cx: &Cx<'_>, input: SetQueueAttributes) -> Ap
         attributes::check(&input.attributes, |target| Ok(tx.catalogue.maybe_queue(tx.connection, target)?.is_some()))?;
         let mut settings = queue.settings.clone();
         attributes::merge(&mut settings, &input.attributes);
-        tx.connection
-            .prepare_cached("UPDATE queues SET attributes = ?2, modified = ?3 WHERE id = ?1")?
-            .execute((queue.id, settings_text(&settings), now))?;
+        tx.connection.prepare_cached("UPDATE queues SET attributes = ?2, modified = ?3 WHERE id = ?1")?.execute((
+            queue.id,
+            settings_text(&settings),
+            now,
+        ))?;
         tx.catalogue_changed();
         Ok(Nothing {})
     })

@@ -42,8 +42,11 @@ impl Receipt {
 
 /// The error for a handle that is none, or is another queue's.
 pub(crate) fn invalid(handle: &str) -> ApiError {
-    ApiError::new("ReceiptHandleIsInvalid", format!("The input receipt handle \"{handle}\" is not a valid receipt handle."))
-        .status(404)
+    ApiError::new(
+        "ReceiptHandleIsInvalid",
+        format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),
+    )
+    .status(404)
 }
 
 #[cfg(test)]

@@ -156,8 +156,7 @@ pub(crate) fn render(cx: &Cx<'_>, queue: &Queue, message: &Stored, wanted: &Want
 
     let (body, mut message_attributes) = notification::unfold(&cx.caller.base, message);
     message_attributes.retain(|name, _| wanted.user(name));
-    let receipt =
-        Receipt { queue: queue.id, seq: message.seq, receives: message.receives, at: message.taken_at };
+    let receipt = Receipt { queue: queue.id, seq: message.seq, receives: message.receives, at: message.taken_at };
     Message {
         message_id: uuid::Uuid::from_bytes(message.id).to_string(),
         receipt_handle: receipt.handle(),

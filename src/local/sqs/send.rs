@@ -139,7 +139,16 @@ fn check(message: SendMessage) -> ApiResult<Ready> {
         .then(|| serde_json::to_string(&message.message_attributes))
         .transpose()
         .map_err(|e| ApiError::internal(e.to_string()))?;
-    Ok(Ready { body, attributes, group_id: message.message_group_id, trace, delay: message.delay_seconds, size, id, answer })
+    Ok(Ready {
+        body,
+        attributes,
+        group_id: message.message_group_id,
+        trace,
+        delay: message.delay_seconds,
+        size,
+        id,
+        answer,
+    })
 }
 
 fn invalid_contents() -> ApiError {
@@ -172,7 +181,12 @@ fn check_attributes(attributes: &WireAttributes) -> ApiResult<()> {
             return invalid("Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens and underscores. ".into());
         }
         let lower = name.to_ascii_lowercase();
-        if lower.starts_with("aws.") || lower.starts_with("amazon.") || lower.starts_with('.') || lower.ends_with('.') || lower.contains("..") {
+        if lower.starts_with("aws.")
+            || lower.starts_with("amazon.")
+            || lower.starts_with('.')
+            || lower.ends_with('.')
+            || lower.contains("..")
+        {
             return invalid("You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use. Additionally, they cannot start or end with '.'.".into());
         }
         check_value(name, attribute)?;
@@ -189,7 +203,8 @@ fn check_value(name: &str, attribute: &WireAttribute) -> ApiResult<()> {
         return invalid("Message (user) attribute types must be shorter than 256 Bytes".into());
     }
     let base = data_type.split('.').next().unwrap_or_default();
-    let empty = || invalid(format!("Message (user) attribute '{name}' must contain a non-empty value of type '{base}'."));
+    let empty =
+        || invalid(format!("Message (user) attribute '{name}' must contain a non-empty value of type '{base}'."));
     match base {
         "String" | "Number" => {
             let Some(text) = attribute.string_value.as_deref().filter(|text| !text.is_empty()) else { return empty() };

@@ -170,7 +170,8 @@ impl Catalogue {
 
 /// Reads a column of settings.
 pub(crate) fn settings_from(text: &str) -> ApiResult<Settings> {
-    serde_json::from_str(text).map_err(|e| ApiError::internal(format!("the bus file is damaged: settings are no JSON: {e}")))
+    serde_json::from_str(text)
+        .map_err(|e| ApiError::internal(format!("the bus file is damaged: settings are no JSON: {e}")))
 }
 
 /// Writes a column of settings.

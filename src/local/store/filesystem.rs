@@ -64,9 +64,13 @@ mod tests {
 
     #[test]
     fn local_ones_pass() {
-        for (name, magic) in
-            [("ext4", 0xEF53), ("tmpfs", 0x0102_1994), ("btrfs", 0x9123_683E), ("overlay", 0x794C_7630), ("xfs", 0x5846_5342)]
-        {
+        for (name, magic) in [
+            ("ext4", 0xEF53),
+            ("tmpfs", 0x0102_1994),
+            ("btrfs", 0x9123_683E),
+            ("overlay", 0x794C_7630),
+            ("xfs", 0x5846_5342),
+        ] {
             assert_eq!(network_name(magic), None, "{name}");
         }
         assert_eq!(network_of(&std::env::temp_dir()), None);

@@ -251,7 +251,8 @@ mod tests {
     fn what_is_no_bus_file_is_refused_with_a_sentence() {
         let dir = tempfile::tempdir().unwrap();
         let text = dir.path().join("text");
-        std::fs::write(&text, "this is a text that is longer than a header of SQLite, which has 100 bytes ".repeat(20)).unwrap();
+        std::fs::write(&text, "this is a text that is longer than a header of SQLite, which has 100 bytes ".repeat(20))
+            .unwrap();
         assert!(refusal(&text).ends_with("is not a bus file: it is no SQLite database"));
         let foreign = dir.path().join("foreign");
         Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
@@ -280,9 +281,8 @@ mod tests {
         }
         std::fs::write(&path, bytes).unwrap();
         // The header is whole, so the version is read; the first look at a table meets the damage.
-        let outcome = prepare(&path).and_then(|c| {
-            c.query_row("SELECT count(*) FROM bus", [], |_| Ok(())).map_err(|e| OpenError::of(&path, e))
-        });
+        let outcome = prepare(&path)
+            .and_then(|c| c.query_row("SELECT count(*) FROM bus", [], |_| Ok(())).map_err(|e| OpenError::of(&path, e)));
         assert!(matches!(outcome, Err(OpenError::Corrupt { .. })), "{outcome:?}");
     }
 

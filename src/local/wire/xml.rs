@@ -56,7 +56,10 @@ pub(super) fn answer(service: Service, operation: &str, tree: &Value, request_id
     document(&format!("{operation}Response"), service.namespace(), |xml| {
         let empty = tree.as_object().is_none_or(Map::is_empty);
         // The tag operations of SNS answer a structure without members, the others nothing at all.
-        if !empty || matches!((service, operation), (Service::Sns, "TagResource" | "UntagResource")) || has_members(operation) {
+        if !empty
+            || matches!((service, operation), (Service::Sns, "TagResource" | "UntagResource"))
+            || has_members(operation)
+        {
             element(xml, &format!("{operation}Result"), |xml| fields(xml, service, operation, tree))?;
         }
         element(xml, "ResponseMetadata", |xml| text(xml, "RequestId", request_id))
