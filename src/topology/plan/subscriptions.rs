@@ -113,60 +113,6 @@ fn differences(
         set.insert(at, change);
     }
     if stands("RawMessageDelivery").eq_ignore_ascii_case("true") != wanted.raw {
-        add("raw", "RawMessageDelivery", Some("true".into()), "true".into());
-        }
-        if let Some(dead) = &dead {
-            add("dead_letter", "RedrivePolicy", redrive_shown(dead), dead.clone());
-        }
-        let work = Work::Subscribe { topic_arn, queue_arn, attributes };
-        return row(name, Action::Create, fields, work);
-    };
-    let (fields, attributes) = differences(wanted, actual, filter, dead);
-    let action = if fields.is_empty() { Action::Unchanged } else { Action::Change };
-    let work = match action {
-        Action::Unchanged => Work::Nothing,
-        _ => Work::ChangeSubscription { arn: actual.arn.clone(), attributes },
-    };
-    row(name, action, fields, work)
-}
-
-fn row(name: String, action: Action, fields: Vec<FieldChange>, work: Work) -> Change {
-    Change { kind: Kind::Subscription, name, action, fields, notes: Vec::new(), needs: Vec::new(), work }
-}
-
-type Set = Vec<(String, Option<String>)>;
-
-fn differences(
-    wanted: &Subscription,
-    actual: &LiveSubscription,
-    filter: Option<String>,
-    dead: Option<String>,
-) -> (Vec<FieldChange>, Set) {
-    let stands = |name: &str| actual.attributes.get(name).map_or("", String::as_str);
-    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty() && text != "{}");
-    let mut fields = Vec::new();
-    let mut set: Set = Vec::new();
-    let mut add = |field: &str, old: Option<String>, new: Option<String>| {
-        fields.push(FieldChange { field: field.into(), old, new });
-    };
-    if !same_json(stands("FilterPolicy"), filter.as_deref().unwrap_or_default()) {
-        add("filter", text(stands("FilterPolicy")), filter.clone());
-        // An empty object is how SNS is told "no filter":
-        // https://docs.aws.amazon.com/sns/latest/dg/message-filtering-apply.html
-        set.push(("FilterPolicy".into(), Some(filter.unwrap_or_else(|| "{}".into()))));
-    }
-    let scope = scope_text(wanted.scope);
-    let standing = text(stands("FilterPolicyScope")).unwrap_or_else(|| "MessageAttributes".into());
-    if standing != scope {
-        add("scope", Some(scope_shown(&standing)), Some(scope_shown(scope)));
-        let change = ("FilterPolicyScope".into(), Some(scope.to_owned()));
-        // Only the body's scope takes a nested policy: it comes before one, and goes after it.
-        let at = if wanted.scope == Scope::MessageBody { 0 } else { set.len() };
-        set.insert(at, change);
-    }
-    if !stands("RawMessageDelivery").eq_ignore_ascii_case(if wanted.raw { "true" } else { "false" })
-        && !(stands("RawMessageDelivery").is_empty() && !wanted.raw)
-    {
         add("raw", Some((!wanted.raw).to_string()), Some(wanted.raw.to_string()));
         set.push(("RawMessageDelivery".into(), Some(wanted.raw.to_string())));
     }
