@@ -26,7 +26,7 @@ pub struct LocalArgs {
 pub enum LocalCommand {
     /// Answer SNS and SQS requests on a loopback port until interrupted
     #[command(after_help = "Example: eventbus local serve --port 4566 &\n         \
-        AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws sqs list-queues")]
+        aws --endpoint-url http://127.0.0.1:4566 sqs list-queues")]
     Serve(ServeArgs),
 }
 

@@ -45,8 +45,8 @@ fn the_other_blocks_hold_only_commands_that_are_tested_elsewhere() {
         "cargo run --release -- demo",
         "cargo test",
         "eventbus local serve --port 4566",
-        "export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
-        "aws sqs list-queues",
+        "export AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+        "aws --endpoint-url http://127.0.0.1:4566 sqs list-queues",
     ];
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
     for block in readme.split("```sh\n").skip(1) {
