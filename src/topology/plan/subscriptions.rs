@@ -112,10 +112,7 @@ fn differences(
         let at = if wanted.scope == Scope::MessageBody { 0 } else { set.len() };
         set.insert(at, change);
     }
-<<<<<<< HEAD
     // An endpoint that leaves the attribute out means `false`.
-=======
->>>>>>> topo
     if stands("RawMessageDelivery").eq_ignore_ascii_case("true") != wanted.raw {
         add("raw", Some((!wanted.raw).to_string()), Some(wanted.raw.to_string()));
         set.push(("RawMessageDelivery".into(), Some(wanted.raw.to_string())));
