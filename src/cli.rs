@@ -70,22 +70,24 @@ impl GlobalArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check payloads against the event's schema and publish them to its topic
+    Publish(Box<commands::publish::PublishArgs>),
     /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
     Provision(commands::provision::ProvisionArgs),
-    /// Write a small project to start from: configuration, topology, a schema, a payload and a handler
-    Init(commands::init::InitArgs),
-    /// Say who gets an event, and which clause of the filter stops it at the others
-    Explain(commands::explain::ExplainArgs),
-    /// The embedded bus as an endpoint for other programs
-    Local(commands::local::LocalArgs),
-    /// Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay
-    Demo(commands::demo::DemoArgs),
     /// Run a command for each event of a queue, and acknowledge by its exit code
     Consume(commands::consume::ConsumeArgs),
+    /// Say who gets an event, and which clause of the filter stops it at the others
+    Explain(commands::explain::ExplainArgs),
     /// Show what waits in a queue, then what comes, each message once
     Tail(commands::tail::TailArgs),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
     Replay(commands::replay::ReplayArgs),
+    /// The embedded bus as an endpoint for other programs
+    Local(commands::local::LocalArgs),
+    /// Write a small project to start from: configuration, topology, a schema, a payload and a handler
+    Init(commands::init::InitArgs),
+    /// Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay
+    Demo(commands::demo::DemoArgs),
     /// Print the completion script of a shell
     Completions(commands::completions::CompletionsArgs),
 }

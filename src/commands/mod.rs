@@ -10,6 +10,7 @@ pub mod explain;
 pub mod init;
 pub mod local;
 pub mod provision;
+pub mod publish;
 pub mod replay;
 pub mod tail;
 
@@ -215,6 +216,7 @@ pub fn outcome_of_signal(signal: Option<engine::shutdown::Signal>) -> Option<Out
 /// Whatever made the verb give up.
 pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
     match command {
+        Command::Publish(args) => publish::run(cx, *args).await,
         Command::Init(args) => init::run(cx, &args),
         Command::Provision(args) => provision::run(cx, &args).await,
         Command::Local(args) => local::run(cx, args).await,

@@ -23,6 +23,8 @@ pub struct Env {
     pub no_color: bool,
     /// `COLUMNS`, where the terminal cannot be asked.
     pub columns: Option<u16>,
+    /// `TRACEPARENT`: the span that started this program; continued by what it publishes.
+    pub traceparent: Option<String>,
     /// `PATH`, in which handlers are looked up.
     pub path: Option<OsString>,
 }
@@ -53,6 +55,7 @@ impl Env {
             .any(|name| var(name).is_some()),
             no_color: var("NO_COLOR").is_some(),
             columns: var("COLUMNS").and_then(|columns| columns.parse().ok()),
+            traceparent: var("TRACEPARENT"),
             path,
         }
     }

@@ -12,7 +12,7 @@ pub use env::{CHOOSING_VARIABLES, Env, program};
 pub use file::{ContextKind, FILE_NAME};
 
 use crate::error::CliError;
-use crate::event::EnvelopeStyle;
+use crate::event::{EnvelopeStyle, TraceParent};
 use crate::words;
 use file::ConfigFile;
 
@@ -110,6 +110,8 @@ pub struct Config {
     pub require_schema: bool,
     /// The queue that `consume` takes by default.
     pub consume_queue: Option<Sourced<String>>,
+    /// The span that started this program (`TRACEPARENT`).
+    pub trace: Option<TraceParent>,
     /// `PATH`, in which handlers are looked up.
     pub path: Option<std::ffi::OsString>,
     /// `AWS_PROFILE` while the bus is local: the user may believe to be on AWS.
@@ -151,6 +153,7 @@ impl Config {
             },
             require_schema: file.require_schema.unwrap_or(false),
             consume_queue: from_file(file.consume.queue.as_ref()),
+            trace: TraceParent::read(env.traceparent.as_deref()),
             path: env.path.clone(),
             stray_profile: match context.value.target {
                 Target::Local { .. } => env.aws_profile.clone(),

@@ -9,6 +9,7 @@ mod format;
 mod progress;
 mod prompt;
 pub mod provision;
+pub mod publish;
 pub mod replay;
 mod sanitize;
 mod table;

@@ -1,8 +1,11 @@
 //! Tables for people: borderless where it helps, and safe for a terminal.
 
-use comfy_table::{ContentArrangement, presets};
+use comfy_table::{ContentArrangement, LineStyle, TableStyle};
 
 use super::{Ui, escape_control};
+
+/// One line under the headings and none between rows: what a person scans, and `awk` can cut.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A table that is filled row by row and written once.
 #[derive(Debug)]
@@ -12,7 +15,7 @@ impl Table {
     /// A table with `headings`, as wide as `ui`'s stdout allows.
     pub fn new(ui: &Ui, headings: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
         if let Some(width) = ui.width() {
             table.set_width(width);
         }

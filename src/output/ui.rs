@@ -96,6 +96,11 @@ impl Ui {
         self.stderr_tty
     }
 
+    /// Whether a person would have to type stdin.
+    pub fn stdin_is_terminal(&self) -> bool {
+        self.stdin_tty
+    }
+
     /// Whether a question can be asked and answered.
     pub fn can_prompt(&self) -> bool {
         self.stdin_tty && self.stderr_tty

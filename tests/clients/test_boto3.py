@@ -268,7 +268,7 @@ def test_a_long_poll_wakes_for_a_publish_and_another_waits_on(bus):
         ended.append((name, len(messages)))
 
     waiting = [
-        threading.Thread(target=poll, args=("on the empty queue", other, 10)),
+        threading.Thread(target=poll, args=("on the empty queue", other, 5)),
         threading.Thread(target=poll, args=("on the queue with a message", url, 20)),
     ]
     for thread in waiting:

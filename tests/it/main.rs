@@ -9,4 +9,6 @@ mod generated;
 mod harness;
 mod init;
 mod readme;
+mod replay;
 mod support;
+mod tail;

@@ -32,6 +32,9 @@ const DRAIN_WAIT: Duration = Duration::from_secs(5);
 /// How often a bus that answers exactly is asked again while draining and something of ours still runs.
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
 
+/// How many handled events may wait to be settled before no more are received: what bounds memory when deletes are slow.
+const UNSETTLED: usize = 1000;
+
 /// The waits between receives that fail.
 const RECEIVE_RETRY: Backoff = Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(30) };
 
@@ -41,8 +44,21 @@ const RECEIVE_RETRY: Backoff = Backoff { base: Duration::from_millis(500), cap: 
 /// Only before anything was received: the queue cannot be found or asked, or the timeout does not fit it. What goes wrong later
 /// is in the report, after draining.
 pub async fn run(bus: &Bus, request: Request, emit: &Emitter, shutdown: &Shutdown) -> Result<Report, ConsumeError> {
-    let queue = bus.queue(&request.queue).await?;
-    let attributes = bus.queue_attributes(&queue).await?;
+    let begun = Instant::now();
+    let look = async {
+        let queue = bus.queue(&request.queue).await?;
+        let attributes = bus.queue_attributes(&queue).await?;
+        Ok::<_, BusError>((queue, attributes))
+    };
+    let (queue, attributes) = tokio::select! {
+        found = look => found?,
+        // Nothing was received yet: there is nothing to drain.
+        () = shutdown.draining() => {
+            let ended = shutdown.signal().map_or(Ended::Idle, Ended::Signal);
+            let counts = Counts::default();
+            return Ok(Report { queue: request.queue, counts, ended, remaining: None, took: begun.elapsed() });
+        }
+    };
     let visibility = attributes.visibility_timeout;
     if let Some(timeout) = request.timeout.filter(|timeout| *timeout > visibility) {
         return Err(ConsumeError::TimeoutTooLong { queue: queue.name, timeout, visibility });
@@ -51,7 +67,7 @@ pub async fn run(bus: &Bus, request: Request, emit: &Emitter, shutdown: &Shutdow
     let timeout = request.timeout.unwrap_or(fallback).min(MAX_VISIBILITY - MARGIN);
     let (settler, settling) = Settler::start(bus.clone(), queue.clone(), !queue.is_fifo());
     let dead_letter = attributes.redrive.map(|policy| (policy.dead_letter_arn, policy.max_receives));
-    let begun = Begun {
+    let found = Begun {
         queue: queue.name.clone(),
         handler: request.program.to_string(),
         workers: request.workers.get(),
@@ -71,12 +87,13 @@ pub async fn run(bus: &Bus, request: Request, emit: &Emitter, shutdown: &Shutdow
         cannot_run: OnceLock::new(),
         request,
     });
-    context.tell(Progress::Begun(begun)).await;
+    context.tell(Progress::Begun(found)).await;
 
     let mut consumer = Consumer::new(context.clone());
     let ended = consumer.receive().await;
     consumer.finish(&ended).await;
-    let Consumer { counts, started, .. } = consumer;
+    let (counts, started) = (consumer.counts, consumer.started);
+    drop(consumer);
 
     let remaining = match ended {
         Ended::Drained { .. } => context.bus.queue_attributes(&context.queue).await.ok().map(|now| Remaining {
@@ -195,10 +212,11 @@ impl Consumer {
                 return Err(Ended::Count);
             }
             let slots = self.slots.clone();
+            let room = self.tasks.len() < self.context.request.workers.get() + UNSETTLED;
             let first = tokio::select! {
                 biased;
                 interrupt = interrupted(&self.context, &mut self.tasks) => Err(interrupt),
-                slot = slots.acquire_owned() => Ok(slot),
+                slot = slots.acquire_owned(), if room => Ok(slot),
             };
             let first = match first {
                 Ok(Ok(slot)) => slot,

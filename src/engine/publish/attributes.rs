@@ -1,4 +1,4 @@
-//! Message attributes from the command line, and what SNS takes as one.
+//! What SNS takes as a message attribute.
 //!
 //! Rules: <https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>
 
@@ -8,9 +8,6 @@ use crate::event::{Attribute, AttributeValue};
 /// Why an attribute is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttributeError {
-    /// No `=`.
-    #[error("`{0}` is no attribute, expected `name=text` or `name:=json`")]
-    NoEquals(String),
     /// A name that SNS refuses.
     #[error("attribute name `{name}` {reason}")]
     Name {
@@ -27,34 +24,6 @@ pub enum AttributeError {
         /// What is wrong with its value.
         reason: String,
     },
-}
-
-/// Reads `k=text` (String), `k:=5` (Number), `k:="text"` (String) or `k:=["a",1,true,null]` (String.Array).
-///
-/// # Errors
-/// Anything else, and what SNS refuses.
-pub fn parse_attribute(text: &str) -> Result<(String, Attribute), AttributeError> {
-    let (name, value) = text.split_once('=').ok_or_else(|| AttributeError::NoEquals(text.into()))?;
-    let (name, attribute) = match name.strip_suffix(':') {
-        None => (name, Attribute::string(value)),
-        Some(name) => {
-            let wrong = |reason: String| AttributeError::Value { name: name.into(), reason };
-            let parsed: serde_json::Value = serde_json::from_str(value)
-                .map_err(|e| wrong(format!("is not JSON: {e}; text without quotes goes behind `=`")))?;
-            let attribute = match &parsed {
-                serde_json::Value::Number(_) => Attribute::number(value.trim()),
-                serde_json::Value::String(text) => Attribute::string(text),
-                serde_json::Value::Array(_) => Attribute::string_array(value.trim()),
-                _ => {
-                    let kind = Kind::of(value).words();
-                    return Err(wrong(format!("is {kind}, expected a number, a string or an array")));
-                }
-            };
-            (name, attribute)
-        }
-    };
-    check_attribute(name, &attribute)?;
-    Ok((name.into(), attribute))
 }
 
 /// Checks what SNS checks: the name's length and characters, a value that is not empty and of its type.

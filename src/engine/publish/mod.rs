@@ -15,7 +15,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use attributes::{AttributeError, check_attribute, parse_attribute};
+pub use attributes::{AttributeError, check_attribute};
 pub use input::{Format, Source};
 pub use send::run;
 
@@ -268,9 +268,28 @@ pub enum PublishError {
     /// stdin could not be kept aside.
     #[error("stdin cannot be kept in a temporary file")]
     Spool(#[source] std::io::Error),
-    /// The reader ended without saying so.
+    /// The reader ended without saying so, or could not be started.
     #[error("the reader of the inputs ended unexpectedly")]
     Reader,
+}
+
+/// Whether an input failed for want of credentials or permission.
+pub fn is_denied(error: &ItemError) -> bool {
+    let code = error.code.strip_suffix("Exception").unwrap_or(&error.code);
+    let code = code.rsplit('.').next().unwrap_or(code);
+    matches!(
+        code,
+        "Auth"
+            | "AuthorizationError"
+            | "AccessDenied"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClient"
+            | "ExpiredToken"
+            | "SignatureDoesNotMatch"
+            | "MissingAuthenticationToken"
+            | "InvalidSecurity"
+            | "KMSAccessDenied"
+    )
 }
 
 impl fmt::Display for Item {

@@ -63,7 +63,7 @@ pub async fn run(
     std::thread::Builder::new()
         .name("publish-reader".into())
         .spawn(move || produce(&reading, &sender))
-        .map_err(PublishError::Spool)?;
+        .map_err(|_| PublishError::Reader)?;
     let sending =
         Sending { bus: bus.cloned(), request, emit, report: Report::default(), topics: Arc::default(), shutdown };
     sending.run(receiver).await
@@ -191,7 +191,10 @@ impl Sending<'_> {
         let mut failure = None;
         loop {
             let lingered = tokio::time::Instant::now() >= due;
-            if !window.slots.is_empty() && flights.len() < concurrency && (window.full() || ended || lingered) {
+            // Batches of a FIFO topic follow each other: its order is what it is for.
+            let fifo = window.topic.as_deref().is_some_and(|topic| topic.ends_with(".fifo"));
+            let room = flights.len() < if fifo { 1 } else { concurrency };
+            if !window.slots.is_empty() && room && (window.full() || ended || lingered) {
                 let batch = std::mem::take(&mut window);
                 flights.push_back(self.flight(batch, &topic_errors));
                 if let Some(prepared) = next.take() {
@@ -203,7 +206,7 @@ impl Sending<'_> {
             if ended && window.slots.is_empty() && flights.is_empty() {
                 break;
             }
-            let waiting = !window.slots.is_empty() && !window.full() && flights.len() < concurrency;
+            let waiting = !window.slots.is_empty() && !window.full() && room;
             tokio::select! {
                 biased;
                 () = self.shutdown.draining(), if !ended => {

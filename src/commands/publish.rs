@@ -1,0 +1,243 @@
+//! `eventbus publish`: payloads from files, folders or stdin to their topic.
+
+use std::sync::Arc;
+
+use clap::Args;
+use clap::builder::PossibleValue;
+
+use super::{Cx, outcome_of_signal, written};
+use crate::clock::Clock;
+use crate::config::Target;
+use crate::engine::publish::{self, Problem, PublishError, Report, Request, Source};
+use crate::engine::shutdown::Shutdown;
+use crate::error::{CliError, ErrorKind};
+use crate::event::{Attribute, Attributes};
+use crate::outcome::Outcome;
+use crate::output::{Format, publish as reporters};
+use crate::schema::{Catalogue, CatalogueError};
+
+/// Batches on their way at once to a bus behind a network.
+const CONCURRENCY: usize = 4;
+
+/// Check payloads against the event's schema and publish them to its topic
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    eventbus publish UserRegistered payload.json\n  \
+    eventbus publish UserRegistered payloads/ --attr tenant=acme --attr priority:=5\n  \
+    producer | eventbus publish UserRegistered - --input ndjson -o ndjson\n  \
+    eventbus publish --input records recording.ndjson\n\n\
+    Exit codes: 0 all sent, 3 some sent and some not, 4 all refused before sending, 1 failed.")]
+pub struct PublishArgs {
+    /// The event's name; left out with `--input records`, which name theirs
+    #[arg(value_name = "EVENT")]
+    event: Option<String>,
+    /// Payload files, folders of them, or `-` for stdin (can be repeated) [default: -]
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
+    /// What the inputs hold [default: by the file's ending; stdin: json]
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Input")]
+    input: Option<InputFormat>,
+    /// Check against this version of the schema [default: the highest]
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    schema_version: Option<u32>,
+    /// Send nothing if anything is refused
+    #[arg(long, help_heading = "Input")]
+    all_or_nothing: bool,
+    /// Publish to this topic (name or ARN) [default: `events:` of the topology]
+    #[arg(long, value_name = "TOPIC", help_heading = "Message")]
+    topic: Option<String>,
+    /// Add or replace a message attribute: `k=text`, `k:=5`, `k:='["a","b"]'` (can be repeated)
+    #[arg(long = "attr", value_name = "K=V", value_parser = super::attribute::parse, help_heading = "Message")]
+    attributes: Vec<(String, Attribute)>,
+    /// Who publishes [default: `publisher:` of the configuration] [env: EVENTBUS_PUBLISHER]
+    #[arg(long, value_name = "NAME", help_heading = "Message")]
+    publisher: Option<String>,
+    /// What the event is about [default: the payload's `id`, else random]
+    #[arg(long, value_name = "ID", help_heading = "Message")]
+    entity_id: Option<String>,
+    /// The kind of thing it is about [default: the event's name]
+    #[arg(long, value_name = "NAME", help_heading = "Message")]
+    entity_name: Option<String>,
+    /// Mark the event as containing personal data
+    #[arg(long, help_heading = "Message")]
+    personal_data: bool,
+    /// The message group on a FIFO topic [default: `group_by:` of the topology, else the entity's id]
+    #[arg(long, value_name = "ID", help_heading = "Message")]
+    group_id: Option<String>,
+    /// The deduplication id of the one message on a FIFO topic [default: random]
+    #[arg(long, value_name = "ID", help_heading = "Message")]
+    dedup_id: Option<String>,
+    /// Send nothing: print the exact message and attributes
+    #[arg(long)]
+    dry_run: bool,
+    /// How to print the answer [default: table on a terminal, else ndjson]
+    #[arg(short = 'o', long = "output", value_name = "FORMAT",
+        value_parser = Format::one_of(&[Format::Table, Format::Ndjson]))]
+    output: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum InputFormat {
+    Json,
+    Ndjson,
+    Records,
+}
+
+impl clap::ValueEnum for InputFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Json, Self::Ndjson, Self::Records]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Json => PossibleValue::new("json").help("One payload"),
+            Self::Ndjson => PossibleValue::new("ndjson").help("A payload a line"),
+            Self::Records => PossibleValue::new("records").help("A record a line, as tail and recordings write them"),
+        })
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Wrong usage, an unknown event, a broken schema or topology, a bus that cannot be reached. What befalls single inputs is
+/// told by the reporter and in the outcome.
+pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
+    let format = args.output.unwrap_or(if cx.ui.stdout_is_terminal() { Format::Table } else { Format::Ndjson });
+    let request = resolve(cx, args)?;
+    let bus = if request.dry_run { None } else { Some(cx.bus().await?) };
+    let shutdown = Shutdown::from_signals().map_err(|e| CliError::failed("signals cannot be handled").because(&e))?;
+    let dry_run = request.dry_run;
+    let reporter = reporters::Reporter::new(cx.ui.clone(), format);
+    let (done, reporter, wrote) =
+        cx.drive(reporter, async |emit| publish::run(bus.as_ref(), request, &emit, &shutdown).await).await?;
+    let report = done.map_err(explain)?;
+    written(wrote)?;
+    for error in report.topic_errors {
+        cx.ui.error(&error.into());
+    }
+    let report = Report { topic_errors: Vec::new(), ..report };
+    cx.ui.status(reporter.summary(&report, dry_run));
+    if let Some(at) = &report.stopped_at {
+        cx.ui.warn(format!("stopped before {at}; it and what follows was not sent"));
+    }
+    Ok(outcome_of_signal(shutdown.signal()).filter(|_| report.stopped).unwrap_or_else(|| outcome(&report)))
+}
+
+fn outcome(report: &Report) -> Outcome {
+    let denied = report.first_failure.as_ref().is_some_and(publish::is_denied);
+    match Outcome::of_items(report.sent + report.planned, report.refused, report.failed) {
+        Outcome::Failed if denied => Outcome::Auth,
+        outcome => outcome,
+    }
+}
+
+/// From what was typed to what it means.
+fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
+    let records = matches!(args.input, Some(InputFormat::Records));
+    let (event, mut files) = match (args.event, records) {
+        (Some(first), true) => (None, [vec![first], args.files].concat()),
+        (None, true) => (None, Vec::new()),
+        (Some(event), false) => (Some(event), args.files),
+        (None, false) => {
+            return Err(CliError::usage("the event's name is missing").hint(
+                "`eventbus publish UserRegistered payload.json`, or `--input records` for what names its event",
+            ));
+        }
+    };
+    if files.is_empty() {
+        if cx.ui.stdin_is_terminal() {
+            return Err(CliError::usage("no payload is given, and stdin is a terminal")
+                .hint("name a file, or `-` to type the payload and end it with Ctrl-D"));
+        }
+        files.push("-".into());
+    }
+    if let Some(empty) = event.as_ref().filter(|event| event.trim().is_empty()) {
+        return Err(CliError::usage(format!("`{empty}` is no event name")));
+    }
+    let format = args.input.map(|input| match input {
+        InputFormat::Json => publish::Format::Json,
+        InputFormat::Ndjson => publish::Format::Ndjson,
+        InputFormat::Records => publish::Format::Records,
+    });
+    let sources = files
+        .iter()
+        .map(|file| match file.as_str() {
+            "-" => Source::stdin(format),
+            path => Source::path(path, cx.path(path.as_ref()), format),
+        })
+        .collect();
+    if files.iter().filter(|file| *file == "-").count() > 1 {
+        return Err(CliError::usage("stdin is named twice"));
+    }
+    let publisher = args.publisher.or_else(|| cx.config.publisher.as_ref().map(|publisher| publisher.value.clone()));
+    let publisher = match publisher {
+        Some(publisher) if !publisher.is_empty() => publisher,
+        _ if records => String::new(),
+        _ => {
+            return Err(CliError::usage("the publisher is not known")
+                .hint("add `publisher: UserService` to eventbus.yaml, or `--publisher UserService`"));
+        }
+    };
+    let topology = cx.topology()?;
+    let catalogue = Catalogue::open(&cx.config.schemas.value).map_err(|e| schema_error(&e))?;
+    let local = matches!(cx.config.context.value.target, Target::Local { .. });
+    Ok(Request {
+        event,
+        sources,
+        catalogue: Arc::new(catalogue),
+        schema_version: args.schema_version,
+        require_schema: cx.config.require_schema,
+        topic: args.topic,
+        topology,
+        envelope: cx.config.envelope.value,
+        publisher,
+        entity_id: args.entity_id,
+        entity_name: args.entity_name,
+        personal_data: args.personal_data,
+        trace: cx.config.trace,
+        attributes: args.attributes.into_iter().collect::<Attributes>(),
+        group_id: args.group_id,
+        dedup_id: args.dedup_id,
+        all_or_nothing: args.all_or_nothing,
+        dry_run: args.dry_run,
+        concurrency: if local { 1 } else { CONCURRENCY },
+        clock: Clock::system(),
+    })
+}
+
+fn explain(error: PublishError) -> CliError {
+    match error {
+        PublishError::Event(problem) => {
+            let refused = CliError::refused(problem.to_string());
+            match &problem {
+                Problem::UnknownEvent { nearest, .. } => match nearest.first() {
+                    Some(name) => refused.hint(format!("`eventbus publish {name} …`")),
+                    None => refused.hint("add it to `events:` of the topology, or name its topic: `--topic NAME`"),
+                },
+                Problem::NotRouted { event } => refused
+                    .hint(format!("add `{event}: {{ topic: NAME }}` to `events:` of the topology, or `--topic NAME`")),
+                _ => refused,
+            }
+        }
+        PublishError::Schema(error) => schema_error(&error),
+        error @ PublishError::Spool(_) => {
+            let cli = CliError::failed(error.to_string());
+            std::error::Error::source(&error)
+                .map_or_else(|| CliError::failed(error.to_string()), |cause| cli.because(cause))
+        }
+        error => CliError::failed(error.to_string()),
+    }
+}
+
+fn schema_error(error: &CatalogueError) -> CliError {
+    let kind = match error {
+        CatalogueError::Unreadable { .. } => ErrorKind::Failed,
+        _ => ErrorKind::Refused,
+    };
+    let cli = CliError::new(kind, error.to_string());
+    match std::error::Error::source(error) {
+        Some(cause) => cli.because(cause),
+        None => cli,
+    }
+}
