@@ -12,5 +12,7 @@ mod init;
 mod provision;
 mod publish;
 mod readme;
+mod replay;
 mod support;
 mod torture;
+mod tail;
