@@ -10,3 +10,4 @@ mod harness;
 mod init;
 mod readme;
 mod support;
+mod torture;
