@@ -11,6 +11,8 @@ pub mod init;
 pub mod local;
 pub mod provision;
 pub mod publish;
+pub mod replay;
+pub mod tail;
 
 use std::future::Future;
 use std::io;
@@ -221,6 +223,8 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Demo(args) => demo::run(cx, &args).await,
         Command::Consume(args) => consume::run(cx, args).await,
         Command::Explain(args) => explain::run(cx, &args),
+        Command::Tail(args) => tail::run(cx, args).await,
+        Command::Replay(args) => replay::run(cx, args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }
 }

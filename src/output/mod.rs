@@ -10,8 +10,10 @@ mod progress;
 mod prompt;
 pub mod provision;
 pub mod publish;
+pub mod replay;
 mod sanitize;
 mod table;
+pub mod tail;
 mod ui;
 
 pub use format::Format;

@@ -9,5 +9,7 @@ mod generated;
 mod harness;
 mod init;
 mod readme;
+mod replay;
 mod support;
+mod tail;
 mod torture;

@@ -4,6 +4,9 @@
 //! once, kept invisible to others while this run lasts, and given back at its end. That raises its receive count, so it is
 //! refused where the count can move a message to a dead-letter queue, or where a hold blocks a FIFO group.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
@@ -11,11 +14,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::hold::{FIRST, Holds, Released};
-use super::record::record_of;
-use super::shutdown::Shutdown;
-use super::{Emitter, Event, OutputClosed};
 use crate::bus::{Bus, BusError, MAX_BATCH, MAX_WAIT, Message, Queue, Receive};
+use crate::engine::hold::{FIRST, Holds, Released};
+use crate::engine::record::record_of;
+use crate::engine::shutdown::Shutdown;
+use crate::engine::{Emitter, Event, OutputClosed};
 use crate::event::Record;
 
 /// How many messages one peek brings at most: few enough that a slow reader holds little in memory.
