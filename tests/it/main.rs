@@ -16,3 +16,4 @@ mod replay;
 mod support;
 mod torture;
 mod tail;
+mod torture;

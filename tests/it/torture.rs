@@ -93,7 +93,9 @@ fn no_confirmed_event_is_lost_to_kills_of_publishers_and_consumers() {
     let mut contents: HashMap<&str, Value> = HashMap::new();
     for line in handled.lines() {
         let (message_id, event) = line.split_once(' ').expect("a line is an id and an event");
-        let event: Value = serde_json::from_str(event).unwrap_or_else(|error| panic!("{error}: {line}"));
+        // A consumer killed between starting a handler and feeding it leaves one with less than the event. Nobody is left to
+        // acknowledge what that one does, so it must not count as handled.
+        let Ok(event) = serde_json::from_str::<Value>(event) else { continue };
         let payload = event["payload"].clone();
         let number = payload["number"].as_u64().expect("the event has its number") as usize;
         assert_eq!(payload, serde_json::from_str::<Value>(&payload_of(number)).unwrap(), "handled as it was published");
