@@ -82,10 +82,6 @@ pub enum Command {
     Replay(commands::replay::ReplayArgs),
     /// Say who gets an event, and which clause of the filter stops it at the others
     Explain(commands::explain::ExplainArgs),
-    /// Show what waits in a queue, then what comes, each message once
-    Tail(commands::tail::TailArgs),
-    /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
-    Replay(commands::replay::ReplayArgs),
     /// The embedded bus as an endpoint for other programs
     Local(commands::local::LocalArgs),
     /// Write a small project to start from: configuration, topology, a schema, a payload and a handler

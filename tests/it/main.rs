@@ -14,6 +14,6 @@ mod publish;
 mod readme;
 mod replay;
 mod support;
-mod torture;
 mod tail;
+mod torture;
 mod torture;
