@@ -16,4 +16,3 @@ mod replay;
 mod support;
 mod tail;
 mod torture;
-mod torture;
