@@ -9,7 +9,7 @@ use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
 use super::super::sns::notification;
 use super::super::store::catalogue::Queue;
-use super::super::store::messages::{self, Stored};
+use super::super::store::messages::{self, Stored, Taken};
 use super::receipt::Receipt;
 use super::types::{Message, Messages, ReceiveMessage, WireAttributes};
 use super::{digest, queues};
@@ -94,6 +94,8 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
         if next.is_some_and(|next| next <= cx.now()) {
             let taken = take(cx, &queue, input.visibility_timeout, most).await?;
             if !taken.is_empty() {
+                // From here to the answer nothing waits, so nothing can be dropped half-way.
+                let taken = taken.hand_over();
                 let messages = taken.iter().map(|message| render(cx, &queue, message, &wanted)).collect();
                 return Ok(Messages { messages });
             }
@@ -119,8 +121,9 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
     }
 }
 
-async fn take(cx: &Cx<'_>, queue: &Queue, visibility: Option<i64>, most: usize) -> ApiResult<Vec<Stored>> {
+async fn take(cx: &Cx<'_>, queue: &Queue, visibility: Option<i64>, most: usize) -> ApiResult<Taken> {
     let (name, now) = (queue.name.clone(), cx.now());
+    let afterwards = cx.bus.store.afterwards();
     cx.write(move |tx| {
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let hidden = now + visibility.unwrap_or_else(|| queue.number("VisibilityTimeout")) * 1_000;
@@ -130,7 +133,8 @@ async fn take(cx: &Cx<'_>, queue: &Queue, visibility: Option<i64>, most: usize) 
             Some((target, most)) => tx.catalogue.maybe_queue(tx.connection, target)?.map(|target| (target, *most)),
         };
         let dead_letters = target.as_ref().map(|(target, most)| (&**target, *most));
-        messages::take(tx, &queue, dead_letters, now, hidden, most)
+        let taken = messages::take(tx, &queue, dead_letters, now, hidden, most)?;
+        Ok(Taken::new(queue.id, hidden, taken, afterwards))
     })
     .await
 }

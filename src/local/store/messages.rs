@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::super::error::ApiResult;
 use super::catalogue::Queue;
-use super::writer::Tx;
+use super::writer::{Afterwards, Tx};
 
 /// How many expired messages one receive clears away at most before it looks again.
 const SWEEP: i64 = 1_000;
@@ -51,10 +51,14 @@ pub(crate) struct Stored {
     pub(crate) sns: Option<String>,
     /// When it was received; zero when it was only looked at.
     pub(crate) taken_at: i64,
+    /// From when on it could be received, before it was.
+    visible: i64,
+    /// Whether this receive was its first.
+    new: bool,
 }
 
 const STORED: &str = "m.seq, m.id, m.subscription, m.sent, m.receives, m.first_received, m.dead_letter_of, \
-                      m.group_id, m.dedup_id, m.sequence, m.trace, c.body, c.attributes, c.sns";
+                      m.group_id, m.dedup_id, m.sequence, m.trace, c.body, c.attributes, c.sns, m.visible";
 
 impl Stored {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -74,6 +78,8 @@ impl Stored {
             attributes: row.get(12)?,
             sns: row.get(13)?,
             taken_at: 0,
+            visible: row.get(14)?,
+            new: false,
         })
     }
 }
@@ -151,6 +157,7 @@ pub(crate) fn take(
                 _ => {
                     message.receives += 1;
                     message.taken_at = now;
+                    message.new = message.first_received.is_none();
                     message.first_received.get_or_insert(now);
                     tx.connection
                         .prepare_cached(
@@ -166,6 +173,52 @@ pub(crate) fn take(
         }
     }
     Ok(taken)
+}
+
+/// Messages that were taken and not yet handed over. Dropped before that, they go back to where they were.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    queue: i64,
+    hidden_until: i64,
+    messages: Vec<Stored>,
+    afterwards: Afterwards,
+}
+
+impl Taken {
+    pub(crate) fn new(queue: i64, hidden_until: i64, messages: Vec<Stored>, afterwards: Afterwards) -> Self {
+        Self { queue, hidden_until, messages, afterwards }
+    }
+
+    /// The messages, for good.
+    pub(crate) fn hand_over(mut self) -> Vec<Stored> {
+        std::mem::take(&mut self.messages)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.messages.is_empty() {
+            return;
+        }
+        let (queue, hidden_until, messages) = (self.queue, self.hidden_until, std::mem::take(&mut self.messages));
+        self.afterwards.run(move |tx| messages.iter().try_for_each(|message| untake(tx, queue, hidden_until, message)));
+    }
+}
+
+/// Makes a receive undone, unless the message has changed since.
+fn untake(tx: &mut Tx<'_>, queue: i64, hidden_until: i64, message: &Stored) -> ApiResult<()> {
+    tx.connection
+        .prepare_cached(
+            "UPDATE messages SET visible = ?5, receives = receives - 1, first_received = iif(?6, NULL, first_received)
+             WHERE queue = ?1 AND seq = ?2 AND receives = ?3 AND visible = ?4",
+        )?
+        .execute((queue, message.seq, message.receives, hidden_until, message.visible, message.new))?;
+    tx.wake(queue);
+    Ok(())
 }
 
 /// Moves a message to its dead-letter queue. Id, content, attributes, receive count and time of sending stay.

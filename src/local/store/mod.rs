@@ -27,7 +27,7 @@ use watch::Wakes;
 
 pub use open::OpenError;
 pub(crate) use watch::Waiting;
-pub(crate) use writer::Tx;
+pub(crate) use writer::{Afterwards, Tx};
 
 /// The open bus file.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ impl Store {
         work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         self.writer.run(work).await
+    }
+
+    /// The way to write something after its caller has gone.
+    pub(crate) fn afterwards(&self) -> Afterwards {
+        self.writer.afterwards()
     }
 
     /// Runs `work` on a snapshot.

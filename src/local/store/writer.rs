@@ -4,8 +4,8 @@
 //! savepoint, so that one that fails leaves no trace and harms no other, and each is answered only after the commit.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
 
 use rusqlite::Connection;
@@ -81,23 +81,74 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, 
             (Ok(()), Some(Ok(result))) => Ok(result),
             (Ok(()), None) => Err(ApiError::internal("the request was not run")),
         };
-        // The caller may have gone away; what is committed stays committed, as on AWS.
+        // The caller may have gone away; what is committed stays committed, as on AWS. A result that must not stay when nobody
+        // gets it says so when it is dropped.
         let _ = self.answer.send(answer);
+    }
+}
+
+/// A request that nobody waits for.
+struct Unasked<F>(Option<F>);
+
+impl<F: FnOnce(&mut Tx<'_>) -> ApiResult<()> + Send> Job for Unasked<F> {
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        self.0.take().is_some_and(|work| work(tx).is_ok())
+    }
+
+    fn finish(self: Box<Self>, _committed: ApiResult<()>) {}
+}
+
+type Jobs = Sender<Box<dyn Job>>;
+
+/// A way to the writing thread that does not keep it alive, for what must be made undone when nobody waits any more.
+#[derive(Clone)]
+pub(crate) struct Afterwards {
+    jobs: Weak<Jobs>,
+    /// What arrives while the thread is already ending; it does this last.
+    late: Late,
+}
+
+type Late = Arc<Mutex<Vec<Box<dyn Job>>>>;
+
+impl std::fmt::Debug for Afterwards {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Afterwards")
+    }
+}
+
+impl Afterwards {
+    /// Runs `work` in one of the next transactions and says nothing of how it went.
+    pub(crate) fn run(&self, work: impl FnOnce(&mut Tx<'_>) -> ApiResult<()> + Send + 'static) {
+        let job: Box<dyn Job> = Box::new(Unasked(Some(work)));
+        let refused = match self.jobs.upgrade() {
+            Some(jobs) => jobs.send(job).err().map(|unsent| unsent.0),
+            None => Some(job),
+        };
+        if let Some(job) = refused {
+            self.late.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+        }
     }
 }
 
 /// The way to the writing thread; dropping it waits for what is queued and closes the file.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: Option<Sender<Box<dyn Job>>>,
+    jobs: Option<Arc<Jobs>>,
+    afterwards: Afterwards,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection, wakes: Arc<Wakes>) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
-        let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &wakes))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        let (jobs, late) = (Arc::new(jobs), Late::default());
+        let afterwards = Afterwards { jobs: Arc::downgrade(&jobs), late: Arc::clone(&late) };
+        let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &late, &wakes))?;
+        Ok(Self { jobs: Some(jobs), afterwards, thread: Some(thread) })
+    }
+
+    pub(super) fn afterwards(&self) -> Afterwards {
+        self.afterwards.clone()
     }
 
     pub(super) async fn run<T: Send + 'static>(
@@ -124,7 +175,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, wakes: &Wakes) {
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, late: &Late, wakes: &Wakes) {
     let mut catalogue = Catalogue::default();
     while let Ok(first) = queue.recv() {
         let mut waiting = VecDeque::from([first]);
@@ -137,6 +188,10 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, wakes: &Wakes)
         while !waiting.is_empty() {
             commit(connection, &mut catalogue, &mut waiting, wakes);
         }
+    }
+    let mut waiting: VecDeque<_> = late.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+    while !waiting.is_empty() {
+        commit(connection, &mut catalogue, &mut waiting, wakes);
     }
 }
 
