@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod fifo;
+
 /// A bus in a folder of its own, with a clock that stands still.
 struct Bench {
     bus: LocalBus,
@@ -47,6 +49,11 @@ impl Bench {
 
     async fn send(&self, queue: &str, body: &str) -> Value {
         self.sqs("SendMessage", json!({ "QueueUrl": format!("{URL}{queue}"), "MessageBody": body })).await
+    }
+
+    async fn send_to_group(&self, queue: &str, group: &str, body: &str) -> Value {
+        let input = json!({ "QueueUrl": format!("{URL}{queue}"), "MessageBody": body, "MessageGroupId": group });
+        self.sqs("SendMessage", input).await
     }
 
     /// The messages of one receive of up to ten.
@@ -394,8 +401,6 @@ async fn undeliverable_messages_go_to_the_subscription_s_dead_letter_queue() {
 #[tokio::test]
 async fn what_is_not_there_yet_says_so_by_name() {
     let bench = Bench::new();
-    let fifo = bench.sqs("CreateQueue", json!({ "QueueName": "q.fifo", "Attributes": { "FifoQueue": "true" } })).await;
-    assert_eq!(code(&fifo), "UnsupportedOperation");
     let task = bench.sqs("StartMessageMoveTask", json!({ "SourceArn": format!("{ARN}q") })).await;
     assert_eq!(task["message"], "StartMessageMoveTask is not supported by the embedded bus yet");
     let (_, sms) = bench.sns_error(&[("Action", "Publish"), ("PhoneNumber", "+1"), ("Message", "m")]).await;
@@ -438,8 +443,10 @@ async fn a_receive_that_is_dropped_half_way_gives_back_what_it_took() {
     use std::task::{Context, Poll, Waker};
     let bench = Bench::new();
     bench.queue("q", json!({})).await;
+    bench.queue("f.fifo", json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true" })).await;
     for n in 0..3 {
         bench.send("q", &n.to_string()).await;
+        bench.send_to_group("f.fifo", "g", &n.to_string()).await;
     }
     let rows = async || {
         // What is undone is queued behind the first of these at the latest, and done before the second.
@@ -455,8 +462,8 @@ async fn a_receive_that_is_dropped_half_way_gives_back_what_it_took() {
             .await
             .unwrap()
     };
-    for queue in ["q"] {
-        let input = json!({ "QueueUrl": format!("{URL}{queue}"), "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1 });
+    for queue in ["q", "f.fifo"] {
+        let input = json!({ "QueueUrl": format!("{URL}{queue}"), "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1, "ReceiveRequestAttemptId": "a" });
         let mut pending = 0;
         'more: for polls in 1.. {
             for wait_for_the_last in [false, true] {
@@ -475,8 +482,12 @@ async fn a_receive_that_is_dropped_half_way_gives_back_what_it_took() {
                 }
                 drop(future);
                 pending = polls;
-                assert_eq!(rows().await, [3, 0, 0, 0], "dropped after {polls} polls");
+                assert_eq!(rows().await, [6, 0, 0, 0], "dropped after {polls} polls");
             }
+        }
+        bench.sqs("PurgeQueue", json!({ "QueueUrl": format!("{URL}q") })).await;
+        for n in 3..6 {
+            bench.send("q", &n.to_string()).await;
         }
         assert!(pending >= 1, "a receive that waits for nothing shows nothing here");
     }
@@ -493,7 +504,7 @@ async fn what_was_taken_for_nobody_is_given_back_even_while_the_bus_closes() {
     let mut taking = Box::pin(again.0.store.write(move |tx| {
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let taken = store::messages::take(tx, &queue, None, 1_800_000_000_000, 1_800_000_030_000, 10)?;
-        Ok(store::messages::Taken::new(queue.id, 1_800_000_030_000, taken, afterwards))
+        Ok(store::messages::Taken::new(queue.id, 1_800_000_030_000, taken, None, Some(afterwards)))
     }));
     let polled = std::future::poll_fn(|context| std::task::Poll::Ready(taking.as_mut().poll(context).is_ready())).await;
     let _ = polled;

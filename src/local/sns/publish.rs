@@ -310,6 +310,8 @@ fn deliver(tx: &mut Tx<'_>, arn: &str, topic: &Topic, message: &Ready, now: i64)
             sent: now,
             visible: now + delay * 1_000,
             group_id: message.group_id.as_deref(),
+            dedup_id: None,
+            sequence: None,
             trace: None,
         };
         messages::put(tx, queue, &put)?;

@@ -5,11 +5,11 @@
 //!
 //! | operation | state |
 //! |---|---|
-//! | CreateQueue, GetQueueUrl, ListQueues, DeleteQueue, Get/SetQueueAttributes, TagQueue, UntagQueue, ListQueueTags, ListDeadLetterSourceQueues | as AWS; FIFO queues are refused as not supported |
+//! | CreateQueue, GetQueueUrl, ListQueues, DeleteQueue, Get/SetQueueAttributes, TagQueue, UntagQueue, ListQueueTags, ListDeadLetterSourceQueues | as AWS, redrive allow policies included; throughput limits of FIFO queues are kept and have no effect |
 //! | PurgeQueue | at once; the 60 seconds between two are off unless asked for in [`OpenOptions`](super::OpenOptions) |
-//! | SendMessage, SendMessageBatch | as AWS |
-//! | ReceiveMessage | as AWS, but a short poll sees every message, and messages come in order unless they were given back |
-//! | DeleteMessage, ChangeMessageVisibility and their batches | as AWS; a handle of an earlier receive still deletes and no longer changes visibility |
+//! | SendMessage, SendMessageBatch | as AWS; a duplicate in a FIFO queue is answered with the first one's ids |
+//! | ReceiveMessage | as AWS, but a short poll sees every message, and messages come in order unless they were given back; groups of a FIFO queue are served by the age of their first message; a group id on a standard queue is kept and shown and makes nobody wait |
+//! | DeleteMessage, ChangeMessageVisibility and their batches | as AWS; a handle of an earlier receive still deletes in standard queues and no longer changes visibility |
 //! | AddPermission, RemovePermission, StartMessageMoveTask, CancelMessageMoveTask, ListMessageMoveTasks | refused as not supported |
 
 pub(crate) mod attributes;

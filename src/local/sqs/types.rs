@@ -170,6 +170,8 @@ pub(crate) struct Sent {
     pub(crate) attributes_digest: Option<String>,
     #[serde(rename = "MD5OfMessageSystemAttributes", skip_serializing_if = "Option::is_none")]
     pub(crate) system_digest: Option<String>,
+    #[serde(rename = "SequenceNumber", skip_serializing_if = "Option::is_none")]
+    pub(crate) sequence_number: Option<String>,
 }
 
 /// An entry of a settling batch that went well.
@@ -210,6 +212,7 @@ pub(crate) struct ReceiveMessage {
     pub(crate) visibility_timeout: Option<i64>,
     #[serde(deserialize_with = "lenient::integer")]
     pub(crate) wait_time_seconds: Option<i64>,
+    pub(crate) receive_request_attempt_id: Option<String>,
 }
 
 #[derive(Debug, Serialize)]

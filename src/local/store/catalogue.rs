@@ -86,6 +86,24 @@ impl Queue {
         })
     }
 
+    /// Whether it is a FIFO queue: its name says so, for good.
+    pub(crate) fn fifo(&self) -> bool {
+        self.name.fifo()
+    }
+
+    /// Whether messages that name no deduplication id get one of their body.
+    pub(crate) fn content_based(&self) -> bool {
+        self.settings.get("ContentBasedDeduplication").is_some_and(|value| value == "true")
+    }
+
+    /// Where duplicates of a message of `group` are looked for: the group, or empty for the whole queue.
+    pub(crate) fn scope<'a>(&self, group: &'a str) -> &'a str {
+        match self.settings.get("DeduplicationScope").map(String::as_str) {
+            Some("messageGroup") => group,
+            _ => "",
+        }
+    }
+
     /// What was sent at or before this instant has expired.
     pub(crate) fn expired_before(&self, now: i64) -> i64 {
         now - self.number("MessageRetentionPeriod") * 1_000

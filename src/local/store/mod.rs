@@ -10,6 +10,7 @@
 //!   [`watch`].
 
 pub(crate) mod catalogue;
+pub(crate) mod fifo;
 mod filesystem;
 pub(crate) mod messages;
 mod open;

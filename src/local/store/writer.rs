@@ -143,7 +143,8 @@ impl Writer {
         let (jobs, queue) = channel();
         let (jobs, late) = (Arc::new(jobs), Late::default());
         let afterwards = Afterwards { jobs: Arc::downgrade(&jobs), late: Arc::clone(&late) };
-        let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &late, &wakes))?;
+        let thread =
+            Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &late, &wakes))?;
         Ok(Self { jobs: Some(jobs), afterwards, thread: Some(thread) })
     }
 
