@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod fifo;
+mod fifo_topics;
 
 /// A bus in a folder of its own, with a clock that stands still.
 struct Bench {

@@ -113,6 +113,12 @@ impl Queue {
 /// A topic as publishing needs it.
 #[derive(Debug)]
 pub(crate) struct Topic {
+    /// Its row.
+    pub(crate) id: i64,
+    /// Whether messages that name no deduplication id get one of their body.
+    pub(crate) content_based: bool,
+    /// Whether duplicates are looked for in one group only.
+    pub(crate) dedup_per_group: bool,
     /// Bytes of a message at most.
     pub(crate) max_size: usize,
     /// `1` or `2`.
@@ -206,6 +212,8 @@ fn load_topic(connection: &Connection, arn: &str) -> ApiResult<Option<Topic>> {
         return Ok(None);
     };
     let mut settings = settings_from(&attributes)?;
+    let content_based = settings.get("ContentBasedDeduplication").is_some_and(|value| value == "true");
+    let dedup_per_group = settings.get("FifoThroughputScope").is_some_and(|value| value == "MessageGroup");
     let max_size = settings.get("MaximumMessageSize").and_then(|n| n.parse().ok()).unwrap_or(262_144);
     let signature_version = settings.remove("SignatureVersion").unwrap_or_else(|| "1".into());
     let mut statement = connection.prepare_cached(
@@ -231,7 +239,7 @@ fn load_topic(connection: &Connection, arn: &str) -> ApiResult<Option<Topic>> {
         let raw = settings.get("RawMessageDelivery").is_some_and(|value| value.eq_ignore_ascii_case("true"));
         deliveries.push(Delivery { token: token.into_bytes(), raw, queue, dead_letter, filter });
     }
-    Ok(Some(Topic { max_size, signature_version, deliveries }))
+    Ok(Some(Topic { id, content_based, dedup_per_group, max_size, signature_version, deliveries }))
 }
 
 /// Whether a filter policy lets everything through: there is none, or it names no key.

@@ -20,6 +20,7 @@ const OPENED: i64 = 1_000;
 const PRUNED: i64 = 16;
 /// Where the sequence numbers of queues and topics begin: twenty digits each, and not each other's.
 const QUEUE_NUMBERS: (u128, u128) = (18_850_000_000_000_000_000, 256);
+const TOPIC_NUMBERS: (u128, u128) = (10_000_000_000_000_000_000, 1_000);
 
 fn number(tx: &mut Tx<'_>, (first, step): (u128, u128)) -> String {
     let place = u128::from(tx.next_seq().unsigned_abs());
@@ -29,6 +30,11 @@ fn number(tx: &mut Tx<'_>, (first, step): (u128, u128)) -> String {
 /// The next sequence number in a queue: larger than every earlier one of this file.
 pub(crate) fn sequence(tx: &mut Tx<'_>) -> String {
     number(tx, QUEUE_NUMBERS)
+}
+
+/// The next sequence number of a topic.
+pub(crate) fn topic_sequence(tx: &mut Tx<'_>) -> String {
+    number(tx, TOPIC_NUMBERS)
 }
 
 /// What was sent before under the same id.
