@@ -10,6 +10,7 @@ use super::*;
 
 mod fifo;
 mod fifo_topics;
+mod moves;
 
 /// A bus in a folder of its own, with a clock that stands still.
 struct Bench {
@@ -402,8 +403,6 @@ async fn undeliverable_messages_go_to_the_subscription_s_dead_letter_queue() {
 #[tokio::test]
 async fn what_is_not_there_yet_says_so_by_name() {
     let bench = Bench::new();
-    let task = bench.sqs("StartMessageMoveTask", json!({ "SourceArn": format!("{ARN}q") })).await;
-    assert_eq!(task["message"], "StartMessageMoveTask is not supported by the embedded bus yet");
     let (_, sms) = bench.sns_error(&[("Action", "Publish"), ("PhoneNumber", "+1"), ("Message", "m")]).await;
     assert!(sms.starts_with("UnsupportedOperation: Publish to a phone number"), "{sms}");
 }

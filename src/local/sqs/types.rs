@@ -251,6 +251,88 @@ pub(crate) struct Settle {
     pub(crate) visibility_timeout: Option<i64>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct StartMessageMoveTask {
+    pub(crate) source_arn: Option<String>,
+    pub(crate) destination_arn: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) max_number_of_messages_per_second: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MoveTaskStarted {
+    pub(crate) task_handle: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct CancelMessageMoveTask {
+    pub(crate) task_handle: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MoveTaskCancelled {
+    #[serde(rename = "ApproximateNumberOfMessagesMoved")]
+    pub(crate) moved: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ListMessageMoveTasks {
+    pub(crate) source_arn: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) max_results: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MoveTasks {
+    pub(crate) results: Vec<MoveTask>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MoveTask {
+    /// Only while the task runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) task_handle: Option<String>,
+    pub(crate) status: String,
+    pub(crate) source_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) destination_arn: Option<String>,
+    #[serde(rename = "MaxNumberOfMessagesPerSecond", skip_serializing_if = "Option::is_none")]
+    pub(crate) rate: Option<i64>,
+    #[serde(rename = "ApproximateNumberOfMessagesMoved")]
+    pub(crate) moved: i64,
+    #[serde(rename = "ApproximateNumberOfMessagesToMove")]
+    pub(crate) to_move: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failure_reason: Option<String>,
+    /// Milliseconds since the epoch.
+    pub(crate) started_timestamp: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct AddPermission {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) label: Option<String>,
+    #[serde(rename = "AWSAccountIds")]
+    pub(crate) aws_account_ids: Vec<String>,
+    // The Query form calls one of them `ActionName`.
+    #[serde(alias = "ActionNames")]
+    pub(crate) actions: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct RemovePermission {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) label: Option<String>,
+}
+
 /// The answer that says nothing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Nothing {}

@@ -45,6 +45,7 @@ CREATE TABLE move_tasks (
   started     INTEGER NOT NULL,
   moved       INTEGER NOT NULL,
   total       INTEGER NOT NULL,
+  next        INTEGER NOT NULL, -- when the next message is due, in microseconds since the epoch
   last        INTEGER NOT NULL, -- messages up to this place are moved, later ones are not the task's
   cancelled   INTEGER,          -- when it was asked to stop
   failure     TEXT

@@ -4,6 +4,7 @@
 //! savepoint, so that one that fails leaves no trace and harms no other, and each is answered only after the commit.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
@@ -139,12 +140,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, wakes: Arc<Wakes>) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, wakes: Arc<Wakes>, moving: Arc<AtomicBool>) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
         let (jobs, late) = (Arc::new(jobs), Late::default());
         let afterwards = Afterwards { jobs: Arc::downgrade(&jobs), late: Arc::clone(&late) };
-        let thread =
-            Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &late, &wakes))?;
+        let shared = Shared { late: Arc::clone(&late), wakes, moving };
+        let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &shared))?;
         Ok(Self { jobs: Some(jobs), afterwards, thread: Some(thread) })
     }
 
@@ -176,7 +177,14 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, late: &Late, wakes: &Wakes) {
+/// What the writing thread has in common with the others.
+struct Shared {
+    late: Late,
+    wakes: Arc<Wakes>,
+    moving: Arc<AtomicBool>,
+}
+
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, shared: &Shared) {
     let mut catalogue = Catalogue::default();
     while let Ok(first) = queue.recv() {
         let mut waiting = VecDeque::from([first]);
@@ -187,19 +195,19 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, late: &Late, w
             }
         }
         while !waiting.is_empty() {
-            commit(connection, &mut catalogue, &mut waiting, wakes);
+            commit(connection, &mut catalogue, &mut waiting, shared);
         }
     }
-    let mut waiting: VecDeque<_> = late.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+    let mut waiting: VecDeque<_> = shared.late.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
     while !waiting.is_empty() {
-        commit(connection, &mut catalogue, &mut waiting, wakes);
+        commit(connection, &mut catalogue, &mut waiting, shared);
     }
 }
 
 /// One transaction over as much of `waiting` as it can carry; takes at least one.
-fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecDeque<Box<dyn Job>>, wakes: &Wakes) {
+fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecDeque<Box<dyn Job>>, shared: &Shared) {
     let begun = begin(connection);
-    let (version, next_seq) = match begun {
+    let (version, next_seq, moving) = match begun {
         Ok(found) => found,
         Err(error) => {
             roll_back(connection);
@@ -208,6 +216,7 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
             return;
         }
     };
+    shared.moving.store(moving, Ordering::SeqCst);
     catalogue.renew(version);
     let mut tx = Tx { connection, catalogue, version, next_seq, woken: Vec::new() };
     let mut done: Vec<Box<dyn Job>> = Vec::with_capacity(waiting.len());
@@ -248,7 +257,7 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
     })();
     match ended {
         Ok(()) => {
-            wakes.wake(&woken);
+            shared.wakes.wake(&woken);
             done.into_iter().for_each(|job| job.finish(Ok(())));
         }
         Err(error) => {
@@ -260,11 +269,11 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
     }
 }
 
-fn begin(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+fn begin(connection: &Connection) -> rusqlite::Result<(i64, i64, bool)> {
     execute(connection, "BEGIN IMMEDIATE")?;
     connection
-        .prepare_cached("SELECT catalogue, next_seq FROM bus")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT catalogue, next_seq, moving > 0 FROM bus")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
