@@ -66,12 +66,17 @@ pub(crate) fn remember(
     sequence: &str,
     now: i64,
 ) -> ApiResult<()> {
-    tx.connection
-        .prepare_cached(
-            "DELETE FROM sent_ids WHERE (owner, dedup_id, group_id) IN
-             (SELECT owner, dedup_id, group_id FROM sent_ids WHERE until <= ?1 ORDER BY until LIMIT ?2)",
-        )?
-        .execute((now, PRUNED))?;
+    // Found first and removed one by one: in one statement SQLite would walk through everything this owner was sent.
+    let old = tx
+        .connection
+        .prepare_cached("SELECT owner, dedup_id, group_id FROM sent_ids WHERE until <= ?1 ORDER BY until LIMIT ?2")?
+        .query_map((now, PRUNED), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, String, String)>>>()?;
+    for key in old {
+        tx.connection
+            .prepare_cached("DELETE FROM sent_ids WHERE owner = ?1 AND dedup_id = ?2 AND group_id = ?3")?
+            .execute(key)?;
+    }
     tx.connection.prepare_cached("INSERT OR REPLACE INTO sent_ids VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute((
         owner,
         dedup_id,
@@ -136,12 +141,19 @@ pub(super) fn take(
     hidden_until: i64,
     most: usize,
 ) -> ApiResult<Vec<Stored>> {
-    tx.connection
+    // One by one, too.
+    let opened = tx
+        .connection
         .prepare_cached(
-            "UPDATE groups SET ready = 0 WHERE (queue, group_id) IN
-             (SELECT queue, group_id FROM groups WHERE queue = ?1 AND ready > 0 AND ready <= ?2 ORDER BY ready LIMIT ?3)",
+            "SELECT group_id FROM groups WHERE queue = ?1 AND ready > 0 AND ready <= ?2 ORDER BY ready LIMIT ?3",
         )?
-        .execute((queue.id, now, OPENED))?;
+        .query_map((queue.id, now, OPENED), |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<String>>>()?;
+    for group in opened {
+        tx.connection
+            .prepare_cached("UPDATE groups SET ready = 0 WHERE queue = ?1 AND group_id = ?2")?
+            .execute((queue.id, group))?;
+    }
     let mut taken = Vec::with_capacity(most);
     let mut done: Vec<String> = Vec::new();
     let mut after = 0;

@@ -30,6 +30,8 @@ use watch::Wakes;
 
 pub use open::OpenError;
 pub(crate) use watch::Waiting;
+#[cfg(test)]
+pub(crate) use writer::steps;
 pub(crate) use writer::{Afterwards, Tx};
 
 /// The open bus file.

@@ -53,6 +53,26 @@ impl Tx<'_> {
     }
 }
 
+/// How many steps SQLite takes for `work` in a transaction of its own, in hundreds.
+#[cfg(test)]
+pub(crate) fn steps(path: &std::path::Path, work: impl FnOnce(&mut Tx<'_>) -> ApiResult<()>) -> ApiResult<usize> {
+    use std::sync::atomic::AtomicUsize;
+    let mut connection = Connection::open(path)?;
+    let counted = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&counted);
+    let count = move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+        false
+    };
+    connection.progress_handler(100, Some(count))?;
+    let (version, next_seq, _) = begin(&connection)?;
+    let mut catalogue = Catalogue::default();
+    catalogue.renew(version);
+    work(&mut Tx { connection: &connection, catalogue: &mut catalogue, version, next_seq, woken: Vec::new() })?;
+    execute(&connection, "COMMIT")?;
+    Ok(counted.load(Ordering::SeqCst))
+}
+
 trait Job: Send {
     /// Does the work and keeps its result; whether it succeeded.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;

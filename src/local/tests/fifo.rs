@@ -264,26 +264,32 @@ async fn delay_expiry_and_purge_of_a_fifo_queue() {
 }
 
 #[tokio::test]
-async fn a_receive_does_not_look_at_every_group() {
-    let bench = Bench::new();
-    bench.fifo("q.fifo").await;
-    bench.send_to_group("q.fifo", "g", "m").await;
-    let plans: Vec<String> = bench
-        .bus
-        .0
-        .store
-        .read(|connection| {
-            let plan = |sql: &str| -> ApiResult<Vec<String>> {
-                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-                Ok(statement.query_map([], |row| row.get(3))?.collect::<rusqlite::Result<_>>()?)
-            };
-            let mut found = plan(
-                "SELECT group_id, head FROM groups WHERE queue = 1 AND ready = 0 AND head > 3 ORDER BY head LIMIT 1",
-            )?;
-            found.extend(plan("SELECT min(ready) FROM groups WHERE queue = 1")?);
-            Ok(found)
-        })
-        .await
-        .unwrap();
-    assert!(plans.iter().all(|step| step.contains("USING COVERING INDEX groups_ready (queue=?")), "{plans:?}");
+async fn a_receive_and_a_send_cost_the_same_among_many_groups() {
+    let now = 1_800_000_000_000;
+    let mut costs = Vec::new();
+    for groups in [20, 5_000] {
+        let bench = Bench::new();
+        bench.fifo("q.fifo").await;
+        let name = names::QueueName::from_arn(&format!("{ARN}q.fifo")).unwrap();
+        let fill = format!(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {groups})
+             INSERT INTO sent_ids SELECT 1, n, '', x'00', '1', iif(n <= 5, 1, {now} + 1) FROM n;
+             INSERT INTO contents VALUES (1, 1000000, 'm', NULL, NULL);
+             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {groups})
+             INSERT INTO messages (queue, seq, content, id, sent, visible, receives, group_id, sequence)
+             SELECT 1, n, 1, randomblob(16), {now}, {now}, 0, n, '1' FROM n;
+             INSERT INTO groups SELECT 1, group_id, seq, iif(seq % 3 = 0, iif(seq < 9, 1, {now} + 1), 0) FROM messages;
+             UPDATE bus SET next_seq = {groups} + 1;"
+        );
+        let path = bench.dir.path().join("bus.db");
+        rusqlite::Connection::open(&path).unwrap().execute_batch(&fill).unwrap();
+        let cost = store::steps(&path, |tx| {
+            let queue = tx.catalogue.queue(tx.connection, &name)?;
+            let taken = store::messages::take(tx, &queue, None, now, now + 30_000, 10)?;
+            assert_eq!(taken.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8, 10, 11]);
+            store::fifo::remember(tx, queue.id, "", "new", [0; 16], "2", now)
+        });
+        costs.push(cost.unwrap());
+    }
+    assert!(costs[1] < costs[0] * 2 + 5, "{costs:?} hundred steps for 20 and 5,000 groups");
 }
