@@ -6,6 +6,9 @@
 //! May use the notification wrapper and the attributes of `event`, `filter`, and `clock`. Never an AWS SDK client: `connector`
 //! alone knows the SDK's HTTP interface, and everything else only bytes.
 //!
+//! Nobody is turned away here: whoever signs with a twelve-digit access key id acts for that account, everybody else for
+//! `000000000000`, and the region is the one of the signature. So one bus holds any number of accounts and regions.
+//!
 //! Which operations there are and how faithful each is stands in the tables of [`sns`] and [`sqs`].
 
 mod connector;
@@ -20,6 +23,8 @@ mod wire;
 
 #[cfg(test)]
 mod goldens;
+#[cfg(test)]
+mod protocol_tests;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +42,7 @@ pub use store::OpenError;
 
 use crate::clock::{Clock, random_id};
 use error::ApiResult;
-use names::{ACCOUNT, Caller};
+use names::Caller;
 use store::{Store, Tx};
 use wire::Service;
 
@@ -104,17 +109,16 @@ impl LocalBus {
     /// Answers one HTTP request as SNS, SQS or STS would. Never fails: an error is an answer, too.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let request_id = random_id().to_string();
-        let caller = |region: String| Caller { account: ACCOUNT.to_owned(), region, base: base_of(&request) };
+        let origin = wire::Origin::of(&request);
+        let caller = Caller { account: origin.account.clone(), region: origin.region(), base: base_of(&request) };
+        let cx = Cx { bus: &self.0, caller };
         if request.uri().path().starts_with(peek::PREFIX) {
-            let region = wire::region_of(&request);
-            let cx = Cx { bus: &self.0, caller: caller(region.clone().unwrap_or_else(|| names::REGION.to_owned())) };
-            return peek::answer(&cx, region.is_some(), &request).await;
+            return peek::answer(&cx, origin.region.is_some(), &request).await;
         }
         let call = match wire::read(&request) {
             Ok(call) => call,
             Err((protocol, error)) => return wire::write_error(Service::Sqs, protocol, &error, &request_id),
         };
-        let cx = Cx { bus: &self.0, caller: caller(call.region) };
         let outcome = match call.service {
             Service::Sqs => sqs::call(&cx, &call.operation, call.input).await,
             Service::Sns => sns::call(&cx, &call.operation, call.input).await,
