@@ -12,8 +12,10 @@
 //! Which operations there are and how faithful each is stands in the tables of [`sns`] and [`sqs`].
 
 mod connector;
+mod developer;
 mod error;
 mod names;
+mod overview;
 mod peek;
 mod server;
 mod sns;
@@ -37,7 +39,8 @@ use http::{Request, Response, header};
 use rusqlite::Connection;
 
 pub use connector::connector;
-pub use server::serve;
+pub use overview::{BusFileError, Overview, QueueView, Removed, SubscriptionView, TopicView};
+pub use server::{answers, serve};
 pub use store::OpenError;
 
 use crate::clock::{Clock, random_id};
@@ -112,8 +115,11 @@ impl LocalBus {
         let origin = wire::Origin::of(&request);
         let caller = Caller { account: origin.account.clone(), region: origin.region(), base: base_of(&request) };
         let cx = Cx { bus: &self.0, caller };
-        if request.uri().path().starts_with(peek::PREFIX) {
-            return peek::answer(&cx, origin.region.is_some(), &request).await;
+        if let Some(answer) = developer::answer(&cx, origin.region.is_some(), &request, &request_id).await {
+            return answer;
+        }
+        if let Some(answer) = wire::other_method(request.method(), &request_id) {
+            return answer;
         }
         let call = match wire::read(&request) {
             Ok(call) => call,

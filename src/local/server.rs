@@ -14,7 +14,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -26,6 +27,8 @@ const MOST_BYTES: usize = 8 << 20;
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// And its body after this.
 const BODY_TIME: Duration = Duration::from_secs(60);
+/// Who asks whether a bus is there waits this long.
+const PROBE_TIME: Duration = Duration::from_secs(5);
 /// What is under way when the server stops gets this long.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -78,6 +81,21 @@ pub async fn serve(listener: TcpListener, bus: LocalBus, stop: impl Future<Outpu
     Ok(())
 }
 
+/// Whether an embedded bus answers on this loopback port.
+pub async fn answers(port: u16) -> bool {
+    let ask = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        let request = format!("GET /_eventbus/health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.take(4_096).read_to_end(&mut answer).await?;
+        io::Result::Ok(answer)
+    };
+    let answer = tokio::time::timeout(PROBE_TIME, ask).await.ok().and_then(Result::ok).unwrap_or_default();
+    let (head, body) = answer.split_at(answer.windows(4).position(|part| part == b"\r\n\r\n").unwrap_or(0));
+    head.starts_with(b"HTTP/1.1 200") && body.windows(13).any(|part| part == br#""status":"ok""#)
+}
+
 async fn answer(bus: LocalBus, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     if let Some(reason) = stranger(&request) {
         return Ok(refuse(StatusCode::FORBIDDEN, reason));
@@ -93,7 +111,10 @@ async fn answer(bus: LocalBus, request: Request<Incoming>) -> Result<Response<Fu
 
 /// Why a request is not answered: it comes from a web page, or was sent to a name that only looks like this machine.
 fn stranger<B>(request: &Request<B>) -> Option<&'static str> {
-    if request.headers().contains_key(header::ORIGIN) {
+    // An image or a form of any site can ask for an address of this machine, without an Origin; browsers say so. `none` is what
+    // a person typed.
+    let site = request.headers().get("sec-fetch-site");
+    if request.headers().contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none") {
         return Some("requests of web pages are refused");
     }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -136,5 +157,7 @@ mod tests {
             assert!(!verdict(header::HOST, bad), "{bad}");
         }
         assert!(!verdict(header::ORIGIN, "https://evil.example"));
+        let site = || header::HeaderName::from_static("sec-fetch-site");
+        assert!(verdict(site(), "none") && !verdict(site(), "cross-site") && !verdict(site(), "same-site"));
     }
 }

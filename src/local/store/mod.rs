@@ -15,6 +15,7 @@ pub(crate) mod messages;
 mod open;
 mod reader;
 mod watch;
+pub(crate) mod whole;
 mod writer;
 
 use std::path::Path;

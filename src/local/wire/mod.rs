@@ -4,7 +4,7 @@
 //! Operations never see any of it: they get an [`Input`] to parse into their request type and turn their answer type into an
 //! [`Answer`].
 
-mod form;
+pub(crate) mod form;
 pub(crate) mod lenient;
 mod xml;
 
@@ -189,6 +189,40 @@ impl Scope {
         let (service, region, _day) = (part(), part(), part());
         Self { key: part(), region, service }
     }
+}
+
+/// The answer to a method that no operation is called by: nothing but GET and POST may do anything.
+pub(crate) fn other_method(method: &Method, request_id: &str) -> Option<Response<Bytes>> {
+    let status = match *method {
+        Method::GET | Method::POST => return None,
+        Method::HEAD => 200,
+        Method::OPTIONS => 204,
+        _ => 405,
+    };
+    let mut response = respond(status, XML, Vec::new(), request_id);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS, POST"));
+    if status == 204 {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    Some(response)
+}
+
+/// An answer of our own endpoints, which is no service's.
+pub(crate) fn plain_json(status: u16, body: &Value, request_id: &str) -> Response<Bytes> {
+    respond(status, "application/json", body.to_string().into_bytes(), request_id)
+}
+
+/// An XML answer as JSON, in the form that LocalStack's developer endpoints have: an element of text is a string, an empty one
+/// null, one that comes several times an array.
+pub(crate) fn as_json(response: Response<Bytes>) -> Response<Bytes> {
+    let (mut parts, body) = response.into_parts();
+    let Some(body) = std::str::from_utf8(&body).ok().and_then(xml::to_json) else {
+        return Response::from_parts(parts, body);
+    };
+    let body = body.to_string();
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    Response::from_parts(parts, Bytes::from(body))
 }
 
 /// Writes an answer.
