@@ -69,15 +69,7 @@ impl Cx {
                     crate::local::LocalBus::open(path, crate::local::OpenOptions::default()).map_err(|error| {
                         CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error)
                     })?;
-                ConnectOptions {
-                    endpoint_url: Some("http://localhost".into()),
-                    region: Some("us-east-1".into()),
-                    profile: None,
-                    account: Some("000000000000".into()),
-                    static_credentials: Some(("test".into(), "test".into())),
-                    http_client: Some(crate::local::connector(bus)),
-                    peek: true,
-                }
+                embedded(bus)
             }
             Target::Aws(aws) => ConnectOptions {
                 endpoint_url: aws.endpoint_url.clone(),
@@ -178,6 +170,19 @@ impl Cx {
     /// `path` of the command line as a path that can be opened.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.cwd.join(path)
+    }
+}
+
+/// How the embedded bus is reached: in process, as the account and in the region that everything local has.
+fn embedded(bus: crate::local::LocalBus) -> ConnectOptions {
+    ConnectOptions {
+        endpoint_url: Some("http://localhost".into()),
+        region: Some("us-east-1".into()),
+        profile: None,
+        account: Some("000000000000".into()),
+        static_credentials: Some(("test".into(), "test".into())),
+        http_client: Some(crate::local::connector(bus)),
+        peek: true,
     }
 }
 
