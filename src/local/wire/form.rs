@@ -13,9 +13,22 @@ use super::Service;
 /// How deep names may nest: the model needs six.
 const DEEPEST: usize = 12;
 
-/// Lists and maps: given as empty text they are empty.
-const PLURAL: [&str; 6] =
-    ["Attributes", "MessageAttributes", "PublishBatchRequestEntries", "TagKeys", "Tags", "AttributeNames"];
+/// Lists and maps: given as empty text they are empty. botocore writes them under the name of the whole, also where their
+/// elements would go by another.
+const PLURAL: [&str; 12] = [
+    "AWSAccountIds",
+    "Actions",
+    "AttributeNames",
+    "Attributes",
+    "Entries",
+    "MessageAttributeNames",
+    "MessageAttributes",
+    "MessageSystemAttributeNames",
+    "MessageSystemAttributes",
+    "PublishBatchRequestEntries",
+    "TagKeys",
+    "Tags",
+];
 
 /// The decoded pairs of a form or of a query string.
 pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
@@ -35,7 +48,7 @@ pub(crate) fn tree(pairs: &[(String, String)], service: Service) -> ApiResult<Va
         if key.starts_with("X-Amz-")
             || key == "Action"
             || key == "Version"
-            || (value.is_empty() && PLURAL.contains(&key.as_str()))
+            || (value.is_empty() && PLURAL.contains(&key.rsplit('.').next().unwrap_or_default()))
         {
             continue;
         }
@@ -170,6 +183,13 @@ mod tests {
     #[test]
     fn an_empty_list_is_written_as_nothing() {
         assert_eq!(read("Action=X&PublishBatchRequestEntries=&Tags=&Subject=", Service::Sns), json!({ "Subject": "" }));
+    }
+
+    #[test]
+    fn an_empty_list_of_sqs_is_written_under_the_name_of_the_whole() {
+        let form = "Action=X&Entries=&AttributeNames=&SendMessageBatchRequestEntry.1.Id=a\
+                    &SendMessageBatchRequestEntry.1.MessageAttributes=&MessageBody=";
+        assert_eq!(read(form, Service::Sqs), json!({ "Entries": [{ "Id": "a" }], "MessageBody": "" }));
     }
 
     #[test]
