@@ -28,6 +28,8 @@ mod goldens;
 #[cfg(test)]
 mod protocol_tests;
 #[cfg(test)]
+mod server_tests;
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;

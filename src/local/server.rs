@@ -1,16 +1,17 @@
 //! The embedded bus behind a listener: the same answers as in process, for every other program.
 //!
 //! May use hyper. Adds what only strangers need: limits on headers and bodies, a time for slow ones, and no answers for web
-//! pages, which could otherwise reach a listener on the loopback address from any site.
+//! pages, which could otherwise reach a listener on the loopback address from any site. Bodies may be compressed with gzip.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use flate2::read::MultiGzDecoder;
+use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,10 +20,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::LocalBus;
+use super::error::{ApiError, ApiResult};
+use super::{LocalBus, wire};
+use crate::clock::random_id;
 
 /// Bytes of a body at most: ten messages of 1 MiB in all, every byte escaped, with room to spare.
 const MOST_BYTES: usize = 8 << 20;
+/// Bytes of a request's headers at most, names and values.
+const MOST_HEADERS: usize = 64 << 10;
 /// A request's head must be complete after this.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// And its body after this.
@@ -63,7 +68,7 @@ pub async fn serve(listener: TcpListener, bus: LocalBus, stop: impl Future<Outpu
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
-            .max_buf_size(64 << 10)
+            .max_buf_size(MOST_HEADERS)
             .serve_connection(TokioIo::new(stream), service);
         let mut ended = ended.clone();
         connections.spawn(async move {
@@ -97,16 +102,56 @@ pub async fn answers(port: u16) -> bool {
 }
 
 async fn answer(bus: LocalBus, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+    let protocol = wire::protocol_of(&request);
+    let answer = match admit(request).await {
+        Ok(request) => bus.handle(request).await,
+        Err(error) => wire::refuse(protocol, &error, &random_id().to_string()),
+    };
+    Ok(answer.map(Full::new))
+}
+
+/// The request with its whole body, or why it is turned away.
+async fn admit(request: Request<Incoming>) -> ApiResult<Request<Bytes>> {
     if let Some(reason) = stranger(&request) {
-        return Ok(refuse(StatusCode::FORBIDDEN, reason));
+        return Err(ApiError::new("AccessDenied", reason).status(403));
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    // What came in one piece may be larger than the buffer that waits for the rest.
+    if parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MOST_HEADERS {
+        let reason = format!("the headers are longer than {MOST_HEADERS} bytes");
+        return Err(ApiError::new("RequestHeaderFieldsTooLarge", reason).status(431));
+    }
+    let too_large = || {
+        let reason = format!("the body is incomplete or longer than {MOST_BYTES} bytes");
+        ApiError::new("RequestEntityTooLarge", reason).status(413)
+    };
+    // Said before the client is asked to go on sending it.
+    if body.size_hint().lower() > MOST_BYTES as u64 {
+        return Err(too_large());
+    }
     let body = match tokio::time::timeout(BODY_TIME, Limited::new(body, MOST_BYTES).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => return Ok(refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or incomplete")),
-        Err(_) => return Ok(refuse(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
+        Ok(Err(_)) => return Err(too_large()),
+        Err(_) => return Err(ApiError::new("RequestTimeout", "the body took too long").status(408)),
     };
-    Ok(bus.handle(Request::from_parts(parts, body)).await.map(Full::new))
+    let encoding = parts.headers.remove(header::CONTENT_ENCODING);
+    let body = match encoding.as_ref().map(|encoding| encoding.as_bytes().to_ascii_lowercase()).as_deref() {
+        None | Some(b"" | b"identity") => body,
+        Some(b"gzip" | b"x-gzip") => {
+            let mut plain = Vec::with_capacity(body.len().saturating_mul(4).min(MOST_BYTES));
+            // One byte more than allowed is enough to know: what a small body swells to is never held.
+            let read = MultiGzDecoder::new(&*body).take(MOST_BYTES as u64 + 1).read_to_end(&mut plain);
+            read.map_err(|e| ApiError::new("MalformedInput", format!("the body is not gzip: {e}")))?;
+            if plain.len() > MOST_BYTES {
+                return Err(too_large());
+            }
+            Bytes::from(plain)
+        }
+        Some(_) => {
+            return Err(ApiError::new("UnsupportedMediaType", "a body may be compressed with gzip alone").status(415));
+        }
+    };
+    Ok(Request::from_parts(parts, body))
 }
 
 /// Why a request is not answered: it comes from a web page, or was sent to a name that only looks like this machine.
@@ -129,13 +174,6 @@ fn stranger<B>(request: &Request<B>) -> Option<&'static str> {
         || address.ends_with(".localhost")
         || address.ends_with(".amazonaws.com");
     (!known).then_some("the Host of the request is not this machine")
-}
-
-fn refuse(status: StatusCode, reason: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(reason.as_bytes())));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    response
 }
 
 #[cfg(test)]

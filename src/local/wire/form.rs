@@ -121,10 +121,11 @@ fn flattened(node: Node) -> Value {
         let elements = numbered(child.children);
         let list = |elements: Vec<Node>| Value::Array(elements.into_iter().map(flattened).collect());
         let (name, value) = match name.as_str() {
-            "Attribute" => ("Attributes".to_owned(), map(elements, flattened)),
+            "Attribute" | "Attributes" => ("Attributes".to_owned(), map(elements, flattened)),
             "MessageAttribute" => ("MessageAttributes".to_owned(), map(elements, flattened)),
             "MessageSystemAttribute" => ("MessageSystemAttributes".to_owned(), map(elements, flattened)),
-            "Tag" => ("Tags".to_owned(), map(elements, flattened)),
+            "Tag" | "Tags" => ("Tags".to_owned(), map(elements, flattened)),
+            "ActionName" => ("Actions".to_owned(), list(elements)),
             entries if entries.ends_with("BatchRequestEntry") => ("Entries".to_owned(), list(elements)),
             one => (format!("{one}s"), list(elements)),
         };
@@ -183,6 +184,13 @@ mod tests {
     #[test]
     fn an_empty_list_is_written_as_nothing() {
         assert_eq!(read("Action=X&PublishBatchRequestEntries=&Tags=&Subject=", Service::Sns), json!({ "Subject": "" }));
+    }
+
+    #[test]
+    fn names_that_differ_between_the_protocols() {
+        let form = "Action=X&ActionName.1=SendMessage&AWSAccountId.1=1&Tags.1.Key=a&Tags.1.Value=b";
+        let wanted = json!({ "Actions": ["SendMessage"], "AWSAccountIds": ["1"], "Tags": { "a": "b" } });
+        assert_eq!(read(form, Service::Sqs), wanted);
     }
 
     #[test]

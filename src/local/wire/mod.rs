@@ -191,6 +191,18 @@ impl Scope {
     }
 }
 
+/// The protocol of a request that is not even read.
+pub(crate) fn protocol_of<B>(request: &Request<B>) -> Protocol {
+    if request.headers().contains_key("x-amz-target") { Protocol::Json } else { Protocol::Query }
+}
+
+/// Turns a request away before any service sees it; unlike the services' own errors, with its status in both protocols.
+pub(crate) fn refuse(protocol: Protocol, error: &ApiError, request_id: &str) -> Response<Bytes> {
+    let mut response = write_error(Service::Sqs, protocol, error, request_id);
+    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    response
+}
+
 /// The answer to a method that no operation is called by: nothing but GET and POST may do anything.
 pub(crate) fn other_method(method: &Method, request_id: &str) -> Option<Response<Bytes>> {
     let status = match *method {
