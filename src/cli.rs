@@ -95,7 +95,7 @@ pub enum Command {
     Replay(commands::replay::ReplayArgs),
     /// Say who gets an event, and which clause of the filter stops it at the others
     Explain(commands::explain::ExplainArgs),
-    /// The embedded bus as an endpoint for other programs
+    /// The embedded bus: serve it to other programs, look into it, empty it
     Local(commands::local::LocalArgs),
     /// Write a small project to start from: configuration, topology, a schema, a payload and a handler
     Init(commands::init::InitArgs),

@@ -85,16 +85,7 @@ impl Cx {
         }
         let options = match &context.target {
             Target::Local { path } => {
-                let bus = open_local(path)?;
-                ConnectOptions {
-                    endpoint_url: Some("http://localhost".into()),
-                    region: Some("us-east-1".into()),
-                    profile: None,
-                    account: Some("000000000000".into()),
-                    static_credentials: Some(("test".into(), "test".into())),
-                    http_client: Some(crate::local::connector(bus)),
-                    peek: true,
-                }
+                embedded(open_local(path)?)
             }
             Target::Aws(aws) => ConnectOptions {
                 endpoint_url: aws.endpoint_url.clone(),
@@ -227,6 +218,19 @@ pub fn open_local(path: &Path) -> Result<LocalBus, CliError> {
             None => unusable,
         }
     })
+}
+
+/// How the embedded bus is reached: in process, as the account and in the region that everything local has.
+fn embedded(bus: LocalBus) -> ConnectOptions {
+    ConnectOptions {
+        endpoint_url: Some("http://localhost".into()),
+        region: Some("us-east-1".into()),
+        profile: None,
+        account: Some("000000000000".into()),
+        static_credentials: Some(("test".into(), "test".into())),
+        http_client: Some(crate::local::connector(bus)),
+        peek: true,
+    }
 }
 
 fn invalid(problem: &Problem) -> CliError {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Cx, outcome_of_signal, written};
+use crate::bus::Bus;
 use crate::engine::provision;
 use crate::engine::provision::Report;
 use crate::engine::shutdown::Shutdown;
@@ -44,15 +45,7 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
     let topology = cx.topology_at(&path)?;
     let bus = cx.bus_or_new().await?;
     let plan = provision::plan(&bus, &topology).await?;
-    for warning in &plan.warnings {
-        cx.ui.warn(warning);
-    }
-    if let Some((first, rest)) = plan.faults.split_first() {
-        for fault in rest {
-            cx.ui.error(&CliError::refused(fault));
-        }
-        return Err(CliError::refused(first));
-    }
+    check(cx, &plan)?;
     let json = args.output == Format::Json;
     let mode = if args.check { "check" } else { "plan" };
     if args.check || args.dry_run || plan.is_empty() {
@@ -70,19 +63,40 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
     }
     let shutdown =
         Shutdown::from_signals().map_err(|error| CliError::failed("signals cannot be handled").because(&error))?;
-    let reporter = output::Human::new(cx.ui.clone());
-    let work = |emit| {
-        let (bus, plan, shutdown) = (&bus, &plan, &shutdown);
-        async move { provision::apply(bus, plan, &emit, shutdown).await }
-    };
-    let (report, _, result) = cx.drive(reporter, work).await?;
-    written(result)?;
+    let report = apply(cx, &bus, &plan, &shutdown).await?;
     written(if json {
         output::print_json(&cx.ui, &plan, "apply", Some(&report))
     } else {
         output::print_report(&cx.ui, &plan, &report)
     })?;
     Ok(ending(&report, &shutdown))
+}
+
+/// Tells the plan's warnings, and refuses one with faults.
+///
+/// # Errors
+/// The plan has faults: all but the first, which is the error, are told on stderr.
+pub(super) fn check(cx: &Cx, plan: &Plan) -> Result<(), CliError> {
+    for warning in &plan.warnings {
+        cx.ui.warn(warning);
+    }
+    let Some((first, rest)) = plan.faults.split_first() else { return Ok(()) };
+    for fault in rest {
+        cx.ui.error(&CliError::refused(fault));
+    }
+    Err(CliError::refused(first))
+}
+
+/// Carries out the plan and tells each resource's outcome on stderr.
+///
+/// # Errors
+/// A failure of the reporter; what happened to the resources is in the report.
+pub(super) async fn apply(cx: &Cx, bus: &Bus, plan: &Plan, shutdown: &Shutdown) -> Result<Report, CliError> {
+    let reporter = output::Human::new(cx.ui.clone());
+    let work = |emit| async move { provision::apply(bus, plan, &emit, shutdown).await };
+    let (report, _, result) = cx.drive(reporter, work).await?;
+    written(result)?;
+    Ok(report)
 }
 
 fn show(ui: &Ui, plan: &Plan, mode: &str, json: bool) -> Result<(), CliError> {

@@ -6,11 +6,16 @@
 //! May use the notification wrapper and the attributes of `event`, `filter`, and `clock`. Never an AWS SDK client: `connector`
 //! alone knows the SDK's HTTP interface, and everything else only bytes.
 //!
+//! Nobody is turned away here: whoever signs with a twelve-digit access key id acts for that account, everybody else for
+//! `000000000000`, and the region is the one of the signature. So one bus holds any number of accounts and regions.
+//!
 //! Which operations there are and how faithful each is stands in the tables of [`sns`] and [`sqs`].
 
 mod connector;
+mod developer;
 mod error;
 mod names;
+mod overview;
 mod peek;
 mod server;
 mod sns;
@@ -20,6 +25,10 @@ mod wire;
 
 #[cfg(test)]
 mod goldens;
+#[cfg(test)]
+mod protocol_tests;
+#[cfg(test)]
+mod server_tests;
 #[cfg(test)]
 mod tests;
 
@@ -33,12 +42,13 @@ use http::{Request, Response, header};
 use rusqlite::Connection;
 
 pub use connector::connector;
-pub use server::serve;
+pub use overview::{BusFileError, Overview, QueueView, Removed, SubscriptionView, TopicView};
+pub use server::{answers, serve};
 pub use store::OpenError;
 
 use crate::clock::{Clock, random_id};
 use error::ApiResult;
-use names::{ACCOUNT, Caller};
+use names::Caller;
 use store::{Store, Tx};
 use wire::Service;
 
@@ -118,11 +128,14 @@ impl LocalBus {
     /// Answers one HTTP request as SNS, SQS or STS would. Never fails: an error is an answer, too.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let request_id = random_id().to_string();
-        let caller = |region: String| Caller { account: ACCOUNT.to_owned(), region, base: base_of(&request) };
-        if request.uri().path().starts_with(peek::PREFIX) {
-            let region = wire::region_of(&request);
-            let cx = Cx { bus: &self.0, caller: caller(region.clone().unwrap_or_else(|| names::REGION.to_owned())) };
-            return peek::answer(&cx, region.is_some(), &request).await;
+        let origin = wire::Origin::of(&request);
+        let caller = Caller { account: origin.account.clone(), region: origin.region(), base: base_of(&request) };
+        let cx = Cx { bus: &self.0, caller };
+        if let Some(answer) = developer::answer(&cx, origin.region.is_some(), &request, &request_id).await {
+            return answer;
+        }
+        if let Some(answer) = wire::other_method(request.method(), &request_id) {
+            return answer;
         }
         let call = match wire::read(&request) {
             Ok(call) => call,
@@ -130,7 +143,6 @@ impl LocalBus {
         };
         // Also what another process, or an earlier one, has left to do: this request may wait for it.
         self.drive_moves();
-        let cx = Cx { bus: &self.0, caller: caller(call.region) };
         let outcome = match call.service {
             Service::Sqs => sqs::call(&cx, &call.operation, call.input).await,
             Service::Sns => sns::call(&cx, &call.operation, call.input).await,

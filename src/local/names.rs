@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::error::{ApiError, ApiResult};
 
-/// The account everything belongs to.
+/// The account of a request whose access key id names none.
 pub(crate) const ACCOUNT: &str = "000000000000";
 /// The region of a request that names none.
 pub(crate) const REGION: &str = "us-east-1";
@@ -33,7 +33,8 @@ impl Caller {
         format!("{}/{account}/{name}", self.base)
     }
 
-    /// The queue that `url` names: the account and name of its last two path segments, in the caller's region.
+    /// The queue that `url` names: account and name are the last two segments of its path. The region is the one that the URL
+    /// tells, in its host (`sqs.REGION.…`, `REGION.queue.…`) or its path (`/queue/REGION/…`), else the caller's.
     pub(crate) fn queue_at(&self, url: &str) -> ApiResult<QueueName> {
         let bad = || {
             ApiError::coded(
@@ -43,16 +44,47 @@ impl Caller {
             )
             .status(404)
         };
-        let path = url.split_once("://").map_or(url, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+        let (host, path) = match url.split_once("://") {
+            Some((_, rest)) => rest.split_once('/').unwrap_or((rest, "")),
+            None => ("", url),
+        };
         let mut segments = path.trim_matches('/').rsplit('/');
         let name = segments.next().unwrap_or_default();
         let account = segments.next().unwrap_or_default();
-        if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) || name.is_empty() {
+        let before = (segments.next(), segments.next());
+        if !valid_account(account) || name.is_empty() {
             return Err(bad());
         }
+        let region = match before {
+            (Some(region), Some("queue")) if valid_region(region) => region,
+            _ => region_of_host(host).unwrap_or(&self.region),
+        };
         let name = percent_decode_str(name).decode_utf8().map_err(|_| bad())?.into_owned();
-        Ok(QueueName { region: self.region.clone(), account: account.to_owned(), name })
+        Ok(QueueName { region: region.to_owned(), account: account.to_owned(), name })
     }
+}
+
+/// Whether `text` is an account: twelve digits.
+pub(crate) fn valid_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether `text` looks like a region: `eu-west-1`, `us-gov-east-1`.
+pub(crate) fn valid_region(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let letters = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    parts.next_back().is_some_and(number) && parts.clone().count() >= 2 && parts.all(letters)
+}
+
+/// The region that a host names, as AWS builds them: `sqs.REGION.…`, `sns.REGION.…`, `sts.REGION.…`, `REGION.queue.…`.
+pub(crate) fn region_of_host(host: &str) -> Option<&str> {
+    let mut labels = host.split(['.', ':']);
+    let region = match (labels.next()?, labels.next()?) {
+        ("sqs" | "sns" | "sts", region) | (region, "queue") => region,
+        _ => return None,
+    };
+    valid_region(region).then_some(region)
 }
 
 /// What tells one queue from every other.
@@ -156,6 +188,33 @@ mod tests {
         let found = caller().queue_at(&caller().queue_url(ACCOUNT, "orders-1")).unwrap();
         assert_eq!(found.arn(), "arn:aws:sqs:eu-west-1:000000000000:orders-1");
         assert_eq!(QueueName::from_arn(&found.arn()), Some(found));
+    }
+
+    #[test]
+    fn a_queue_url_may_name_its_region() {
+        for (url, region) in [
+            ("https://sqs.us-west-2.amazonaws.com/123456789012/q", "us-west-2"),
+            ("http://sqs.us-gov-east-1.localhost.localstack.cloud:4566/123456789012/q", "us-gov-east-1"),
+            ("http://ap-south-1.queue.amazonaws.com/123456789012/q", "ap-south-1"),
+            ("http://127.0.0.1:4566/queue/us-west-2/123456789012/q", "us-west-2"),
+            ("http://127.0.0.1:4566/123456789012/q", "eu-west-1"),
+            ("http://sqs.internal:4566/123456789012/q", "eu-west-1"),
+            ("123456789012/q", "eu-west-1"),
+        ] {
+            let found = caller().queue_at(url).unwrap();
+            assert_eq!(found.arn(), format!("arn:aws:sqs:{region}:123456789012:q"), "{url}");
+        }
+    }
+
+    #[test]
+    fn regions_and_accounts_look_like_them() {
+        for good in ["eu-west-1", "us-gov-east-1", "ap-southeast-12"] {
+            assert!(valid_region(good), "{good}");
+        }
+        for bad in ["", "1", "eu-1", "localhost", "eu-west-", "-west-1", "eu-west-one", "EU-WEST-1"] {
+            assert!(!valid_region(bad), "{bad}");
+        }
+        assert!(valid_account("123456789012") && !valid_account("12345678901") && !valid_account("AKIA56789012"));
     }
 
     #[test]

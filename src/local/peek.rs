@@ -1,4 +1,4 @@
-//! The developer endpoints: what AWS does not have and a laptop wants.
+//! Looking at messages without receiving them, from a place in the queue on: what `tail` asks for.
 //!
 //! `GET /_eventbus/messages?QueueUrl=URL&after=SEQ&limit=N&wait=MILLISECONDS` shows the messages of a queue after a place in
 //! it, whatever their state, and changes nothing; the answer is
@@ -7,72 +7,42 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
 use rusqlite::OptionalExtension as _;
 use serde::Serialize;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Cx;
 use super::error::{ApiError, ApiResult};
+use super::names::QueueName;
 use super::sqs::receive::{Wanted, render};
 use super::sqs::types::Message;
 use super::store::catalogue::Queue;
 use super::store::messages;
 
-/// Where the endpoints live.
-pub(crate) const PREFIX: &str = "/_eventbus/";
 /// Messages of one answer at most, and if nothing is said.
 const MOST: i64 = 1_000;
 const USUAL: i64 = 100;
 /// The longest wait, in milliseconds: as for a long poll, twenty seconds.
 const LONGEST: u64 = 20_000;
 
-#[derive(Serialize)]
-struct Peeked {
+/// The answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Peeked {
     cursor: i64,
     messages: Vec<Shown>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Shown {
     seq: i64,
     #[serde(flatten)]
     message: Message,
 }
 
-/// Answers a request whose path begins with [`PREFIX`].
-pub(crate) async fn answer(cx: &Cx<'_>, in_region: bool, request: &Request<Bytes>) -> Response<Bytes> {
-    let (status, body) = match request.uri().path().strip_prefix(PREFIX) {
-        Some("messages") if request.method() == http::Method::GET => match messages(cx, in_region, request).await {
-            Ok(peeked) => (200, serde_json::to_value(peeked).unwrap_or(Value::Null)),
-            Err(error) => (
-                if error.sender { 400 } else { 500 },
-                serde_json::json!({ "__type": format!("com.amazonaws.sqs#{}", error.shape), "message": error.message }),
-            ),
-        },
-        Some("health") => (200, serde_json::json!({ "status": "ok" })),
-        _ => (404, serde_json::json!({ "message": "there is nothing here" })),
-    };
-    let response = Response::builder().status(status).header(http::header::CONTENT_TYPE, "application/json");
-    response.body(Bytes::from(body.to_string())).unwrap_or_default()
-}
-
-async fn messages(cx: &Cx<'_>, in_region: bool, request: &Request<Bytes>) -> ApiResult<Peeked> {
-    let pairs: Vec<(String, String)> =
-        form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let text = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let number = |name: &str, otherwise: i64| -> ApiResult<i64> {
-        text(name).map_or(Ok(otherwise), |value| {
-            value.parse().ok().filter(|number| *number >= 0).ok_or_else(|| {
-                ApiError::invalid_value(format!(
-                    "Value {value} for parameter {name} is invalid. Reason: Must be a whole number."
-                ))
-            })
-        })
-    };
-    let mut name = cx.caller.queue_at(text("QueueUrl").ok_or_else(|| ApiError::missing("QueueUrl"))?)?;
+/// The queue that `url` names. Who names no region gets the queue of whatever region has one, the usual region first: a
+/// person with curl does not sign.
+pub(crate) async fn locate(cx: &Cx<'_>, in_region: bool, url: &str) -> ApiResult<QueueName> {
+    let mut name = cx.caller.queue_at(url)?;
     if !in_region {
         let wanted = name.clone();
         name.region = cx
@@ -87,6 +57,22 @@ async fn messages(cx: &Cx<'_>, in_region: bool, request: &Request<Bytes>) -> Api
             })
             .await?;
     }
+    Ok(name)
+}
+
+/// Answers with the parameters `pairs`.
+pub(crate) async fn messages(cx: &Cx<'_>, in_region: bool, pairs: &[(String, String)]) -> ApiResult<Peeked> {
+    let text = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let number = |name: &str, otherwise: i64| -> ApiResult<i64> {
+        text(name).map_or(Ok(otherwise), |value| {
+            value.parse().ok().filter(|number| *number >= 0).ok_or_else(|| {
+                ApiError::invalid_value(format!(
+                    "Value {value} for parameter {name} is invalid. Reason: Must be a whole number."
+                ))
+            })
+        })
+    };
+    let name = locate(cx, in_region, text("QueueUrl").ok_or_else(|| ApiError::missing("QueueUrl"))?).await?;
     let (after, limit) = (number("after", 0)?, number("limit", USUAL)?.clamp(1, MOST));
     let wait = Duration::from_millis(number("wait", 0)?.unsigned_abs().min(LONGEST));
     let until = Instant::now() + wait;

@@ -6,6 +6,7 @@
 pub mod consume;
 pub mod explain;
 mod format;
+pub mod local;
 mod progress;
 mod prompt;
 pub mod provision;

@@ -9,6 +9,7 @@ mod explain;
 mod generated;
 mod harness;
 mod init;
+mod local;
 mod provision;
 mod publish;
 mod readme;

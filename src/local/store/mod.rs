@@ -17,6 +17,7 @@ pub(crate) mod moves;
 mod open;
 mod reader;
 mod watch;
+pub(crate) mod whole;
 mod writer;
 
 use std::path::Path;

@@ -13,9 +13,22 @@ use super::Service;
 /// How deep names may nest: the model needs six.
 const DEEPEST: usize = 12;
 
-/// Lists and maps: given as empty text they are empty.
-const PLURAL: [&str; 6] =
-    ["Attributes", "MessageAttributes", "PublishBatchRequestEntries", "TagKeys", "Tags", "AttributeNames"];
+/// Lists and maps: given as empty text they are empty. botocore writes them under the name of the whole, also where their
+/// elements would go by another.
+const PLURAL: [&str; 12] = [
+    "AWSAccountIds",
+    "Actions",
+    "AttributeNames",
+    "Attributes",
+    "Entries",
+    "MessageAttributeNames",
+    "MessageAttributes",
+    "MessageSystemAttributeNames",
+    "MessageSystemAttributes",
+    "PublishBatchRequestEntries",
+    "TagKeys",
+    "Tags",
+];
 
 /// The decoded pairs of a form or of a query string.
 pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
@@ -35,7 +48,7 @@ pub(crate) fn tree(pairs: &[(String, String)], service: Service) -> ApiResult<Va
         if key.starts_with("X-Amz-")
             || key == "Action"
             || key == "Version"
-            || (value.is_empty() && PLURAL.contains(&key.as_str()))
+            || (value.is_empty() && PLURAL.contains(&key.rsplit('.').next().unwrap_or_default()))
         {
             continue;
         }
@@ -108,10 +121,11 @@ fn flattened(node: Node) -> Value {
         let elements = numbered(child.children);
         let list = |elements: Vec<Node>| Value::Array(elements.into_iter().map(flattened).collect());
         let (name, value) = match name.as_str() {
-            "Attribute" => ("Attributes".to_owned(), map(elements, flattened)),
+            "Attribute" | "Attributes" => ("Attributes".to_owned(), map(elements, flattened)),
             "MessageAttribute" => ("MessageAttributes".to_owned(), map(elements, flattened)),
             "MessageSystemAttribute" => ("MessageSystemAttributes".to_owned(), map(elements, flattened)),
-            "Tag" => ("Tags".to_owned(), map(elements, flattened)),
+            "Tag" | "Tags" => ("Tags".to_owned(), map(elements, flattened)),
+            "ActionName" => ("Actions".to_owned(), list(elements)),
             entries if entries.ends_with("BatchRequestEntry") => ("Entries".to_owned(), list(elements)),
             one => (format!("{one}s"), list(elements)),
         };
@@ -170,6 +184,20 @@ mod tests {
     #[test]
     fn an_empty_list_is_written_as_nothing() {
         assert_eq!(read("Action=X&PublishBatchRequestEntries=&Tags=&Subject=", Service::Sns), json!({ "Subject": "" }));
+    }
+
+    #[test]
+    fn names_that_differ_between_the_protocols() {
+        let form = "Action=X&ActionName.1=SendMessage&AWSAccountId.1=1&Tags.1.Key=a&Tags.1.Value=b";
+        let wanted = json!({ "Actions": ["SendMessage"], "AWSAccountIds": ["1"], "Tags": { "a": "b" } });
+        assert_eq!(read(form, Service::Sqs), wanted);
+    }
+
+    #[test]
+    fn an_empty_list_of_sqs_is_written_under_the_name_of_the_whole() {
+        let form = "Action=X&Entries=&AttributeNames=&SendMessageBatchRequestEntry.1.Id=a\
+                    &SendMessageBatchRequestEntry.1.MessageAttributes=&MessageBody=";
+        assert_eq!(read(form, Service::Sqs), json!({ "Entries": [{ "Id": "a" }], "MessageBody": "" }));
     }
 
     #[test]

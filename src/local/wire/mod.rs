@@ -4,7 +4,7 @@
 //! Operations never see any of it: they get an [`Input`] to parse into their request type and turn their answer type into an
 //! [`Answer`].
 
-mod form;
+pub(crate) mod form;
 pub(crate) mod lenient;
 mod xml;
 
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::error::{ApiError, ApiResult};
-use super::names::REGION;
+use super::names::{self, ACCOUNT, REGION};
 
 /// The services that are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,6 @@ pub(crate) struct Call {
     pub(crate) service: Service,
     pub(crate) protocol: Protocol,
     pub(crate) operation: String,
-    pub(crate) region: String,
     pub(crate) input: Input,
 }
 
@@ -90,8 +89,6 @@ impl Input {
 
 /// Finds out what is asked; `Err` holds the protocol in which to say that it cannot be told.
 pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError)> {
-    let scope = Scope::of(request);
-    let region = scope.region.clone().unwrap_or_else(|| REGION.to_owned());
     if let Some(target) = request.headers().get("x-amz-target") {
         let target = target.to_str().unwrap_or_default();
         let Some(operation) = target.strip_prefix("AmazonSQS.") else {
@@ -102,7 +99,6 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError
             service: Service::Sqs,
             protocol: Protocol::Json,
             operation: operation.to_owned(),
-            region,
             input: Input(Parameters::Json(request.body().clone())),
         });
     }
@@ -115,7 +111,7 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError
     let Some(operation) = value("Action") else {
         return Err(query(ApiError::new("MissingAction", "The request must contain the parameter Action.")));
     };
-    let service = match (value("Version").as_deref(), scope.service.as_deref()) {
+    let service = match (value("Version").as_deref(), Scope::of(request).service.as_deref()) {
         (Some("2010-03-31"), _) | (None, Some("sns")) => Service::Sns,
         (Some("2011-06-15"), _) | (None, Some("sts")) => Service::Sts,
         (Some("2012-11-05"), _) | (_, Some("sqs")) => Service::Sqs,
@@ -136,22 +132,38 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError
     {
         fields.entry("QueueUrl").or_insert_with(|| Value::String(format!("http://path{path}")));
     }
-    Ok(Call {
-        service,
-        protocol: Protocol::Query,
-        operation,
-        region,
-        input: Input(Parameters::Query(Mutex::new(tree))),
-    })
+    Ok(Call { service, protocol: Protocol::Query, operation, input: Input(Parameters::Query(Mutex::new(tree))) })
 }
 
-/// The region that a request's credentials name.
-pub(crate) fn region_of(request: &Request<Bytes>) -> Option<String> {
-    Scope::of(request).region
+/// Who a request says it comes from. Nothing of it is verified.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The access key id where that is an account, else the one account for everybody.
+    pub(crate) account: String,
+    /// The region of the credential scope, else the one that the host of the request names.
+    pub(crate) region: Option<String>,
+}
+
+impl Origin {
+    /// Reads the credential scope and the host of `request`.
+    pub(crate) fn of(request: &Request<Bytes>) -> Self {
+        let scope = Scope::of(request);
+        let account = scope.key.filter(|key| names::valid_account(key)).unwrap_or_else(|| ACCOUNT.to_owned());
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or(request.uri().host()).unwrap_or_default();
+        Self { account, region: scope.region.or_else(|| names::region_of_host(host).map(str::to_owned)) }
+    }
+
+    /// The region, or the one of those who name none.
+    pub(crate) fn region(&self) -> String {
+        self.region.clone().unwrap_or_else(|| REGION.to_owned())
+    }
 }
 
 /// What the credential scope says: `AKID/20260101/eu-west-1/sqs/aws4_request`, in the header or in a presigned URL.
+#[derive(Default)]
 struct Scope {
+    key: Option<String>,
     region: Option<String>,
     service: Option<String>,
 }
@@ -169,16 +181,60 @@ impl Scope {
             .or_else(presigned)
             .unwrap_or_default();
         // From the back: an access key may hold slashes, the rest never does.
-        let mut parts = credential.rsplit('/');
+        let mut parts = credential.rsplitn(5, '/');
         let mut part = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
-        let terminator = part();
-        let (service, region) = (part(), part());
-        if terminator.as_deref() == Some("aws4_request") {
-            Self { region, service }
-        } else {
-            Self { region: None, service: None }
+        if part().as_deref() != Some("aws4_request") {
+            return Self::default();
         }
+        let (service, region, _day) = (part(), part(), part());
+        Self { key: part(), region, service }
     }
+}
+
+/// The protocol of a request that is not even read.
+pub(crate) fn protocol_of<B>(request: &Request<B>) -> Protocol {
+    if request.headers().contains_key("x-amz-target") { Protocol::Json } else { Protocol::Query }
+}
+
+/// Turns a request away before any service sees it; unlike the services' own errors, with its status in both protocols.
+pub(crate) fn refuse(protocol: Protocol, error: &ApiError, request_id: &str) -> Response<Bytes> {
+    let mut response = write_error(Service::Sqs, protocol, error, request_id);
+    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    response
+}
+
+/// The answer to a method that no operation is called by: nothing but GET and POST may do anything.
+pub(crate) fn other_method(method: &Method, request_id: &str) -> Option<Response<Bytes>> {
+    let status = match *method {
+        Method::GET | Method::POST => return None,
+        Method::HEAD => 200,
+        Method::OPTIONS => 204,
+        _ => 405,
+    };
+    let mut response = respond(status, XML, Vec::new(), request_id);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS, POST"));
+    if status == 204 {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    Some(response)
+}
+
+/// An answer of our own endpoints, which is no service's.
+pub(crate) fn plain_json(status: u16, body: &Value, request_id: &str) -> Response<Bytes> {
+    respond(status, "application/json", body.to_string().into_bytes(), request_id)
+}
+
+/// An XML answer as JSON, in the form that LocalStack's developer endpoints have: an element of text is a string, an empty one
+/// null, one that comes several times an array.
+pub(crate) fn as_json(response: Response<Bytes>) -> Response<Bytes> {
+    let (mut parts, body) = response.into_parts();
+    let Some(body) = std::str::from_utf8(&body).ok().and_then(xml::to_json) else {
+        return Response::from_parts(parts, body);
+    };
+    let body = body.to_string();
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    Response::from_parts(parts, Bytes::from(body))
 }
 
 /// Writes an answer.

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use quick_xml::Writer;
 use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
+use quick_xml::{Reader, Writer};
 use serde_json::{Map, Value};
 
 use super::super::error::{ApiError, ApiResult};
@@ -108,8 +108,7 @@ fn flattened(xml: &mut Xml, operation: &str, name: &str, value: &Value) -> io::R
             let one = match name {
                 "QueueUrls" | "queueUrls" => "QueueUrl".to_owned(),
                 "Messages" => "Message".to_owned(),
-                "Results" => format!("{operation}ResultEntry"),
-                "Successful" => format!("{operation}ResultEntry"),
+                "Results" | "Successful" => format!("{operation}ResultEntry"),
                 "Failed" => "BatchResultErrorEntry".to_owned(),
                 other => other.to_owned(),
             };
@@ -158,4 +157,57 @@ pub(super) fn error(service: Service, error: &ApiError, request_id: &str) -> Api
         })?;
         text(xml, "RequestId", request_id)
     })
+}
+
+/// An element on the way to JSON.
+#[derive(Default)]
+struct Element {
+    name: String,
+    text: String,
+    children: Map<String, Value>,
+}
+
+impl Element {
+    fn value(self) -> Value {
+        match (self.children.is_empty(), self.text.is_empty()) {
+            (false, _) => Value::Object(self.children),
+            (true, true) => Value::Null,
+            (true, false) => Value::String(self.text),
+        }
+    }
+
+    fn adopt(&mut self, name: String, value: Value) {
+        match self.children.get_mut(&name) {
+            None => drop(self.children.insert(name, value)),
+            Some(Value::Array(several)) => several.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+}
+
+/// A document of ours as JSON, attributes left out; `None` when it is no XML.
+pub(super) fn to_json(xml: &str) -> Option<Value> {
+    let mut reader = Reader::from_str(xml);
+    let mut open = vec![Element::default()];
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) => {
+                open.push(Element { name: start.name().as_ref().to_owned(), ..Element::default() });
+            }
+            Event::End(_) => {
+                let mut done = open.pop()?;
+                let name = std::mem::take(&mut done.name);
+                open.last_mut()?.adopt(name, done.value());
+            }
+            Event::Text(text) => open.last_mut()?.text.push_str(&text),
+            Event::GeneralRef(name) => open.last_mut()?.text.push_str(&resolved(&name)?),
+            Event::Eof => return open.pop().map(Element::value),
+            _ => {}
+        }
+    }
+}
+
+/// What a reference (`amp`, `#13`) stands for.
+fn resolved(name: &str) -> Option<String> {
+    quick_xml::escape::unescape(&format!("&{name};")).ok().map(std::borrow::Cow::into_owned)
 }

@@ -1,0 +1,174 @@
+//! The listener, byte by byte: what a library of HTTP would hide.
+
+use std::io::Write as _;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+struct Bench {
+    address: std::net::SocketAddr,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let bus = LocalBus::open(&dir.path().join("bus.db"), OpenOptions::default()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener, bus, std::future::pending()));
+        Self { address, server, _dir: dir }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends `bytes` on a connection of their own and returns the one answer.
+    async fn ask(&self, bytes: &[u8]) -> Answer {
+        let mut stream = self.connect().await;
+        // A server that has heard enough may close before all is written.
+        let _ = stream.write_all(bytes).await;
+        Answer::read(&mut stream).await
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    /// Reads one answer and no byte more.
+    async fn read(stream: &mut TcpStream) -> Self {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.unwrap();
+        Self { status: head[9..12].parse().unwrap(), head, body: String::from_utf8(body).unwrap() }
+    }
+}
+
+fn create(name: &str) -> String {
+    format!("Action=CreateQueue&Version=2012-11-05&QueueName={name}")
+}
+
+fn post(more: &str, body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("POST / HTTP/1.1\r\nHost: localhost\r\n{more}\r\n").into_bytes();
+    bytes.extend(body);
+    bytes
+}
+
+fn sized(more: &str, body: &[u8]) -> Vec<u8> {
+    post(&format!("Content-Length: {}\r\n{more}", body.len()), body)
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn one_connection_carries_many_requests_plain_chunked_and_compressed() {
+    let bench = Bench::new().await;
+    let mut stream = bench.connect().await;
+    let (first, rest) = ("Action=CreateQueue&Vers", "ion=2012-11-05&QueueName=chunked");
+    let chunks = format!("{:x}\r\n{first}\r\n{:x}\r\n{rest}\r\n0\r\n\r\n", first.len(), rest.len());
+    let json = br#"{"QueueName":"json"}"#;
+    for (bytes, name) in [
+        (sized("", create("plain").as_bytes()), "plain"),
+        (post("Transfer-Encoding: chunked\r\n", chunks.as_bytes()), "chunked"),
+        (sized("Content-Encoding: gzip\r\n", &gzip(create("zipped").as_bytes())), "zipped"),
+        (sized("Content-Encoding: gzip\r\nX-Amz-Target: AmazonSQS.CreateQueue\r\n", &gzip(json)), "json"),
+        (format!("GET /?{} HTTP/1.1\r\nHost: localhost\r\n\r\n", create("got")).into_bytes(), "got"),
+    ] {
+        stream.write_all(&bytes).await.unwrap();
+        let answer = Answer::read(&mut stream).await;
+        assert_eq!(answer.status, 200, "{name}: {answer:?}");
+        assert!(answer.body.contains(&format!("http://localhost/000000000000/{name}")), "{name}: {answer:?}");
+        assert!(answer.head.contains("x-amzn-requestid: "), "{name}: {answer:?}");
+    }
+    // What is asked before the answer to the first is read is answered in order.
+    let list = b"GET /?Action=ListQueues&Version=2012-11-05 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(&list.repeat(3)).await.unwrap();
+    for _ in 0..3 {
+        assert!(Answer::read(&mut stream).await.body.contains("/zipped</QueueUrl>"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_turned_away_is_said_in_the_protocol_of_the_request() {
+    let bench = Bench::new().await;
+    let bomb = gzip(&vec![b'a'; 9 << 20]);
+    assert!(bomb.len() < 100_000);
+    let body = create("q").into_bytes();
+    for (bytes, status, code) in [
+        (sized("Origin: https://evil.example\r\n", &body), 403, "AccessDenied"),
+        (post("Content-Length: 9000000\r\nExpect: 100-continue\r\n", b""), 413, "RequestEntityTooLarge"),
+        (sized("Content-Encoding: gzip\r\n", &bomb), 413, "RequestEntityTooLarge"),
+        (sized("Content-Encoding: gzip\r\n", &body), 400, "MalformedInput"),
+        (sized("Content-Encoding: br\r\n", &body), 415, "UnsupportedMediaType"),
+    ] {
+        let answer = bench.ask(&bytes).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.body.contains(&format!("<Code>{code}</Code>")), "{answer:?}");
+        assert!(answer.head.contains("x-amzn-requestid: "), "{answer:?}");
+    }
+    let json = bench.ask(&sized("Origin: null\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n", b"{}")).await;
+    assert_eq!((json.status, json.body.contains("com.amazonaws.sqs#AccessDenied")), (403, true), "{json:?}");
+    assert!(json.head.contains("x-amzn-query-error: accessdenied;sender"), "{json:?}");
+    let foreign = bench.ask(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").await;
+    assert_eq!(foreign.status, 403);
+    let head = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {}\r\n\r\n", "x".repeat(100_000));
+    assert_eq!(bench.ask(head.as_bytes()).await.status, 431);
+    let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X-More: x\r\n".repeat(200));
+    assert_eq!(bench.ask(many.as_bytes()).await.status, 431);
+    // None of it made the queue, and the server is well.
+    let list = bench.ask(b"GET /?Action=ListQueues&Version=2012-11-05 HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert_eq!((list.status, list.body.contains("QueueUrl")), (200, false), "{list:?}");
+}
+
+#[tokio::test]
+async fn requests_without_a_body_for_head_and_options() {
+    let bench = Bench::new().await;
+    for (method, status) in [("HEAD", 200), ("OPTIONS", 204), ("PATCH", 405)] {
+        let mut stream = bench.connect().await;
+        let request = format!("{method} / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut all = String::new();
+        stream.read_to_string(&mut all).await.unwrap();
+        assert!(all.starts_with(&format!("HTTP/1.1 {status} ")) && all.ends_with("\r\n\r\n"), "{all}");
+    }
+    assert!(answers(bench.address.port()).await);
+}
+
+/// In virtual time: when nothing else can happen, the server's patience is over.
+#[tokio::test(start_paused = true)]
+async fn slow_clients_are_not_waited_for() {
+    let bench = Bench::new().await;
+    let started = tokio::time::Instant::now();
+    let mut slow = bench.connect().await;
+    slow.write_all(b"POST / HTTP/1.1\r\nHost: loc").await.unwrap();
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).await.unwrap();
+    assert!(started.elapsed() >= std::time::Duration::from_secs(30));
+    let answer = bench.ask(&post("Content-Length: 100\r\n", b"Action=")).await;
+    assert_eq!((answer.status, answer.body.contains("RequestTimeout")), (408, true), "{answer:?}");
+}
