@@ -130,6 +130,40 @@ async fn a_queue_is_found_by_name_url_and_arn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_namesake_in_another_region_or_account_is_not_what_was_asked_for() {
+    let fake = Fake::new(&["orders"]);
+    fake.on_query(|_, _| panic!("nothing may be asked"));
+    let others = [
+        "arn:aws:sqs:us-east-1:000000000000:orders",
+        "arn:aws-cn:sqs:eu-west-1:000000000000:orders",
+        "arn:aws:sqs:eu-west-1:999999999999:orders",
+    ];
+    let at_endpoint = fake.bus().await;
+    let mut at_aws = at_endpoint.clone();
+    at_aws.endpoint_url = None;
+    for other in others {
+        for bus in [&at_endpoint, &at_aws] {
+            let error = bus.queue(other).await.unwrap_err();
+            assert_eq!(error.kind, BusErrorKind::Invalid, "{other}: {error}");
+        }
+    }
+    let error = at_aws.topic("arn:aws:sns:us-east-1:000000000000:users").await.unwrap_err();
+    assert_eq!(error.to_string(), "topic `users` is in region `us-east-1` of `aws`, the bus is in `eu-west-1`");
+    // Nor where the attributes may not be read, and the URL must tell the owner.
+    fake.on_call(|operation, _, _| {
+        (operation == "GetQueueAttributes").then_some(Fault::Refuse(403, "AccessDeniedException", "no"))
+    });
+    assert_eq!(at_endpoint.queue(others[2]).await.unwrap_err().kind, BusErrorKind::Invalid);
+    fake.on_query(|_, _| {
+        (200, "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>TopicArn</key>\
+               <value>arn:aws:sns:eu-west-1:000000000000:users</value></entry></Attributes></GetTopicAttributesResult>\
+               </GetTopicAttributesResponse>".into())
+    });
+    assert!(at_endpoint.topic("arn:aws:sns:us-east-1:000000000000:users").await.is_err());
+    assert!(at_endpoint.topic("users").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_who_may_not_ask_for_attributes_still_finds_the_queue() {
     let fake = Fake::new(&["orders"]);
     fake.on_call(|operation, _, _| {
