@@ -7,7 +7,6 @@ use clap::builder::PossibleValue;
 
 use super::{Cx, outcome_of_signal, written};
 use crate::clock::Clock;
-use crate::config::Target;
 use crate::engine::publish::{self, Problem, PublishError, Report, Request, Source};
 use crate::engine::shutdown::Shutdown;
 use crate::error::{CliError, ErrorKind};
@@ -15,9 +14,6 @@ use crate::event::{Attribute, Attributes};
 use crate::outcome::Outcome;
 use crate::output::{Format, publish as reporters};
 use crate::schema::{Catalogue, CatalogueError};
-
-/// Batches on their way at once to a bus behind a network.
-const CONCURRENCY: usize = 4;
 
 /// Check payloads against the event's schema and publish them to its topic
 #[derive(Debug, Args)]
@@ -183,7 +179,6 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
     // As the user would write it, since violations name the file.
     let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
     let catalogue = Catalogue::open(folder).map_err(|e| schema_error(&e))?;
-    let local = matches!(cx.config.context.value.target, Target::Local { .. });
     Ok(Request {
         event,
         sources,
@@ -203,7 +198,6 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         dedup_id: args.dedup_id,
         all_or_nothing: args.all_or_nothing,
         dry_run: args.dry_run,
-        concurrency: if local { 1 } else { CONCURRENCY },
         clock: Clock::system(),
     })
 }

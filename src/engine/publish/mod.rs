@@ -71,8 +71,6 @@ pub struct Request {
     pub all_or_nothing: bool,
     /// Send nothing; tell what would be sent.
     pub dry_run: bool,
-    /// Batches on their way at once. More than one gives up the order of events on standard topics, and is not for FIFO ones.
-    pub concurrency: usize,
     /// Now.
     pub clock: Clock,
 }

@@ -29,7 +29,7 @@ pub(super) struct Prepared {
 }
 
 /// Where the events of one name go, and what they must be.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Plan {
     topic: String,
     schema: Option<Arc<Schema>>,
@@ -38,7 +38,7 @@ struct Plan {
 
 pub(super) struct Preparer<'a> {
     request: &'a Request,
-    plans: HashMap<(String, String), Result<Plan, Problem>>,
+    plans: HashMap<(String, String), Result<Arc<Plan>, Problem>>,
     /// Said once per event.
     pub(super) warnings: Vec<String>,
     prepared: u64,
@@ -61,7 +61,7 @@ impl<'a> Preparer<'a> {
                 PlanError::Problem(problem) => PublishError::Event(problem),
                 PlanError::Catalogue(error) => PublishError::Schema(error),
             })?;
-            preparer.plans.insert((request.publisher.clone(), event.clone()), Ok(plan));
+            preparer.plans.insert((request.publisher.clone(), event.clone()), Ok(Arc::new(plan)));
         }
         Ok(preparer)
     }
@@ -109,12 +109,12 @@ impl<'a> Preparer<'a> {
         }
     }
 
-    fn plan(&mut self, event: &str, publisher: &str) -> Result<Plan, Problem> {
+    fn plan(&mut self, event: &str, publisher: &str) -> Result<Arc<Plan>, Problem> {
         let key = (publisher.to_owned(), event.to_owned());
         if let Some(plan) = self.plans.get(&key) {
             return plan.clone();
         }
-        let plan = self.make_plan(event, publisher).map_err(|e| match e {
+        let plan = self.make_plan(event, publisher).map(Arc::new).map_err(|e| match e {
             PlanError::Problem(problem) => problem,
             PlanError::Catalogue(error) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -182,7 +182,7 @@ impl<'a> Preparer<'a> {
         let body = event.to_message(request.envelope);
         let grouped = plan.group_by.as_deref().and_then(|field| group_value(&document, field));
         let group = grouped.unwrap_or(entity_id);
-        self.ready(plan.topic, Outgoing { body, attributes, ..Outgoing::default() }, Some(group))
+        self.ready(plan.topic.clone(), Outgoing { body, attributes, ..Outgoing::default() }, Some(group))
     }
 
     /// A record is published again as it was: its text and attributes, with `--attr` on top.
@@ -211,7 +211,7 @@ impl<'a> Preparer<'a> {
             ..Outgoing::default()
         };
         let group = record.message.group_id.clone().or_else(|| metadata.entity_id.clone());
-        self.ready(plan.topic, outgoing, group)
+        self.ready(plan.topic.clone(), outgoing, group)
     }
 
     /// The last checks, which are SNS's own.

@@ -20,7 +20,12 @@ use crate::engine::{Emitter, Event};
 use crate::words;
 
 /// Inputs that may wait between the reader and the batches.
-const AHEAD: usize = 64;
+const AHEAD: usize = 128;
+
+/// Batches on their way at once. Across a network that hides its latency; on the embedded bus one commit then takes several
+/// batches. They are begun in the order of reading on one task, and the embedded bus has a batch in its writer's hands when
+/// its future was polled once, so there the order stays; standard topics promise none. A FIFO topic gets one at a time.
+const IN_FLIGHT: usize = 8;
 
 /// How long a batch that is not full waits for more: long for a reader, short for a person.
 const LINGER: Duration = Duration::from_millis(5);
@@ -181,7 +186,6 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     async fn run(mut self, mut inputs: mpsc::Receiver<Produced>) -> Result<Report, PublishError> {
-        let concurrency = self.request.concurrency.max(1);
         let topic_errors = Arc::new(StdMutex::new(Vec::new()));
         let mut flights: FuturesOrdered<BoxFuture<'static, Vec<Slot>>> = FuturesOrdered::new();
         let mut window = Window::default();
@@ -193,7 +197,7 @@ impl Sending<'_> {
             let lingered = tokio::time::Instant::now() >= due;
             // Batches of a FIFO topic follow each other: its order is what it is for.
             let fifo = window.topic.as_deref().is_some_and(|topic| topic.ends_with(".fifo"));
-            let room = flights.len() < if fifo { 1 } else { concurrency };
+            let room = flights.len() < if fifo { 1 } else { IN_FLIGHT };
             if !window.slots.is_empty() && room && (window.full() || ended || lingered) {
                 let batch = std::mem::take(&mut window);
                 flights.push_back(self.flight(batch, &topic_errors));
@@ -221,31 +225,37 @@ impl Sending<'_> {
                     }
                 }
                 Some(slots) = flights.next(), if !flights.is_empty() => self.settle(slots).await,
-                produced = inputs.recv(), if !ended && !window.full() => match produced {
-                    Some(Produced::Input(prepared)) => {
-                        if window.slots.is_empty() {
-                            due = tokio::time::Instant::now() + LINGER;
+                produced = inputs.recv(), if !ended && !window.full() => {
+                    if window.slots.is_empty() {
+                        due = tokio::time::Instant::now() + LINGER;
+                    }
+                    let mut produced = produced.unwrap_or(Produced::Failed(PublishError::Reader));
+                    // What has come already is taken at once: going round the loop for each would cost more than the event.
+                    loop {
+                        match produced {
+                            Produced::Input(prepared) if window.fits(&prepared) => window.push(*prepared),
+                            Produced::Input(prepared) => {
+                                window.closed = true;
+                                next = Some(*prepared);
+                            }
+                            Produced::Warning(text) => {
+                                let _ = self.emit.emit(Event::Warning(text)).await;
+                            }
+                            Produced::End => ended = true,
+                            Produced::Failed(error) => {
+                                failure = Some(error);
+                                ended = true;
+                            }
                         }
-                        if window.fits(&prepared) {
-                            window.push(*prepared);
-                        } else {
-                            window.closed = true;
-                            next = Some(*prepared);
+                        if ended || window.full() {
+                            break;
+                        }
+                        match inputs.try_recv() {
+                            Ok(more) => produced = more,
+                            Err(_) => break,
                         }
                     }
-                    Some(Produced::Warning(text)) => {
-                        let _ = self.emit.emit(Event::Warning(text)).await;
-                    }
-                    Some(Produced::End) => ended = true,
-                    Some(Produced::Failed(error)) => {
-                        failure = Some(error);
-                        ended = true;
-                    }
-                    None => {
-                        failure = Some(PublishError::Reader);
-                        ended = true;
-                    }
-                },
+                }
                 () = tokio::time::sleep_until(due), if waiting => {}
             }
         }
@@ -327,15 +337,16 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
     loop {
         tries += 1;
         let open: Vec<usize> = (0..slots.len()).filter(|&at| matches!(slots[at].state, State::Ready(_))).collect();
-        let messages: Vec<Outgoing> = open
+        let messages: Vec<&Outgoing> = open
             .iter()
             .filter_map(|&at| match &slots[at].state {
-                State::Ready(ready) => Some(ready.outgoing.clone()),
+                State::Ready(ready) => Some(&ready.outgoing),
                 _ => None,
             })
             .collect();
+        let outcomes = bus.publish_batch(topic, &messages).await;
         let mut again = false;
-        for (at, outcome) in open.into_iter().zip(bus.publish_batch(topic, &messages).await) {
+        for (at, outcome) in open.into_iter().zip(outcomes) {
             match outcome {
                 Ok(sent) => slots[at].state = State::Sent(sent),
                 Err(error) if error.retryable && tries < TRIES && !shutdown.is_aborting() => again = true,

@@ -4,11 +4,22 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
 use super::*;
-use crate::engine;
+use crate::bus::{Bus, ConnectOptions};
+use crate::engine::{self, provision};
+use crate::local::{LocalBus, OpenOptions, connector};
 use crate::engine::shutdown::Shutdown;
 use crate::event::json::compact;
-use crate::event::{Attribute, Record, SystemRecord, WhatPythonWouldDo, read_message, what_python_would_do};
+use crate::event::{Attribute, Record, SystemRecord, WhatPythonWouldDo, read_body, read_message, what_python_would_do};
 
 const SCHEMA: &str = include_str!("../../../schemas/events/UserRegistered.json");
 const TOPOLOGY: &str = "version: 1\nname: users\ntopics:\n  users: {}\n  orders.fifo: {}\nqueues: {}\nsubscriptions: []\n\
@@ -53,7 +64,6 @@ impl Project {
             dedup_id: None,
             all_or_nothing: false,
             dry_run: true,
-            concurrency: 1,
             clock: Clock::manual(1_795_421_062_000),
         }
     }
@@ -99,6 +109,96 @@ fn planned(request: Request) -> (Item, String, Attributes, Option<String>) {
 }
 
 const GOOD: &[u8] = br#"{ "email": "a@b.c", "id": "44f33071-e444-494f-bcff-b5e3594f7628" }"#;
+
+/// The embedded bus behind a client that answers its first `PublishBatch` only when a second one was asked.
+#[derive(Clone, Debug)]
+struct Overlapping {
+    inner: SharedHttpClient,
+    publishes: Arc<(AtomicUsize, tokio::sync::Notify)>,
+}
+
+#[derive(Debug)]
+struct OverlappingConnector(SharedHttpConnector, Overlapping);
+
+impl HttpConnector for OverlappingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body = request.body().bytes().unwrap_or_default();
+        let publishes = body.windows(19).any(|part| part == b"Action=PublishBatch");
+        let (answer, counter) = (self.0.call(request), self.1.publishes.clone());
+        HttpConnectorFuture::new(async move {
+            let before = if publishes { counter.0.fetch_add(1, Ordering::SeqCst) } else { usize::MAX };
+            if before == 1 {
+                counter.1.notify_one();
+            }
+            let answer = answer.await;
+            if before == 0 {
+                // Only a run that waits for each answer waits this long.
+                tokio::time::timeout(std::time::Duration::from_secs(20), counter.1.notified())
+                    .await
+                    .map_err(|_| ConnectorError::user("nothing was sent before the first answer".into()))?;
+            }
+            answer
+        })
+    }
+}
+
+impl HttpClient for Overlapping {
+    fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(OverlappingConnector(self.inner.http_connector(settings, parts), self.clone()))
+    }
+}
+
+#[tokio::test]
+async fn batches_overlap_and_stay_in_order_on_the_embedded_bus() {
+    const EVENTS: u64 = 500;
+    let lines: String = (0..EVENTS).map(|id| format!("{{\"id\":{id}}}\n")).collect();
+    let project = Project::new(&[("in.ndjson", lines.as_bytes())]);
+    let local = LocalBus::open(&project.0.path().join("bus.db"), OpenOptions::default()).unwrap();
+    let client = Overlapping { inner: connector(local), publishes: Arc::default() };
+    let bus = Bus::connect(ConnectOptions {
+        region: Some("us-east-1".into()),
+        account: Some("000000000000".into()),
+        static_credentials: Some(("test".into(), "test".into())),
+        endpoint_url: Some("http://localhost".into()),
+        http_client: Some(SharedHttpClient::new(client)),
+        peek: true,
+        ..ConnectOptions::default()
+    });
+    let bus = bus.await.unwrap();
+    let (emit, mut events) = engine::channel();
+    let telling = std::thread::spawn(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
+    let text = "version: 1\nname: users\ntopics: { users: {} }\nqueues: { all: {} }\nsubscriptions: [{ topic: users, queue: all }]\n";
+    let plan = provision::plan(&bus, &Topology::parse(text, "t.yaml").unwrap()).await.unwrap();
+    let _made = provision::apply(&bus, &plan, &emit, &Shutdown::never()).await;
+    let request = Request { dry_run: false, ..project.request("Loose", &["in.ndjson"]) };
+    let report = run(Some(&bus), request, &emit, &Shutdown::never()).await.unwrap();
+    drop(emit);
+    let told: Vec<String> = telling
+        .join()
+        .unwrap()
+        .into_iter()
+        .filter_map(|event| match event {
+            engine::Event::Publish(Progress::Sent { item, .. }) => item.entity_id,
+            _ => None,
+        })
+        .collect();
+    let expected: Vec<String> = (0..EVENTS).map(|id| id.to_string()).collect();
+    assert_eq!((report.sent, &told), (EVENTS, &expected));
+    let queue = bus.queue("all").await.unwrap();
+    let (mut found, mut cursor) = (Vec::new(), 0);
+    loop {
+        let peeked = bus.peek(&queue, cursor, 100, std::time::Duration::ZERO).await.unwrap();
+        if peeked.messages.is_empty() {
+            break;
+        }
+        cursor = peeked.cursor;
+        for message in peeked.messages {
+            let event = read_body(&message.body, &message.attributes).event.unwrap();
+            found.push(event.metadata.entity_id.unwrap());
+        }
+    }
+    assert_eq!(found, expected, "in the order of reading");
+}
 
 #[test]
 fn the_message_is_what_the_library_would_write_and_read() {
