@@ -21,6 +21,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first try and four more, with the SDK's jittered backoff between them: a throttle is normal.
 const ATTEMPTS: u32 = 5;
 
+/// In process there is no throttle and no lost connection, and SQLite has waited for the file's lock before it says no.
+const ATTEMPTS_IN_PROCESS: u32 = 1;
+
 /// What the embedded bus is called when nobody says otherwise; it is never resolved, the connector answers in process.
 const IN_PROCESS_ENDPOINT: &str = "http://localhost";
 
@@ -90,6 +93,11 @@ fn network_client(options: &ConnectOptions, endpoint_url: Option<&str>) -> Share
     aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
+/// Only the embedded bus is both handed in and peeked into.
+fn attempts(options: &ConnectOptions) -> u32 {
+    if options.http_client.is_some() && options.peek { ATTEMPTS_IN_PROCESS } else { ATTEMPTS }
+}
+
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
@@ -103,7 +111,7 @@ fn stand_alone(options: &ConnectOptions, id: &str, secret: &str, url: &str, http
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(id, secret, None, None, "eventbus")))
         .endpoint_url(url)
         .http_client(http.clone())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
         .timeout_config(timeouts());
     builder.set_app_name(AppName::new("eventbus").ok());
     builder.build()
@@ -112,7 +120,7 @@ fn stand_alone(options: &ConnectOptions, id: &str, secret: &str, url: &str, http
 async fn default_chain(options: &ConnectOptions, endpoint_url: Option<&str>, http: &SharedHttpClient) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
         .timeout_config(timeouts());
     if let Ok(name) = AppName::new("eventbus") {
         loader = loader.app_name(name);

@@ -56,6 +56,9 @@ pub struct Answer {
     text: String,
 }
 
+/// The embedded bus's code for a bus file that is full, read-only or damaged, which no other try mends.
+const BUS_FILE_UNUSABLE: &str = "BusFileUnusable";
+
 /// One entry of a batch that failed while others may have succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -106,10 +109,10 @@ impl BusError {
                 Self {
                     kind,
                     operation,
-                    code: Some(code),
                     message,
                     request_id,
-                    retryable: kind == BusErrorKind::Throttled || status >= 500,
+                    retryable: kind == BusErrorKind::Throttled || (status >= 500 && code != BUS_FILE_UNUSABLE),
+                    code: Some(code),
                     nearest: Vec::new(),
                     answer: Some(answer),
                 }

@@ -267,6 +267,26 @@ async fn without_sts_a_topic_is_found_by_listing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_process_a_call_is_made_once_and_an_unusable_file_is_final() {
+    let fake = Fake::new(&[]);
+    let answer = |code: &str| format!("<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>");
+    let bus = fake.bus_with(|options| options.peek = true).await;
+    let topic = Topic { name: "users".into(), arn: "arn:aws:sns:eu-west-1:000000000000:users".into() };
+    for (code, retryable) in [("InternalFailure", true), ("BusFileUnusable", false)] {
+        fake.on_query(move |_, _| (500, answer(code)));
+        let before = fake.calls("PublishBatch");
+        let error = bus.publish_batch(&topic, &outgoing(&["a"])).await.remove(0).unwrap_err();
+        assert_eq!((error.code.as_str(), error.retryable), (code, retryable));
+        assert_eq!(fake.calls("PublishBatch"), before + 1);
+    }
+    // Over a network the first try is not the last.
+    fake.on_query(move |_, _| (500, answer("InternalFailure")));
+    let before = fake.calls("PublishBatch");
+    assert!(fake.bus().await.publish_batch(&topic, &outgoing(&["a"])).await[0].is_err());
+    assert_eq!(fake.calls("PublishBatch"), before + 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_publisher_who_may_only_publish_is_believed() {
     let fake = Fake::new(&[]);
     fake.on_query(|_, _| {

@@ -33,6 +33,9 @@ const LINGER: Duration = Duration::from_millis(5);
 /// Tries per message, the first included. Each is itself retried by the SDK where the whole call failed.
 const TRIES: u32 = 5;
 
+/// A batch that failed is not sent again once so much time went by: a locked bus file answers after half a minute only.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The first pause between tries; it doubles, to at most [`LONGEST_PAUSE`], and a random part of it is taken.
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -333,6 +336,7 @@ impl Sending<'_> {
 
 /// Sends what is ready among `slots`, and again what failed and may succeed; each ends as sent or failed.
 async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown) {
+    let begun = tokio::time::Instant::now();
     let mut tries = 0;
     loop {
         tries += 1;
@@ -349,7 +353,7 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
         for (at, outcome) in open.into_iter().zip(outcomes) {
             match outcome {
                 Ok(sent) => slots[at].state = State::Sent(sent),
-                Err(error) if error.retryable && tries < TRIES && !shutdown.is_aborting() => again = true,
+                Err(error) if error.retryable && tries < TRIES && begun.elapsed() < PATIENCE && !shutdown.is_aborting() => again = true,
                 Err(error) => slots[at].state = State::Failed(error, tries),
             }
         }

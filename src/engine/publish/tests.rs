@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::*;
+use crate::bus::tests::fake::Fake;
 use crate::bus::{Bus, ConnectOptions};
 use crate::engine::{self, provision};
 use crate::local::{LocalBus, OpenOptions, connector};
@@ -198,6 +199,46 @@ async fn batches_overlap_and_stay_in_order_on_the_embedded_bus() {
         }
     }
     assert_eq!(found, expected, "in the order of reading");
+}
+
+/// Publishes one event to what `answer` makes of each call.
+async fn published_to(
+    answer: impl FnMut(&str, &str) -> (u16, String) + Send + 'static,
+    request: Request,
+    shutdown: &Shutdown,
+) -> (Report, Fake, Vec<Progress>) {
+    let fake = Fake::new(&[]);
+    fake.on_query(answer);
+    let bus = fake.bus_with(|options| options.peek = true).await;
+    let (emit, mut events) = engine::channel();
+    let telling = std::thread::spawn(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
+    let report = run(Some(&bus), Request { dry_run: false, ..request }, &emit, shutdown).await.unwrap();
+    drop(emit);
+    let told = telling.join().unwrap().into_iter().filter_map(|event| match event {
+        engine::Event::Publish(progress) => Some(progress),
+        _ => None,
+    });
+    (report, fake, told.collect())
+}
+
+const TOPIC: &str = "<GetTopicAttributesResponse><GetTopicAttributesResult/></GetTopicAttributesResponse>";
+
+fn error_of(code: &str) -> String {
+    format!("<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>")
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_bus_calls_final_is_tried_once_and_the_rest_a_few_times() {
+    for (code, tries) in [("BusFileUnusable", 1), ("InternalFailure", 5)] {
+        let project = Project::new(&[("p.json", GOOD)]);
+        let answer = move |action: &str, _: &str| match action {
+            "PublishBatch" => (500, error_of(code)),
+            _ => (200, TOPIC.to_owned()),
+        };
+        let (report, fake, _) =
+            published_to(answer, project.request("UserRegistered", &["p.json"]), &Shutdown::never()).await;
+        assert_eq!((report.failed, fake.calls("PublishBatch")), (1, tries), "{code}");
+    }
 }
 
 #[test]
