@@ -10,6 +10,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
 use tokio::sync::OnceCell;
 
 use super::{Bus, BusError, BusErrorKind, ConnectOptions, error};
@@ -56,6 +57,10 @@ impl Bus {
                 },
             ));
         };
+        let endpoint_url = match endpoint_url {
+            Some(url) => Some(url),
+            None => configured_endpoint(&config)?,
+        };
         let account = OnceCell::new_with(options.account.clone());
         Ok(Bus {
             sns: aws_sdk_sns::Client::new(&config),
@@ -67,6 +72,34 @@ impl Bus {
             peek: options.peek,
         })
     }
+}
+
+/// The endpoint that the AWS configuration itself names (`AWS_ENDPOINT_URL`, its forms for a service, `endpoint_url` and
+/// `services` of the profile), which the SDK uses where nobody chose one:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
+///
+/// # Errors
+/// `Invalid` when topics and queues would be looked for in different places.
+fn configured_endpoint(config: &SdkConfig) -> Result<Option<String>, BusError> {
+    let of = |service: &str| {
+        let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        let own = key.build().ok().and_then(|key| config.service_config()?.load_config(key));
+        own.or_else(|| config.endpoint_url().map(str::to_owned))
+    };
+    let (topics, queues) = (of("SNS"), of("SQS"));
+    if topics != queues {
+        let shown = |url: Option<String>| url.map_or_else(|| "AWS".to_owned(), |url| format!("`{}`", error::redact(&url)));
+        return Err(BusError::new(
+            BusErrorKind::Invalid,
+            "connect",
+            format!(
+                "the AWS configuration sends SNS to {} and SQS to {}, expected one place for both",
+                shown(topics),
+                shown(queues)
+            ),
+        ));
+    }
+    topics.map(|url| checked_endpoint(&url)).transpose()
 }
 
 fn checked_endpoint(url: &str) -> Result<String, BusError> {

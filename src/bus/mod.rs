@@ -191,7 +191,7 @@ impl Bus {
         &self.region
     }
 
-    /// The endpoint that was asked for; `None` = AWS's own.
+    /// The endpoint that answers, whether it was asked for or named by the AWS configuration; `None` = AWS's own.
     pub fn endpoint_url(&self) -> Option<&str> {
         self.endpoint_url.as_deref()
     }

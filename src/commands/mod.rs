@@ -55,16 +55,9 @@ impl Cx {
         if let Some(bus) = &self.bus {
             return Ok(bus.clone());
         }
-        let context = &self.config.context.value;
-        let name = context.name.as_deref().unwrap_or("ad hoc");
-        self.ui.note(format!("bus `{name}`: {}", self.shown(&context.describe())));
-        if let Some(profile) = &self.config.stray_profile {
-            self.ui.note(format!(
-                "AWS_PROFILE is `{profile}`, but this is the embedded bus; add `--profile {profile}` to use AWS"
-            ));
-        }
-        let options = match &context.target {
+        let options = match &self.config.context.value.target {
             Target::Local { path } => {
+                self.say_bus();
                 let bus =
                     crate::local::LocalBus::open(path, crate::local::OpenOptions::default()).map_err(|error| {
                         CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error)
@@ -89,9 +82,27 @@ impl Cx {
                 peek: false,
             },
         };
-        let bus = Bus::connect(options).await?;
+        let in_process = options.http_client.is_some();
+        let connected = Bus::connect(options).await;
+        if !in_process {
+            // Only now is it known: the AWS configuration may name an endpoint, too.
+            self.config.context.value.answered_at(connected.as_ref().ok().and_then(Bus::endpoint_url));
+            self.say_bus();
+        }
+        let bus = connected?;
         self.bus = Some(bus.clone());
         Ok(bus)
+    }
+
+    fn say_bus(&self) {
+        let context = &self.config.context.value;
+        let name = context.name.as_deref().unwrap_or("ad hoc");
+        self.ui.note(format!("bus `{name}`: {}", self.shown(&context.describe())));
+        if let Some(profile) = &self.config.stray_profile {
+            self.ui.note(format!(
+                "AWS_PROFILE is `{profile}`, but this is the embedded bus; add `--profile {profile}` to use AWS"
+            ));
+        }
     }
 
     /// The topology at `path`, its warnings told on stderr.
