@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use super::{Bus, BusError, BusErrorKind, Queue, Topic};
+use super::{Bus, BusError, BusErrorKind, DEFAULT_TOPIC_BYTES, Queue, Topic};
 
 /// How many names a look-up may page through for its suggestions; more would make a typo slow.
 const NAMES_FOR_SUGGESTIONS: usize = 2_000;
@@ -38,14 +38,15 @@ impl Bus {
         let topic = if name_or_arn.starts_with("arn:") {
             let name = name_from_arn(name_or_arn, "sns", "topic")?;
             self.check_here(name_or_arn, "topic", &name)?;
-            Topic { name, arn: name_or_arn.to_owned() }
+            Topic { name, arn: name_or_arn.to_owned(), max_bytes: DEFAULT_TOPIC_BYTES }
         } else {
             check_name(name_or_arn, "topic", 256)?;
             let name = name_or_arn.to_owned();
             match self.account().await {
                 Ok(account) => {
                     let (partition, region) = (partition(&self.region), &self.region);
-                    Topic { arn: format!("arn:{partition}:sns:{region}:{account}:{name}"), name }
+                    let arn = format!("arn:{partition}:sns:{region}:{account}:{name}");
+                    Topic { arn, name, max_bytes: DEFAULT_TOPIC_BYTES }
                 }
                 Err(no_account) => return self.topic_by_listing(&name, no_account).await,
             }
@@ -53,9 +54,10 @@ impl Bus {
         let answer = self.sns.get_topic_attributes().topic_arn(&topic.arn).send().await;
         match answer {
             Ok(answer) => {
-                let own = answer.attributes.as_ref().and_then(|all| all.get("TopicArn"));
-                same_arn("topic", &topic.name, &topic.arn, own.unwrap_or(&topic.arn))?;
-                Ok(topic)
+                let said = |name: &str| answer.attributes.as_ref().and_then(|all| all.get(name));
+                same_arn("topic", &topic.name, &topic.arn, said("TopicArn").unwrap_or(&topic.arn))?;
+                let max_bytes = said("MaximumMessageSize").and_then(|bytes| bytes.parse().ok());
+                Ok(Topic { max_bytes: max_bytes.unwrap_or(DEFAULT_TOPIC_BYTES), ..topic })
             }
             Err(error) => {
                 let error = BusError::from_sdk("GetTopicAttributes", &format!("topic `{}`", topic.name), &error);
@@ -167,7 +169,7 @@ impl Bus {
     async fn topic_by_listing(&self, name: &str, no_account: BusError) -> Result<Topic, BusError> {
         let Ok(arns) = self.topic_arns(usize::MAX).await else { return Err(no_account) };
         if let Some(arn) = arns.iter().find(|arn| last_part(arn, ':') == name) {
-            return Ok(Topic { name: name.to_owned(), arn: arn.clone() });
+            return Ok(Topic { name: name.to_owned(), arn: arn.clone(), max_bytes: DEFAULT_TOPIC_BYTES });
         }
         let names: Vec<String> = arns.iter().map(|arn| last_part(arn, ':')).collect();
         let mut error = BusError::new(BusErrorKind::NotFound, "ListTopics", format!("topic `{name}` does not exist"));

@@ -215,6 +215,11 @@ async fn dead_letter_sources_and_redrive_policies_are_read() {
     assert_eq!(RedrivePolicy::parse(""), None);
 }
 
+fn users() -> Topic {
+    let arn = "arn:aws:sns:eu-west-1:000000000000:users".into();
+    Topic { name: "users".into(), arn, max_bytes: DEFAULT_TOPIC_BYTES }
+}
+
 const TOPIC_MISSING: &str = "<ErrorResponse><Error><Type>Sender</Type><Code>NotFound</Code><Message>Topic does not exist</Message>\
     </Error><RequestId>req-2</RequestId></ErrorResponse>";
 
@@ -271,7 +276,7 @@ async fn in_process_a_call_is_made_once_and_an_unusable_file_is_final() {
     let fake = Fake::new(&[]);
     let answer = |code: &str| format!("<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>");
     let bus = fake.bus_with(|options| options.peek = true).await;
-    let topic = Topic { name: "users".into(), arn: "arn:aws:sns:eu-west-1:000000000000:users".into() };
+    let topic = users();
     for (code, retryable) in [("InternalFailure", true), ("BusFileUnusable", false)] {
         fake.on_query(move |_, _| (500, answer(code)));
         let before = fake.calls("PublishBatch");
@@ -311,7 +316,7 @@ async fn a_publish_batch_is_read_entry_by_entry() {
         )
     });
     let bus = fake.bus().await;
-    let topic = Topic { name: "users".into(), arn: "arn:aws:sns:eu-west-1:000000000000:users".into() };
+    let topic = users();
     let outcomes = bus.publish_batch(&topic, &outgoing(&["a", "b", "c"])).await;
     assert!(outcomes[0].as_ref().unwrap_err().retryable);
     assert_eq!(outcomes[1].as_ref().unwrap().message_id, "id-1");

@@ -28,10 +28,6 @@ use crate::event::{Attributes, EnvelopeStyle, TraceParent};
 use crate::schema::{Catalogue, CatalogueError, Violation};
 use crate::topology::Topology;
 
-/// Bytes that one message, and one batch, may have, attributes included:
-/// <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>.
-pub const SNS_LIMIT: usize = 262_144;
-
 /// What to publish and how.
 #[derive(Debug)]
 pub struct Request {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::attributes::{check_attribute, refused_character};
 use super::input::{Draft, Format};
-use super::{Item, Problem, PublishError, Request, SNS_LIMIT};
-use crate::bus::Outgoing;
+use super::{Item, Problem, PublishError, Request};
+use crate::bus::{DEFAULT_TOPIC_BYTES, Outgoing};
 use crate::clock::random_id;
 use crate::event::json::{Document, JsonError, Kind, member, members};
 use crate::event::{Attributes, Event, Metadata, Record};
@@ -19,6 +19,8 @@ pub(super) struct Ready {
     pub(super) topic: String,
     pub(super) outgoing: Outgoing,
     pub(super) bytes: usize,
+    /// Bytes that its topic takes, in a message and in a batch.
+    pub(super) limit: usize,
 }
 
 /// An input that was looked at.
@@ -42,6 +44,9 @@ pub(super) struct Preparer<'a> {
     /// Said once per event.
     pub(super) warnings: Vec<String>,
     prepared: u64,
+    /// What a topic takes, asked once per topic.
+    limit_of: &'a dyn Fn(&str) -> Option<usize>,
+    limits: HashMap<String, usize>,
 }
 
 enum PlanError {
@@ -50,12 +55,22 @@ enum PlanError {
 }
 
 impl<'a> Preparer<'a> {
-    /// Looks the request's event up.
+    /// Looks the request's event up. `limit_of` tells how many bytes a topic takes; `None` where that is not known.
     ///
     /// # Errors
     /// The one event is unknown, goes nowhere, or its schema cannot be used.
-    pub(super) fn new(request: &'a Request) -> Result<Self, PublishError> {
-        let mut preparer = Self { request, plans: HashMap::new(), warnings: Vec::new(), prepared: 0 };
+    pub(super) fn new(
+        request: &'a Request,
+        limit_of: &'a dyn Fn(&str) -> Option<usize>,
+    ) -> Result<Self, PublishError> {
+        let mut preparer = Self {
+            request,
+            plans: HashMap::new(),
+            warnings: Vec::new(),
+            prepared: 0,
+            limit_of,
+            limits: HashMap::new(),
+        };
         if let Some(event) = &request.event {
             let plan = preparer.make_plan(event, &request.publisher).map_err(|e| match e {
                 PlanError::Problem(problem) => PublishError::Event(problem),
@@ -215,7 +230,7 @@ impl<'a> Preparer<'a> {
     }
 
     /// The last checks, which are SNS's own.
-    fn ready(&self, topic: String, mut outgoing: Outgoing, group: Option<String>) -> Result<Ready, Problem> {
+    fn ready(&mut self, topic: String, mut outgoing: Outgoing, group: Option<String>) -> Result<Ready, Problem> {
         let request = self.request;
         if topic.ends_with(".fifo") {
             outgoing.group_id = request.group_id.clone().or(group);
@@ -242,10 +257,18 @@ impl<'a> Preparer<'a> {
             return Err(Problem::Character(code));
         }
         let bytes = size(&outgoing);
-        if bytes > SNS_LIMIT {
-            return Err(Problem::TooLarge { bytes, limit: SNS_LIMIT, topic });
+        let limit = match self.limits.get(&topic) {
+            Some(&limit) => limit,
+            None => {
+                let limit = (self.limit_of)(&topic).unwrap_or(DEFAULT_TOPIC_BYTES);
+                self.limits.insert(topic.clone(), limit);
+                limit
+            }
+        };
+        if bytes > limit {
+            return Err(Problem::TooLarge { bytes, limit, topic });
         }
-        Ok(Ready { topic, outgoing, bytes })
+        Ok(Ready { topic, outgoing, bytes, limit })
     }
 }
 

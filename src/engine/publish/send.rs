@@ -8,11 +8,12 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::FuturesOrdered;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
 
 use super::input::{self, Draft};
 use super::prepare::{Prepared, Preparer, Ready};
-use super::{Item, Problem, Progress, PublishError, Report, Request, SNS_LIMIT};
+use super::{Item, Problem, Progress, PublishError, Report, Request};
 use crate::bus::{Bus, BusError, ItemError, MAX_BATCH, Outgoing, Sent, Topic};
 use crate::clock::random_id;
 use crate::engine::shutdown::Shutdown;
@@ -62,23 +63,36 @@ pub async fn run(
 ) -> Result<Report, PublishError> {
     let request = Arc::new(request);
     // Checked here, so that an unknown event is refused before anything is read.
-    for warning in Preparer::new(&request)?.warnings {
+    for warning in Preparer::new(&request, &|_| None)?.warnings {
         let _ = emit.emit(Event::Warning(warning)).await;
     }
     let (sender, receiver) = mpsc::channel(AHEAD);
     let reading = request.clone();
+    let found = Finder::default();
+    let asking = bus.filter(|_| !request.dry_run).map(|bus| (bus.clone(), found.clone(), Handle::current()));
     // A thread of its own, not the runtime's: a read of stdin cannot be cancelled, and must not keep the process alive.
     std::thread::Builder::new()
         .name("publish-reader".into())
-        .spawn(move || produce(&reading, &sender))
+        .spawn(move || {
+            // Asked before the first event of a topic is judged; a run that ends meanwhile ends the asking.
+            let limit_of = |topic: &str| {
+                let (bus, found, runtime) = asking.as_ref()?;
+                runtime.block_on(async {
+                    tokio::select! {
+                        found = found.topic(bus, topic) => found.ok().map(|topic| topic.max_bytes),
+                        () = sender.closed() => None,
+                    }
+                })
+            };
+            produce(&reading, &sender, &limit_of);
+        })
         .map_err(|_| PublishError::Reader)?;
-    let sending =
-        Sending { bus: bus.cloned(), request, emit, report: Report::default(), topics: Arc::default(), shutdown };
+    let sending = Sending { bus: bus.cloned(), request, emit, report: Report::default(), found, shutdown };
     sending.run(receiver).await
 }
 
 /// Reads, checks and wraps every input; with `all_or_nothing` twice, the first time only to count what is refused.
-fn produce(request: &Request, sender: &mpsc::Sender<Produced>) {
+fn produce(request: &Request, sender: &mpsc::Sender<Produced>, limit_of: &dyn Fn(&str) -> Option<usize>) {
     let send = |produced| match sender.blocking_send(produced) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
@@ -92,7 +106,7 @@ fn produce(request: &Request, sender: &mpsc::Sender<Produced>) {
                 return;
             }
         }
-        let Ok(mut preparer) = Preparer::new(request) else { return };
+        let Ok(mut preparer) = Preparer::new(request, limit_of) else { return };
         let counted = input::for_each(&sources, &mut |draft: Draft<'_>| {
             refused += u64::from(preparer.prepare(draft).result.is_err());
             if sender.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -105,7 +119,7 @@ fn produce(request: &Request, sender: &mpsc::Sender<Produced>) {
         1 => "1 other was".to_owned(),
         n => format!("{} others were", words::thousands(n)),
     });
-    let Ok(mut preparer) = Preparer::new(request) else { return };
+    let Ok(mut preparer) = Preparer::new(request, limit_of) else { return };
     preparer.warnings.clear();
     let done = input::for_each(&sources, &mut |draft| {
         let mut prepared = preparer.prepare(draft);
@@ -152,7 +166,7 @@ impl Window {
             Err(_) => self.slots.len() < 4 * MAX_BATCH,
             Ok(ready) => {
                 self.ready < MAX_BATCH
-                    && self.bytes + ready.bytes <= SNS_LIMIT
+                    && self.bytes + ready.bytes <= ready.limit
                     && self.topic.as_ref().is_none_or(|topic| *topic == ready.topic)
             }
         }
@@ -176,20 +190,42 @@ impl Window {
     }
 }
 
-type Topics = Arc<Mutex<HashMap<String, Result<Topic, ItemError>>>>;
+/// The topics of a run, each looked up once.
+#[derive(Clone, Default)]
+struct Finder {
+    known: Arc<Mutex<HashMap<String, Result<Topic, ItemError>>>>,
+    errors: Arc<StdMutex<Vec<BusError>>>,
+}
+
+impl Finder {
+    async fn topic(&self, bus: &Bus, name: &str) -> Result<Topic, ItemError> {
+        let mut known = self.known.lock().await;
+        if let Some(found) = known.get(name) {
+            return found.clone();
+        }
+        let found = bus.topic(name).await.map_err(|error| {
+            let item = error.to_item();
+            let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+            errors.retain(|before| before.message != error.message);
+            errors.push(error);
+            item
+        });
+        known.insert(name.to_owned(), found.clone());
+        found
+    }
+}
 
 struct Sending<'a> {
     bus: Option<Bus>,
     request: Arc<Request>,
     emit: &'a Emitter,
     report: Report,
-    topics: Topics,
+    found: Finder,
     shutdown: &'a Shutdown,
 }
 
 impl Sending<'_> {
     async fn run(mut self, mut inputs: mpsc::Receiver<Produced>) -> Result<Report, PublishError> {
-        let topic_errors = Arc::new(StdMutex::new(Vec::new()));
         let mut flights: FuturesOrdered<BoxFuture<'static, Vec<Slot>>> = FuturesOrdered::new();
         let mut window = Window::default();
         let mut next: Option<Prepared> = None;
@@ -203,7 +239,7 @@ impl Sending<'_> {
             let room = flights.len() < if fifo { 1 } else { IN_FLIGHT };
             if !window.slots.is_empty() && room && (window.full() || ended || lingered) {
                 let batch = std::mem::take(&mut window);
-                flights.push_back(self.flight(batch, &topic_errors));
+                flights.push_back(self.flight(batch));
                 if let Some(prepared) = next.take() {
                     window.push(prepared);
                     due = tokio::time::Instant::now() + LINGER;
@@ -262,7 +298,7 @@ impl Sending<'_> {
                 () = tokio::time::sleep_until(due), if waiting => {}
             }
         }
-        self.report.topic_errors = std::mem::take(&mut *topic_errors.lock().unwrap_or_else(PoisonError::into_inner));
+        self.report.topic_errors = std::mem::take(&mut *self.found.errors.lock().unwrap_or_else(PoisonError::into_inner));
         match failure {
             Some(error) => Err(error),
             None => Ok(self.report),
@@ -270,29 +306,14 @@ impl Sending<'_> {
     }
 
     /// The future of one batch; a dry run's, and that of nothing but refusals, is there at once.
-    fn flight(&self, window: Window, errors: &Arc<StdMutex<Vec<BusError>>>) -> BoxFuture<'static, Vec<Slot>> {
+    fn flight(&self, window: Window) -> BoxFuture<'static, Vec<Slot>> {
         let (Some(bus), Some(topic), false) = (&self.bus, window.topic, self.request.dry_run) else {
             return futures::future::ready(window.slots).boxed();
         };
-        let (bus, topics, errors, shutdown) = (bus.clone(), self.topics.clone(), errors.clone(), self.shutdown.clone());
+        let (bus, found, shutdown) = (bus.clone(), self.found.clone(), self.shutdown.clone());
         async move {
             let mut slots = window.slots;
-            let found = {
-                let mut known = topics.lock().await;
-                match known.get(&topic) {
-                    Some(found) => found.clone(),
-                    None => {
-                        let found = bus.topic(&topic).await.map_err(|error| {
-                            let item = error.to_item();
-                            errors.lock().unwrap_or_else(PoisonError::into_inner).push(error);
-                            item
-                        });
-                        known.insert(topic, found.clone());
-                        found
-                    }
-                }
-            };
-            match found {
+            match found.topic(&bus, &topic).await {
                 Ok(topic) => send(&bus, &topic, &mut slots, &shutdown).await,
                 Err(error) => {
                     for slot in slots.iter_mut().filter(|slot| matches!(slot.state, State::Ready(_))) {

@@ -241,6 +241,41 @@ async fn what_the_bus_calls_final_is_tried_once_and_the_rest_a_few_times() {
     }
 }
 
+fn topic_of(bytes: u32) -> String {
+    let entry = format!("<entry><key>MaximumMessageSize</key><value>{bytes}</value></entry>");
+    TOPIC.replace("Result/>", &format!("Result><Attributes>{entry}</Attributes></GetTopicAttributesResult>"))
+}
+
+/// The answer that confirms each entry of the batch in the form `body`.
+fn confirmed(body: &str) -> (u16, String) {
+    let ids = body.matches(".Message=").count();
+    let entries: String = (0..ids).map(|id| format!("<member><Id>{id}</Id><MessageId>m{id}</MessageId></member>")).collect();
+    (200, format!("<PublishBatchResponse><PublishBatchResult><Successful>{entries}</Successful></PublishBatchResult></PublishBatchResponse>"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topics_own_size_decides_for_messages_and_batches() {
+    let large = format!("{{\"id\":1,\"text\":\"{}\"}}", "x".repeat(300_000));
+    let small = "{\"id\":2}\n".repeat(10);
+    let project = Project::new(&[("large.json", large.as_bytes()), ("small.ndjson", small.as_bytes())]);
+    for (limit, sent, batches) in [(1_048_576, 11, 2), (262_144, 10, 1), (1_500, 10, 3)] {
+        let answer = move |action: &str, body: &str| match action {
+            "PublishBatch" => confirmed(body),
+            _ => (200, topic_of(limit)),
+        };
+        let request = project.request("Loose", &["small.ndjson", "large.json"]);
+        let (report, fake, told) = published_to(answer, request, &Shutdown::never()).await;
+        assert_eq!((report.sent, report.sent + report.refused), (sent, 11), "{limit}");
+        assert_eq!(fake.calls("GetTopicAttributes"), 1);
+        let refused = told.iter().find_map(|told| match told {
+            Progress::Refused { problem: Problem::TooLarge { limit, .. }, .. } => Some(*limit),
+            _ => None,
+        });
+        assert_eq!(refused, (limit < 300_000).then_some(limit as usize));
+        assert!(fake.calls("PublishBatch") >= batches, "{limit}: {} batches", fake.calls("PublishBatch"));
+    }
+}
+
 #[test]
 fn the_message_is_what_the_library_would_write_and_read() {
     let project = Project::new(&[("p.json", GOOD)]);
