@@ -190,7 +190,7 @@ impl Window {
     }
 }
 
-/// The topics of a run, each looked up once.
+/// The topics of a run, each looked up once; a look-up that failed and may succeed is tried again with the next batch.
 #[derive(Clone, Default)]
 struct Finder {
     known: Arc<Mutex<HashMap<String, Result<Topic, ItemError>>>>,
@@ -210,7 +210,10 @@ impl Finder {
             errors.push(error);
             item
         });
-        known.insert(name.to_owned(), found.clone());
+        // What may be otherwise next time is asked next time: one lost connection must not fail every event after it.
+        if !matches!(&found, Err(error) if error.retryable) {
+            known.insert(name.to_owned(), found.clone());
+        }
         found
     }
 }

@@ -276,6 +276,28 @@ async fn a_topics_own_size_decides_for_messages_and_batches() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_failed_once_fails_no_later_batch() {
+    let project = Project::new(&[("in.ndjson", "{\"id\":2}\n".repeat(200).as_bytes())]);
+    let mut asked = 0;
+    let answer = move |action: &str, body: &str| match action {
+        "PublishBatch" => confirmed(body),
+        _ => {
+            asked += 1;
+            if asked <= 2 { (503, error_of("ServiceUnavailable")) } else { (200, TOPIC.to_owned()) }
+        }
+    };
+    let (report, fake, _) = published_to(answer, project.request("Loose", &["in.ndjson"]), &Shutdown::never()).await;
+    assert_eq!((report.sent + report.failed, report.topic_errors.len()), (200, 1));
+    assert!(report.failed <= 10, "{} failed", report.failed);
+    assert_eq!(fake.calls("GetTopicAttributes"), 3);
+
+    // One that is final is not asked again.
+    let answer = |_: &str, _: &str| (404, error_of("NotFound"));
+    let (report, fake, _) = published_to(answer, project.request("Loose", &["in.ndjson"]), &Shutdown::never()).await;
+    assert_eq!((report.failed, fake.calls("GetTopicAttributes")), (200, 1));
+}
+
 #[test]
 fn the_message_is_what_the_library_would_write_and_read() {
     let project = Project::new(&[("p.json", GOOD)]);
