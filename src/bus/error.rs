@@ -187,6 +187,12 @@ impl ItemError {
         }
     }
 
+    /// Whether credentials or a permission were missing.
+    pub fn is_denied(&self) -> bool {
+        // Without a code of the service, the code is the kind's own name: see `BusError::to_item`.
+        self.code == format!("{:?}", BusErrorKind::Auth) || kind_of(&self.code, 0) == BusErrorKind::Auth
+    }
+
     /// An entry that the answer mentions neither as successful nor as failed.
     pub(crate) fn unmentioned(request_id: Option<String>) -> Self {
         Self {

@@ -6,6 +6,7 @@ use clap::Args;
 use clap::builder::PossibleValue;
 
 use super::{Cx, outcome_of_signal, written};
+use crate::bus::ItemError;
 use crate::clock::Clock;
 use crate::engine::publish::{self, Problem, PublishError, Report, Request, Source};
 use crate::engine::shutdown::Shutdown;
@@ -121,7 +122,7 @@ pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
 }
 
 fn outcome(report: &Report) -> Outcome {
-    let denied = report.first_failure.as_ref().is_some_and(publish::is_denied);
+    let denied = report.first_failure.as_ref().is_some_and(ItemError::is_denied);
     match Outcome::of_items(report.sent + report.planned, report.refused, report.failed) {
         Outcome::Failed if denied => Outcome::Auth,
         outcome => outcome,
@@ -235,5 +236,33 @@ fn schema_error(error: &CatalogueError) -> CliError {
     match std::error::Error::source(error) {
         Some(cause) => cli.because(cause),
         None => cli,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lacks_permission_is_told_by_the_exit_code() {
+        for (code, expected) in [
+            ("Auth", Outcome::Auth),
+            ("AccessDeniedException", Outcome::Auth),
+            ("OptInRequired", Outcome::Auth),
+            ("IncompleteSignature", Outcome::Auth),
+            ("NotAuthorized", Outcome::Auth),
+            ("InvalidParameter", Outcome::Failed),
+            ("Network", Outcome::Failed),
+        ] {
+            let error = ItemError {
+                code: code.into(),
+                message: String::new(),
+                sender_fault: true,
+                retryable: false,
+                request_id: None,
+            };
+            let report = Report { failed: 1, first_failure: Some(error), ..Report::default() };
+            assert_eq!(outcome(&report), expected, "{code}");
+        }
     }
 }

@@ -269,25 +269,6 @@ pub enum PublishError {
     Reader,
 }
 
-/// Whether an input failed for want of credentials or permission.
-pub fn is_denied(error: &ItemError) -> bool {
-    let code = error.code.strip_suffix("Exception").unwrap_or(&error.code);
-    let code = code.rsplit('.').next().unwrap_or(code);
-    matches!(
-        code,
-        "Auth"
-            | "AuthorizationError"
-            | "AccessDenied"
-            | "InvalidClientTokenId"
-            | "UnrecognizedClient"
-            | "ExpiredToken"
-            | "SignatureDoesNotMatch"
-            | "MissingAuthenticationToken"
-            | "InvalidSecurity"
-            | "KMSAccessDenied"
-    )
-}
-
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.input)
