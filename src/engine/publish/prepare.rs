@@ -214,8 +214,17 @@ impl<'a> Preparer<'a> {
         let plan = self.plan(&metadata.event_name, metadata.publisher_name.as_deref().unwrap_or(""))?;
         item.topic = Some(plan.topic.clone());
         if let Some(schema) = &plan.schema {
-            let document = Document::from_text(event.payload.get()).map_err(Problem::Json)?;
-            check(schema, &document, 1)?;
+            // Places inside the payload are none that an editor could go to: the input's name has the record's line.
+            let placeless = |problem| match problem {
+                Problem::Json(error) => Problem::Json(JsonError { at: None, ..error }),
+                Problem::Schema { schema, mut violations } => {
+                    violations.iter_mut().for_each(|violation| violation.at = None);
+                    Problem::Schema { schema, violations }
+                }
+                other => other,
+            };
+            let document = Document::from_text(event.payload.get()).map_err(|e| placeless(Problem::Json(e)))?;
+            check(schema, &document, 1).map_err(placeless)?;
         }
         let mut attributes: Attributes = record.attributes.clone();
         attributes.extend(self.request.attributes.clone());

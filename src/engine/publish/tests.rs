@@ -562,6 +562,7 @@ fn records_are_published_again_as_they_were() {
     let found = told(request());
     assert_eq!(found.len(), 5);
     assert!(found[1].contains("expected an email address"), "{}", found[1]);
+    assert!(found[1].starts_with("r:2 ") && !found[1].contains(" column "), "a place in the payload is none: {}", found[1]);
     assert!(found[2].contains("there is no event in the record: the message is not JSON"), "{}", found[2]);
     assert!(found[3].contains("version 9"), "{}", found[3]);
     assert!(found[4].contains("no record"), "{}", found[4]);
