@@ -136,7 +136,10 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
     };
     let handler = request.program.to_string();
     let shutdown = Shutdown::from_signals()?;
-    let bus = cx.bus().await?;
+    let bus = match super::unless_signalled(&shutdown, cx.bus()).await? {
+        Ok(bus) => bus,
+        Err(ended) => return Ok(ended),
+    };
     let reporter = reporters::reporter(&cx.ui, args.output);
     let work = |emit| async move { consume::run(&bus, request, &emit, &shutdown).await };
     let (result, mut reporter, written) = cx.drive(reporter, work).await?;

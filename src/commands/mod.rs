@@ -221,6 +221,21 @@ pub fn outcome_of_signal(signal: Option<engine::shutdown::Signal>) -> Option<Out
     })
 }
 
+/// What `look` finds, or how the run ends when a signal comes before: nothing was begun that would have to be finished.
+///
+/// # Errors
+/// What `look` answers.
+pub async fn unless_signalled<T>(
+    shutdown: &engine::shutdown::Shutdown,
+    look: impl Future<Output = Result<T, CliError>>,
+) -> Result<Result<T, Outcome>, CliError> {
+    tokio::select! {
+        biased;
+        () = shutdown.draining() => Ok(Err(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Done))),
+        found = look => found.map(Ok),
+    }
+}
+
 /// Runs `command`.
 ///
 /// # Errors

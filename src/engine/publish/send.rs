@@ -50,7 +50,8 @@ enum Produced {
 
 /// Publishes what `request` names; `bus` is needed unless it is a dry run.
 ///
-/// After the first signal nothing more is read; what was read before is sent and reported. A closed stdout stops nothing:
+/// After the first signal nothing more is read; what was read before is sent and reported. The second ends the waiting for
+/// answers: what was on its way is reported as failed, since it may have arrived or not. A closed stdout stops nothing:
 /// events are not lost because nobody reads about them.
 ///
 /// # Errors
@@ -316,7 +317,12 @@ impl Sending<'_> {
         let (bus, found, shutdown) = (bus.clone(), self.found.clone(), self.shutdown.clone());
         async move {
             let mut slots = window.slots;
-            match found.topic(&bus, &topic).await {
+            let found = tokio::select! {
+                biased;
+                () = shutdown.aborting() => Err(ended("ended by a second signal, it was not sent")),
+                found = found.topic(&bus, &topic) => found,
+            };
+            match found {
                 Ok(topic) => send(&bus, &topic, &mut slots, &shutdown).await,
                 Err(error) => {
                     for slot in slots.iter_mut().filter(|slot| matches!(slot.state, State::Ready(_))) {
@@ -372,7 +378,19 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
                 _ => None,
             })
             .collect();
-        let outcomes = bus.publish_batch(topic, &messages).await;
+        let outcomes = if shutdown.is_aborting() {
+            vec![Err(ended("ended by a second signal, it was not sent")); messages.len()]
+        } else {
+            tokio::select! {
+                biased;
+                outcomes = bus.publish_batch(topic, &messages) => outcomes,
+                // Nobody waits for the answer any more; whether the bus took them is not known.
+                () = shutdown.aborting() => {
+                    let unknown = "ended by a second signal before the bus answered, it may have arrived";
+                    vec![Err(ended(unknown)); messages.len()]
+                }
+            }
+        };
         let mut again = false;
         for (at, outcome) in open.into_iter().zip(outcomes) {
             match outcome {
@@ -388,6 +406,17 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
             () = tokio::time::sleep(pause(tries)) => {}
             () = shutdown.aborting() => {}
         }
+    }
+}
+
+/// What became of a message when the run was ended by force.
+fn ended(message: &str) -> ItemError {
+    ItemError {
+        code: "Ended".into(),
+        message: message.into(),
+        sender_fault: false,
+        retryable: false,
+        request_id: None,
     }
 }
 

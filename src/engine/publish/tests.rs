@@ -18,7 +18,7 @@ use crate::bus::tests::fake::Fake;
 use crate::bus::{Bus, ConnectOptions};
 use crate::engine::{self, provision};
 use crate::local::{LocalBus, OpenOptions, connector};
-use crate::engine::shutdown::Shutdown;
+use crate::engine::shutdown::{Shutdown, Signal, Trigger};
 use crate::event::json::compact;
 use crate::event::{Attribute, Record, SystemRecord, WhatPythonWouldDo, read_body, read_message, what_python_would_do};
 
@@ -296,6 +296,50 @@ async fn a_look_up_that_failed_once_fails_no_later_batch() {
     let answer = |_: &str, _: &str| (404, error_of("NotFound"));
     let (report, fake, _) = published_to(answer, project.request("Loose", &["in.ndjson"]), &Shutdown::never()).await;
     assert_eq!((report.failed, fake.calls("GetTopicAttributes")), (200, 1));
+}
+
+/// A bus that never answers a `PublishBatch`; asked for one, the user presses Ctrl-C twice.
+#[derive(Clone, Debug)]
+struct Stuck(Fake, Trigger);
+
+impl HttpConnector for Stuck {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body = request.body().bytes().unwrap_or_default();
+        if body.windows(19).any(|part| part == b"Action=PublishBatch") {
+            self.1.signal(Signal::Interrupt);
+            self.1.signal(Signal::Interrupt);
+            return HttpConnectorFuture::new(std::future::pending());
+        }
+        HttpConnectorFuture::new(self.0.clone().answer(request))
+    }
+}
+
+impl HttpClient for Stuck {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_ends_the_waiting_and_says_that_it_may_have_arrived() {
+    let project = Project::new(&[("p.json", GOOD)]);
+    let fake = Fake::new(&[]);
+    fake.on_query(|_, _| (200, TOPIC.to_owned()));
+    let (trigger, shutdown) = Shutdown::manual();
+    let stuck = Stuck(fake.clone(), trigger);
+    let bus = fake.bus_with(|options| options.http_client = Some(SharedHttpClient::new(stuck))).await;
+    let (emit, mut events) = engine::channel();
+    let telling = std::thread::spawn(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
+    let request = Request { dry_run: false, ..project.request("UserRegistered", &["p.json"]) };
+    let report = run(Some(&bus), request, &emit, &shutdown).await.unwrap();
+    drop(emit);
+    assert_eq!((report.sent, report.failed), (0, 1));
+    let told = telling.join().unwrap();
+    let said = told.iter().find_map(|event| match event {
+        engine::Event::Publish(Progress::Failed { error, .. }) => Some(error.message.clone()),
+        _ => None,
+    });
+    assert!(said.unwrap().ends_with("it may have arrived"));
 }
 
 #[test]
