@@ -88,7 +88,8 @@ fn configured_endpoint(config: &SdkConfig) -> Result<Option<String>, BusError> {
     };
     let (topics, queues) = (of("SNS"), of("SQS"));
     if topics != queues {
-        let shown = |url: Option<String>| url.map_or_else(|| "AWS".to_owned(), |url| format!("`{}`", error::redact(&url)));
+        let shown =
+            |url: Option<String>| url.map_or_else(|| "AWS".to_owned(), |url| format!("`{}`", error::redact(&url)));
         return Err(BusError::new(
             BusErrorKind::Invalid,
             "connect",

@@ -124,7 +124,10 @@ impl Bus {
         Err(BusError::new(
             BusErrorKind::Invalid,
             "look-up",
-            format!("{what} `{name}` is in region `{their_region}` of `{their_partition}`, the bus is in `{}`", self.region),
+            format!(
+                "{what} `{name}` is in region `{their_region}` of `{their_partition}`, the bus is in `{}`",
+                self.region
+            ),
         ))
     }
 

@@ -274,7 +274,11 @@ mod tests {
         let denied = BusError::new(BusErrorKind::Auth, "ReceiveMessage", "queue `users`: no");
         let ended = report(Ended::ReceiveFailed(Arc::new(denied)), 0);
         let told = outcome(&ended, "h", false).unwrap_err();
-        assert_eq!((told.kind.outcome(), told.hints.len()), (Outcome::Auth, 1), "the hint, though others hold the error");
+        assert_eq!(
+            (told.kind.outcome(), told.hints.len()),
+            (Outcome::Auth, 1),
+            "the hint, though others hold the error"
+        );
         assert_eq!(of(Ended::CannotRun("gone".into()), 0, false), Err(Outcome::Failed));
     }
 }

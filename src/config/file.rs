@@ -193,7 +193,8 @@ contexts:
         /// The keys that the reader knows in the place where `yaml` has the unknown key `zzz`.
         fn known(yaml: &str) -> BTreeSet<String> {
             let error = parse(yaml, "e.yaml").unwrap_err();
-            let (_, list) = error.message.split_once("expected one of ").or_else(|| error.message.split_once("expected ")).unwrap();
+            let (_, list) =
+                error.message.split_once("expected one of ").or_else(|| error.message.split_once("expected ")).unwrap();
             list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
         }
 

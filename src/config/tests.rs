@@ -61,10 +61,16 @@ fn a_loopback_endpoint_needs_no_account() {
 #[test]
 fn an_endpoint_that_the_aws_configuration_names_is_said_and_decides_what_is_protected() {
     let flags = Overrides { profile: Some("stack".into()), ..Overrides::default() };
-    for (url, protected) in [(None, true), (Some("http://127.0.0.1:4566"), false), (Some("https://sqs.example.com"), true)] {
+    for (url, protected) in
+        [(None, true), (Some("http://127.0.0.1:4566"), false), (Some("https://sqs.example.com"), true)]
+    {
         let mut context = target(&flags, &Env::default(), None).unwrap();
         context.answered_at(url);
-        assert_eq!((context.protected, context.describe().starts_with("endpoint ")), (protected, url.is_some()), "{url:?}");
+        assert_eq!(
+            (context.protected, context.describe().starts_with("endpoint ")),
+            (protected, url.is_some()),
+            "{url:?}"
+        );
     }
     let flags = Overrides { context: Some("prod".into()), ..Overrides::default() };
     let mut named = target(&flags, &Env::default(), Some(TWO)).unwrap();

@@ -155,9 +155,13 @@ async fn a_namesake_in_another_region_or_account_is_not_what_was_asked_for() {
     });
     assert_eq!(at_endpoint.queue(others[2]).await.unwrap_err().kind, BusErrorKind::Invalid);
     fake.on_query(|_, _| {
-        (200, "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>TopicArn</key>\
+        (
+            200,
+            "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>TopicArn</key>\
                <value>arn:aws:sns:eu-west-1:000000000000:users</value></entry></Attributes></GetTopicAttributesResult>\
-               </GetTopicAttributesResponse>".into())
+               </GetTopicAttributesResponse>"
+                .into(),
+        )
     });
     assert!(at_endpoint.topic("arn:aws:sns:us-east-1:000000000000:users").await.is_err());
     assert!(at_endpoint.topic("users").await.is_ok());
@@ -274,7 +278,8 @@ async fn without_sts_a_topic_is_found_by_listing() {
 #[tokio::test(start_paused = true)]
 async fn in_process_a_call_is_made_once_and_an_unusable_file_is_final() {
     let fake = Fake::new(&[]);
-    let answer = |code: &str| format!("<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>");
+    let answer =
+        |code: &str| format!("<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>");
     let bus = fake.bus_with(|options| options.peek = true).await;
     let topic = users();
     for (code, retryable) in [("InternalFailure", true), ("BusFileUnusable", false)] {

@@ -59,10 +59,7 @@ impl<'a> Preparer<'a> {
     ///
     /// # Errors
     /// The one event is unknown, goes nowhere, or its schema cannot be used.
-    pub(super) fn new(
-        request: &'a Request,
-        limit_of: &'a dyn Fn(&str) -> Option<usize>,
-    ) -> Result<Self, PublishError> {
+    pub(super) fn new(request: &'a Request, limit_of: &'a dyn Fn(&str) -> Option<usize>) -> Result<Self, PublishError> {
         let mut preparer = Self {
             request,
             plans: HashMap::new(),

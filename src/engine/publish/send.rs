@@ -302,7 +302,8 @@ impl Sending<'_> {
                 () = tokio::time::sleep_until(due), if waiting => {}
             }
         }
-        self.report.topic_errors = std::mem::take(&mut *self.found.errors.lock().unwrap_or_else(PoisonError::into_inner));
+        self.report.topic_errors =
+            std::mem::take(&mut *self.found.errors.lock().unwrap_or_else(PoisonError::into_inner));
         match failure {
             Some(error) => Err(error),
             None => Ok(self.report),
@@ -395,7 +396,11 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
         for (at, outcome) in open.into_iter().zip(outcomes) {
             match outcome {
                 Ok(sent) => slots[at].state = State::Sent(sent),
-                Err(error) if error.retryable && tries < TRIES && begun.elapsed() < PATIENCE && !shutdown.is_aborting() => again = true,
+                Err(error)
+                    if error.retryable && tries < TRIES && begun.elapsed() < PATIENCE && !shutdown.is_aborting() =>
+                {
+                    again = true
+                }
                 Err(error) => slots[at].state = State::Failed(error, tries),
             }
         }
@@ -411,13 +416,7 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
 
 /// What became of a message when the run was ended by force.
 fn ended(message: &str) -> ItemError {
-    ItemError {
-        code: "Ended".into(),
-        message: message.into(),
-        sender_fault: false,
-        retryable: false,
-        request_id: None,
-    }
+    ItemError { code: "Ended".into(), message: message.into(), sender_fault: false, retryable: false, request_id: None }
 }
 
 /// Half of the doubled pause, and a random part of the other half.

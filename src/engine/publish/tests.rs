@@ -16,11 +16,11 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use super::*;
 use crate::bus::tests::fake::Fake;
 use crate::bus::{Bus, ConnectOptions};
-use crate::engine::{self, provision};
-use crate::local::{LocalBus, OpenOptions, connector};
 use crate::engine::shutdown::{Shutdown, Signal, Trigger};
+use crate::engine::{self, provision};
 use crate::event::json::compact;
 use crate::event::{Attribute, Record, SystemRecord, WhatPythonWouldDo, read_body, read_message, what_python_would_do};
+use crate::local::{LocalBus, OpenOptions, connector};
 
 const SCHEMA: &str = include_str!("../../../schemas/events/UserRegistered.json");
 const TOPOLOGY: &str = "version: 1\nname: users\ntopics:\n  users: {}\n  orders.fifo: {}\nqueues: {}\nsubscriptions: []\n\
@@ -249,8 +249,14 @@ fn topic_of(bytes: u32) -> String {
 /// The answer that confirms each entry of the batch in the form `body`.
 fn confirmed(body: &str) -> (u16, String) {
     let ids = body.matches(".Message=").count();
-    let entries: String = (0..ids).map(|id| format!("<member><Id>{id}</Id><MessageId>m{id}</MessageId></member>")).collect();
-    (200, format!("<PublishBatchResponse><PublishBatchResult><Successful>{entries}</Successful></PublishBatchResult></PublishBatchResponse>"))
+    let entries: String =
+        (0..ids).map(|id| format!("<member><Id>{id}</Id><MessageId>m{id}</MessageId></member>")).collect();
+    (
+        200,
+        format!(
+            "<PublishBatchResponse><PublishBatchResult><Successful>{entries}</Successful></PublishBatchResult></PublishBatchResponse>"
+        ),
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -606,7 +612,11 @@ fn records_are_published_again_as_they_were() {
     let found = told(request());
     assert_eq!(found.len(), 5);
     assert!(found[1].contains("expected an email address"), "{}", found[1]);
-    assert!(found[1].starts_with("r:2 ") && !found[1].contains(" column "), "a place in the payload is none: {}", found[1]);
+    assert!(
+        found[1].starts_with("r:2 ") && !found[1].contains(" column "),
+        "a place in the payload is none: {}",
+        found[1]
+    );
     assert!(found[2].contains("there is no event in the record: the message is not JSON"), "{}", found[2]);
     assert!(found[3].contains("version 9"), "{}", found[3]);
     assert!(found[4].contains("no record"), "{}", found[4]);
