@@ -101,6 +101,12 @@ impl From<std::io::Error> for CliError {
 
 impl From<BusError> for CliError {
     fn from(error: BusError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&BusError> for CliError {
+    fn from(error: &BusError) -> Self {
         let kind = match error.kind {
             BusErrorKind::Auth => ErrorKind::Auth,
             _ => ErrorKind::Failed,

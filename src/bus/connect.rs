@@ -10,6 +10,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
 use tokio::sync::OnceCell;
 
 use super::{Bus, BusError, BusErrorKind, ConnectOptions, error};
@@ -20,6 +21,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The first try and four more, with the SDK's jittered backoff between them: a throttle is normal.
 const ATTEMPTS: u32 = 5;
+
+/// In process there is no throttle and no lost connection, and SQLite has waited for the file's lock before it says no.
+const ATTEMPTS_IN_PROCESS: u32 = 1;
 
 /// What the embedded bus is called when nobody says otherwise; it is never resolved, the connector answers in process.
 const IN_PROCESS_ENDPOINT: &str = "http://localhost";
@@ -53,6 +57,10 @@ impl Bus {
                 },
             ));
         };
+        let endpoint_url = match endpoint_url {
+            Some(url) => Some(url),
+            None => configured_endpoint(&config)?,
+        };
         let account = OnceCell::new_with(options.account.clone());
         Ok(Bus {
             sns: aws_sdk_sns::Client::new(&config),
@@ -64,6 +72,35 @@ impl Bus {
             peek: options.peek,
         })
     }
+}
+
+/// The endpoint that the AWS configuration itself names (`AWS_ENDPOINT_URL`, its forms for a service, `endpoint_url` and
+/// `services` of the profile), which the SDK uses where nobody chose one:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
+///
+/// # Errors
+/// `Invalid` when topics and queues would be looked for in different places.
+fn configured_endpoint(config: &SdkConfig) -> Result<Option<String>, BusError> {
+    let of = |service: &str| {
+        let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        let own = key.build().ok().and_then(|key| config.service_config()?.load_config(key));
+        own.or_else(|| config.endpoint_url().map(str::to_owned))
+    };
+    let (topics, queues) = (of("SNS"), of("SQS"));
+    if topics != queues {
+        let shown =
+            |url: Option<String>| url.map_or_else(|| "AWS".to_owned(), |url| format!("`{}`", error::redact(&url)));
+        return Err(BusError::new(
+            BusErrorKind::Invalid,
+            "connect",
+            format!(
+                "the AWS configuration sends SNS to {} and SQS to {}, expected one place for both",
+                shown(topics),
+                shown(queues)
+            ),
+        ));
+    }
+    topics.map(|url| checked_endpoint(&url)).transpose()
 }
 
 fn checked_endpoint(url: &str) -> Result<String, BusError> {
@@ -90,6 +127,11 @@ fn network_client(options: &ConnectOptions, endpoint_url: Option<&str>) -> Share
     aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
+/// Only the embedded bus is both handed in and peeked into.
+fn attempts(options: &ConnectOptions) -> u32 {
+    if options.http_client.is_some() && options.peek { ATTEMPTS_IN_PROCESS } else { ATTEMPTS }
+}
+
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
@@ -103,7 +145,7 @@ fn stand_alone(options: &ConnectOptions, id: &str, secret: &str, url: &str, http
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(id, secret, None, None, "eventbus")))
         .endpoint_url(url)
         .http_client(http.clone())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
         .timeout_config(timeouts());
     builder.set_app_name(AppName::new("eventbus").ok());
     builder.build()
@@ -112,7 +154,7 @@ fn stand_alone(options: &ConnectOptions, id: &str, secret: &str, url: &str, http
 async fn default_chain(options: &ConnectOptions, endpoint_url: Option<&str>, http: &SharedHttpClient) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
         .timeout_config(timeouts());
     if let Ok(name) = AppName::new("eventbus") {
         loader = loader.app_name(name);

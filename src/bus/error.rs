@@ -56,6 +56,9 @@ pub struct Answer {
     text: String,
 }
 
+/// The embedded bus's code for a bus file that is full, read-only or damaged, which no other try mends.
+const BUS_FILE_UNUSABLE: &str = "BusFileUnusable";
+
 /// One entry of a batch that failed while others may have succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -106,10 +109,10 @@ impl BusError {
                 Self {
                     kind,
                     operation,
-                    code: Some(code),
                     message,
                     request_id,
-                    retryable: kind == BusErrorKind::Throttled || status >= 500,
+                    retryable: kind == BusErrorKind::Throttled || (status >= 500 && code != BUS_FILE_UNUSABLE),
+                    code: Some(code),
                     nearest: Vec::new(),
                     answer: Some(answer),
                 }
@@ -182,6 +185,12 @@ impl ItemError {
             code,
             request_id,
         }
+    }
+
+    /// Whether credentials or a permission were missing.
+    pub fn is_denied(&self) -> bool {
+        // Without a code of the service, the code is the kind's own name: see `BusError::to_item`.
+        self.code == format!("{:?}", BusErrorKind::Auth) || kind_of(&self.code, 0) == BusErrorKind::Auth
     }
 
     /// An entry that the answer mentions neither as successful nor as failed.

@@ -33,6 +33,10 @@ pub const MAX_WAIT: Duration = Duration::from_secs(20);
 /// Entries that one batch call takes at most, on SNS and SQS alike.
 pub const MAX_BATCH: usize = 10;
 
+/// Bytes that one message, and one batch, may have on a topic that says nothing else:
+/// <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>.
+pub const DEFAULT_TOPIC_BYTES: usize = 262_144;
+
 /// How long a message may be kept invisible at most, counted from its receive (12 hours).
 pub const MAX_VISIBILITY: Duration = Duration::from_secs(43_200);
 
@@ -74,6 +78,9 @@ pub struct Topic {
     pub name: String,
     /// The topic's ARN.
     pub arn: String,
+    /// Bytes that a message, and a batch, may have, attributes included: the topic's `MaximumMessageSize`, or
+    /// [`DEFAULT_TOPIC_BYTES`] where it says none or may not be asked.
+    pub max_bytes: usize,
 }
 
 /// A queue that exists.
@@ -191,7 +198,7 @@ impl Bus {
         &self.region
     }
 
-    /// The endpoint that was asked for; `None` = AWS's own.
+    /// The endpoint that answers, whether it was asked for or named by the AWS configuration; `None` = AWS's own.
     pub fn endpoint_url(&self) -> Option<&str> {
         self.endpoint_url.as_deref()
     }

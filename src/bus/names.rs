@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use super::{Bus, BusError, BusErrorKind, Queue, Topic};
+use super::{Bus, BusError, BusErrorKind, DEFAULT_TOPIC_BYTES, Queue, Topic};
 
 /// How many names a look-up may page through for its suggestions; more would make a typo slow.
 const NAMES_FOR_SUGGESTIONS: usize = 2_000;
@@ -33,24 +33,32 @@ impl Bus {
     /// unless the caller may not ask (a publisher needs no more than `sns:Publish`).
     ///
     /// # Errors
-    /// `NotFound`, with the nearest existing names; `Invalid` for an ARN that is not a topic's.
+    /// `NotFound`, with the nearest existing names; `Invalid` for an ARN that is not a topic's, or is another region's.
     pub async fn topic(&self, name_or_arn: &str) -> Result<Topic, BusError> {
         let topic = if name_or_arn.starts_with("arn:") {
-            Topic { name: name_from_arn(name_or_arn, "sns", "topic")?, arn: name_or_arn.to_owned() }
+            let name = name_from_arn(name_or_arn, "sns", "topic")?;
+            self.check_here(name_or_arn, "topic", &name)?;
+            Topic { name, arn: name_or_arn.to_owned(), max_bytes: DEFAULT_TOPIC_BYTES }
         } else {
             check_name(name_or_arn, "topic", 256)?;
             let name = name_or_arn.to_owned();
             match self.account().await {
                 Ok(account) => {
                     let (partition, region) = (partition(&self.region), &self.region);
-                    Topic { arn: format!("arn:{partition}:sns:{region}:{account}:{name}"), name }
+                    let arn = format!("arn:{partition}:sns:{region}:{account}:{name}");
+                    Topic { arn, name, max_bytes: DEFAULT_TOPIC_BYTES }
                 }
                 Err(no_account) => return self.topic_by_listing(&name, no_account).await,
             }
         };
         let answer = self.sns.get_topic_attributes().topic_arn(&topic.arn).send().await;
         match answer {
-            Ok(_) => Ok(topic),
+            Ok(answer) => {
+                let said = |name: &str| answer.attributes.as_ref().and_then(|all| all.get(name));
+                same_arn("topic", &topic.name, &topic.arn, said("TopicArn").unwrap_or(&topic.arn))?;
+                let max_bytes = said("MaximumMessageSize").and_then(|bytes| bytes.parse().ok());
+                Ok(Topic { max_bytes: max_bytes.unwrap_or(DEFAULT_TOPIC_BYTES), ..topic })
+            }
             Err(error) => {
                 let error = BusError::from_sdk("GetTopicAttributes", &format!("topic `{}`", topic.name), &error);
                 match error.kind {
@@ -66,12 +74,14 @@ impl Bus {
     /// Finds a queue by name, ARN or URL.
     ///
     /// # Errors
-    /// `NotFound`, with the nearest existing names; `Invalid` for an ARN or URL that is not a queue's.
+    /// `NotFound`, with the nearest existing names; `Invalid` for an ARN or URL that is not a queue's, and for an ARN to which
+    /// this bus only has a namesake: another region's or account's.
     pub async fn queue(&self, name_arn_or_url: &str) -> Result<Queue, BusError> {
         let (name, url) = if name_arn_or_url.starts_with("http://") || name_arn_or_url.starts_with("https://") {
             (name_from_url(name_arn_or_url)?, name_arn_or_url.to_owned())
         } else if name_arn_or_url.starts_with("arn:") {
             let name = name_from_arn(name_arn_or_url, "sqs", "queue")?;
+            self.check_here(name_arn_or_url, "queue", &name)?;
             let owner = name_arn_or_url.split(':').nth(4).unwrap_or_default();
             let url = self.queue_url(&name, Some(owner).filter(|o| !o.is_empty())).await?;
             (name, url)
@@ -97,7 +107,28 @@ impl Bus {
             let account = url.trim_end_matches('/').rsplit('/').nth(1).unwrap_or_default();
             format!("arn:{}:sqs:{}:{account}:{name}", partition(&self.region), self.region)
         });
+        if name_arn_or_url.starts_with("arn:") {
+            same_arn("queue", &name, name_arn_or_url, &arn)?;
+        }
         Ok(Queue { name, url, arn })
+    }
+
+    /// On AWS an ARN of another region or partition cannot be had here, whatever this region has of that name. Emulators put
+    /// what they like there: of theirs, the ARN that they answer decides.
+    fn check_here(&self, arn: &str, what: &str, name: &str) -> Result<(), BusError> {
+        let mut parts = arn.split(':').skip(1);
+        let (their_partition, their_region) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
+        if self.endpoint_url.is_some() || (their_partition == partition(&self.region) && their_region == self.region) {
+            return Ok(());
+        }
+        Err(BusError::new(
+            BusErrorKind::Invalid,
+            "look-up",
+            format!(
+                "{what} `{name}` is in region `{their_region}` of `{their_partition}`, the bus is in `{}`",
+                self.region
+            ),
+        ))
     }
 
     /// The names of all topics that may be seen.
@@ -141,7 +172,7 @@ impl Bus {
     async fn topic_by_listing(&self, name: &str, no_account: BusError) -> Result<Topic, BusError> {
         let Ok(arns) = self.topic_arns(usize::MAX).await else { return Err(no_account) };
         if let Some(arn) = arns.iter().find(|arn| last_part(arn, ':') == name) {
-            return Ok(Topic { name: name.to_owned(), arn: arn.clone() });
+            return Ok(Topic { name: name.to_owned(), arn: arn.clone(), max_bytes: DEFAULT_TOPIC_BYTES });
         }
         let names: Vec<String> = arns.iter().map(|arn| last_part(arn, ':')).collect();
         let mut error = BusError::new(BusErrorKind::NotFound, "ListTopics", format!("topic `{name}` does not exist"));
@@ -201,6 +232,15 @@ impl Bus {
         }
         error
     }
+}
+
+/// Whether what was found is what was asked for, and not a namesake in another account or region.
+fn same_arn(what: &str, name: &str, asked: &str, found: &str) -> Result<(), BusError> {
+    if asked == found {
+        return Ok(());
+    }
+    let message = format!("{what} `{name}`: `{asked}` was asked for, but the bus has `{found}` by that name");
+    Err(BusError::new(BusErrorKind::Invalid, "look-up", message))
 }
 
 /// Denied by policy, as opposed to credentials that are wrong: those no later call will forgive.

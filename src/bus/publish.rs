@@ -1,5 +1,6 @@
 //! Sending: to a topic and to a queue, in batches whose answers are read entry by entry.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use aws_sdk_sns::operation::RequestId as _;
@@ -14,11 +15,16 @@ impl Bus {
     ///
     /// Returns one outcome per message, in order: a batch may half-fail inside an HTTP 200
     /// (<https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>). When the whole call fails, each entry gets that failure.
-    pub async fn publish_batch(&self, topic: &Topic, messages: &[Outgoing]) -> Vec<Result<Sent, ItemError>> {
+    pub async fn publish_batch<M: Borrow<Outgoing>>(
+        &self,
+        topic: &Topic,
+        messages: &[M],
+    ) -> Vec<Result<Sent, ItemError>> {
         if messages.is_empty() {
             return Vec::new();
         }
         let entries = messages.iter().enumerate().map(|(index, message)| {
+            let message: &Outgoing = message.borrow();
             let attributes: HashMap<_, _> =
                 message.attributes.iter().map(|(name, value)| (name.clone(), sns_attribute(value))).collect();
             aws_sdk_sns::types::PublishBatchRequestEntry::builder()

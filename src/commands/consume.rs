@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
@@ -137,7 +136,10 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
     };
     let handler = request.program.to_string();
     let shutdown = Shutdown::from_signals()?;
-    let bus = cx.bus().await?;
+    let bus = match super::unless_signalled(&shutdown, cx.bus()).await? {
+        Ok(bus) => bus,
+        Err(ended) => return Ok(ended),
+    };
     let reporter = reporters::reporter(&cx.ui, args.output);
     let work = |emit| async move { consume::run(&bus, request, &emit, &shutdown).await };
     let (result, mut reporter, written) = cx.drive(reporter, work).await?;
@@ -150,20 +152,7 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
 fn outcome(report: &Report, handler: &str, fail_on_error: bool) -> Result<Outcome, CliError> {
     match &report.ended {
         Ended::CannotRun(why) => Err(CliError::failed(format!("handler `{handler}` cannot run: {why}"))),
-        Ended::ReceiveFailed(error) => Err(match Arc::try_unwrap(error.clone()) {
-            Ok(error) => error.into(),
-            Err(error) => {
-                let kind = match error.kind {
-                    crate::bus::BusErrorKind::Auth => crate::error::ErrorKind::Auth,
-                    _ => crate::error::ErrorKind::Failed,
-                };
-                let cli = CliError::new(kind, error.to_string());
-                match std::error::Error::source(&*error) {
-                    Some(cause) => cli.because(cause),
-                    None => cli,
-                }
-            }
-        }),
+        Ended::ReceiveFailed(error) => Err(error.as_ref().into()),
         Ended::Signal(signal) => Ok(super::outcome_of_signal(Some(*signal)).unwrap_or(Outcome::Done)),
         Ended::Count | Ended::Idle | Ended::Drained { .. } | Ended::OutputClosed => {
             let counts = &report.counts;
@@ -219,8 +208,12 @@ fn not_begun(error: ConsumeError) -> CliError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+
     use clap::Parser;
+
+    use super::*;
+    use crate::bus::{BusError, BusErrorKind};
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -278,6 +271,14 @@ mod tests {
         assert_eq!(of(Ended::Signal(Signal::Interrupt), 2, true), Ok(Outcome::Interrupted));
         assert_eq!(of(Ended::Signal(Signal::Terminate), 0, false), Ok(Outcome::Terminated));
         assert_eq!(of(Ended::OutputClosed, 0, false), Ok(Outcome::Done));
+        let denied = BusError::new(BusErrorKind::Auth, "ReceiveMessage", "queue `users`: no");
+        let ended = report(Ended::ReceiveFailed(Arc::new(denied)), 0);
+        let told = outcome(&ended, "h", false).unwrap_err();
+        assert_eq!(
+            (told.kind.outcome(), told.hints.len()),
+            (Outcome::Auth, 1),
+            "the hint, though others hold the error"
+        );
         assert_eq!(of(Ended::CannotRun("gone".into()), 0, false), Err(Outcome::Failed));
     }
 }

@@ -75,17 +75,23 @@ impl Cx {
         if let Some(bus) = &self.bus {
             return Ok(bus.clone());
         }
-        let context = &self.config.context.value;
-        let name = context.name.as_deref().unwrap_or("ad hoc");
-        self.ui.note(format!("bus `{name}`: {}", self.shown(&context.describe())));
-        if let Some(profile) = &self.config.stray_profile {
-            self.ui.note(format!(
-                "AWS_PROFILE is `{profile}`, but this is the embedded bus; add `--profile {profile}` to use AWS"
-            ));
-        }
-        let options = match &context.target {
+        let options = match &self.config.context.value.target {
             Target::Local { path } => {
                 embedded(open_local(path)?)
+                self.say_bus();
+                let bus =
+                    crate::local::LocalBus::open(path, crate::local::OpenOptions::default()).map_err(|error| {
+                        CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error)
+                    })?;
+                ConnectOptions {
+                    endpoint_url: Some("http://localhost".into()),
+                    region: Some("us-east-1".into()),
+                    profile: None,
+                    account: Some("000000000000".into()),
+                    static_credentials: Some(("test".into(), "test".into())),
+                    http_client: Some(crate::local::connector(bus)),
+                    peek: true,
+                }
             }
             Target::Aws(aws) => ConnectOptions {
                 endpoint_url: aws.endpoint_url.clone(),
@@ -97,9 +103,27 @@ impl Cx {
                 peek: false,
             },
         };
-        let bus = Bus::connect(options).await?;
+        let in_process = options.http_client.is_some();
+        let connected = Bus::connect(options).await;
+        if !in_process {
+            // Only now is it known: the AWS configuration may name an endpoint, too.
+            self.config.context.value.answered_at(connected.as_ref().ok().and_then(Bus::endpoint_url));
+            self.say_bus();
+        }
+        let bus = connected?;
         self.bus = Some(bus.clone());
         Ok(bus)
+    }
+
+    fn say_bus(&self) {
+        let context = &self.config.context.value;
+        let name = context.name.as_deref().unwrap_or("ad hoc");
+        self.ui.note(format!("bus `{name}`: {}", self.shown(&context.describe())));
+        if let Some(profile) = &self.config.stray_profile {
+            self.ui.note(format!(
+                "AWS_PROFILE is `{profile}`, but this is the embedded bus; add `--profile {profile}` to use AWS"
+            ));
+        }
     }
 
     /// The topology at `path`, its warnings told on stderr.
@@ -260,6 +284,21 @@ pub fn outcome_of_signal(signal: Option<engine::shutdown::Signal>) -> Option<Out
         engine::shutdown::Signal::Interrupt => Outcome::Interrupted,
         engine::shutdown::Signal::Terminate => Outcome::Terminated,
     })
+}
+
+/// What `look` finds, or how the run ends when a signal comes before: nothing was begun that would have to be finished.
+///
+/// # Errors
+/// What `look` answers.
+pub async fn unless_signalled<T>(
+    shutdown: &engine::shutdown::Shutdown,
+    look: impl Future<Output = Result<T, CliError>>,
+) -> Result<Result<T, Outcome>, CliError> {
+    tokio::select! {
+        biased;
+        () = shutdown.draining() => Ok(Err(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Done))),
+        found = look => found.map(Ok),
+    }
 }
 
 /// Runs `command`.

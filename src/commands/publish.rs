@@ -6,8 +6,8 @@ use clap::Args;
 use clap::builder::PossibleValue;
 
 use super::{Cx, outcome_of_signal, written};
+use crate::bus::ItemError;
 use crate::clock::Clock;
-use crate::config::Target;
 use crate::engine::publish::{self, Problem, PublishError, Report, Request, Source};
 use crate::engine::shutdown::Shutdown;
 use crate::error::{CliError, ErrorKind};
@@ -15,9 +15,6 @@ use crate::event::{Attribute, Attributes};
 use crate::outcome::Outcome;
 use crate::output::{Format, publish as reporters};
 use crate::schema::{Catalogue, CatalogueError};
-
-/// Batches on their way at once to a bus behind a network.
-const CONCURRENCY: usize = 4;
 
 /// Check payloads against the event's schema and publish them to its topic
 #[derive(Debug, Args)]
@@ -125,7 +122,7 @@ pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
 }
 
 fn outcome(report: &Report) -> Outcome {
-    let denied = report.first_failure.as_ref().is_some_and(publish::is_denied);
+    let denied = report.first_failure.as_ref().is_some_and(ItemError::is_denied);
     match Outcome::of_items(report.sent + report.planned, report.refused, report.failed) {
         Outcome::Failed if denied => Outcome::Auth,
         outcome => outcome,
@@ -183,7 +180,6 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
     // As the user would write it, since violations name the file.
     let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
     let catalogue = Catalogue::open(folder).map_err(|e| schema_error(&e))?;
-    let local = matches!(cx.config.context.value.target, Target::Local { .. });
     Ok(Request {
         event,
         sources,
@@ -203,7 +199,6 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         dedup_id: args.dedup_id,
         all_or_nothing: args.all_or_nothing,
         dry_run: args.dry_run,
-        concurrency: if local { 1 } else { CONCURRENCY },
         clock: Clock::system(),
     })
 }
@@ -241,5 +236,33 @@ fn schema_error(error: &CatalogueError) -> CliError {
     match std::error::Error::source(error) {
         Some(cause) => cli.because(cause),
         None => cli,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lacks_permission_is_told_by_the_exit_code() {
+        for (code, expected) in [
+            ("Auth", Outcome::Auth),
+            ("AccessDeniedException", Outcome::Auth),
+            ("OptInRequired", Outcome::Auth),
+            ("IncompleteSignature", Outcome::Auth),
+            ("NotAuthorized", Outcome::Auth),
+            ("InvalidParameter", Outcome::Failed),
+            ("Network", Outcome::Failed),
+        ] {
+            let error = ItemError {
+                code: code.into(),
+                message: String::new(),
+                sender_fault: true,
+                retryable: false,
+                request_id: None,
+            };
+            let report = Report { failed: 1, first_failure: Some(error), ..Report::default() };
+            assert_eq!(outcome(&report), expected, "{code}");
+        }
     }
 }

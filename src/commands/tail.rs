@@ -63,8 +63,15 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// The queue does not exist, looking is too costly without `--force`, or the bus fails (what was held is given back first).
 pub async fn run(cx: &mut Cx, args: TailArgs) -> Result<Outcome, CliError> {
     let shutdown = Shutdown::from_signals()?;
-    let bus = cx.bus().await?;
-    let queue = bus.queue(&args.queue).await?;
+    let look = async {
+        let bus = cx.bus().await?;
+        let queue = bus.queue(&args.queue).await?;
+        Ok((bus, queue))
+    };
+    let (bus, queue) = match super::unless_signalled(&shutdown, look).await? {
+        Ok(found) => found,
+        Err(ended) => return Ok(ended),
+    };
     let name = queue.name.clone();
     let request = Request {
         queue,

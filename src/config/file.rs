@@ -1,4 +1,6 @@
 //! `eventbus.yaml`: found from the working directory upwards, read strictly.
+//!
+//! The file's language is written down once more in `schemas/config.schema.json`; a test holds the two together.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -180,5 +182,76 @@ contexts:
         let file = parse(text, "e.yaml").unwrap();
         assert_eq!(file.consume.queue.as_deref(), Some("user_events"));
         assert!(file.contexts["prod"].protected);
+    }
+
+    mod schema {
+        //! The published schema and the structs say the same.
+
+        use std::collections::BTreeSet;
+
+        use serde_json::Value;
+
+        use super::*;
+
+        fn schema() -> Value {
+            serde_json::from_str(include_str!("../../schemas/config.schema.json")).unwrap()
+        }
+
+        fn valid(yaml: &str) -> bool {
+            let value: Value = serde_saphyr::from_str(yaml).unwrap();
+            jsonschema::validator_for(&schema()).unwrap().is_valid(&value)
+        }
+
+        /// The keys that the reader knows in the place where `yaml` has the unknown key `zzz`.
+        fn known(yaml: &str) -> BTreeSet<String> {
+            let error = parse(yaml, "e.yaml").unwrap_err();
+            let (_, list) =
+                error.message.split_once("expected one of ").or_else(|| error.message.split_once("expected ")).unwrap();
+            list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        }
+
+        #[test]
+        fn every_key_of_the_reader_is_in_the_schema_and_the_other_way_round() {
+            let schema = schema();
+            for (pointer, yaml) in [
+                ("/properties", "zzz: 1\n"),
+                ("/$defs/consume/properties", "consume: { zzz: 1 }\n"),
+                ("/$defs/context/properties", "contexts: { a: { kind: aws, zzz: 1 } }\n"),
+            ] {
+                let described = schema.pointer(pointer).and_then(Value::as_object).unwrap();
+                assert_eq!(described.keys().cloned().collect::<BTreeSet<_>>(), known(yaml), "{pointer}");
+                assert!(!valid(yaml), "{yaml}");
+            }
+        }
+
+        #[test]
+        fn the_documented_file_is_valid_and_reads() {
+            let readme = include_str!("../../README.md");
+            let block = readme.split("```yaml\n").find(|block| block.starts_with("# eventbus.yaml")).unwrap();
+            let (block, _) = block.split_once("```").unwrap();
+            assert!(valid(block));
+            assert!(parse(block, "e.yaml").unwrap().contexts["prod"].protected);
+        }
+
+        #[test]
+        fn values_are_judged_alike() {
+            for (yaml, sound) in [
+                ("envelope: snake\n", true),
+                ("envelope: xml\n", false),
+                ("require_schema: true\n", true),
+                ("require_schema: often\n", false),
+                ("publisher:\n", true),
+                ("contexts: { a: { kind: local, path: b.db } }\n", true),
+                ("contexts: { a: { kind: gcp } }\n", false),
+                ("contexts: { a: { path: b.db } }\n", false),
+                ("contexts: { a: { kind: aws, protected: maybe } }\n", false),
+            ] {
+                assert_eq!((valid(yaml), parse(yaml, "e.yaml").is_ok()), (sound, sound), "{yaml}");
+            }
+            // What the settings refuse when the context is chosen.
+            assert!(!valid("contexts: { a: { kind: local, region: eu-west-1 } }\n"));
+            assert!(!valid("contexts: { a: { kind: aws, path: b.db } }\n"));
+            assert!(!valid("contexts: { a: { kind: aws, account: \"12\" } }\n"));
+        }
     }
 }

@@ -191,6 +191,16 @@ impl Config {
 }
 
 impl Context {
+    /// Takes note of the endpoint that the AWS configuration turned out to name, where the context names none itself.
+    pub fn answered_at(&mut self, endpoint: Option<&str>) {
+        let (Target::Aws(aws), Some(url)) = (&mut self.target, endpoint) else { return };
+        if aws.endpoint_url.is_none() {
+            aws.endpoint_url = Some(url.to_owned());
+            // A context of the file says itself whether it is protected.
+            self.protected = if self.name.is_some() { self.protected } else { !is_loopback(url) };
+        }
+    }
+
     /// The bus in a few words: `local .eventbus/bus.db`, `aws profile prod, region eu-west-1`.
     pub fn describe(&self) -> String {
         match &self.target {

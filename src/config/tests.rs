@@ -59,6 +59,27 @@ fn a_loopback_endpoint_needs_no_account() {
 }
 
 #[test]
+fn an_endpoint_that_the_aws_configuration_names_is_said_and_decides_what_is_protected() {
+    let flags = Overrides { profile: Some("stack".into()), ..Overrides::default() };
+    for (url, protected) in
+        [(None, true), (Some("http://127.0.0.1:4566"), false), (Some("https://sqs.example.com"), true)]
+    {
+        let mut context = target(&flags, &Env::default(), None).unwrap();
+        context.answered_at(url);
+        assert_eq!(
+            (context.protected, context.describe().starts_with("endpoint ")),
+            (protected, url.is_some()),
+            "{url:?}"
+        );
+    }
+    let flags = Overrides { context: Some("prod".into()), ..Overrides::default() };
+    let mut named = target(&flags, &Env::default(), Some(TWO)).unwrap();
+    named.answered_at(Some("http://127.0.0.1:4566"));
+    assert!(named.protected, "what the file says stays");
+    assert_eq!(named.describe(), "endpoint http://127.0.0.1:4566, region eu-west-1");
+}
+
+#[test]
 fn an_endpoint_elsewhere_is_protected_and_keeps_its_credentials() {
     let flags = Overrides { endpoint_url: Some("https://sqs.example.com".into()), ..Overrides::default() };
     let context = target(&flags, &Env::default(), None).unwrap();

@@ -10,7 +10,7 @@ use super::metadata::{
     AUTHORIZATION, CONTAINS_PERSONAL_DATA, ENTITY_ID, ENTITY_NAME, EVENT_NAME, Key, METADATA, PAYLOAD, PUBLISH_DATE,
     PUBLISHER_NAME, TRACEPARENT, TRACESTATE,
 };
-use super::python::{self, WhatPythonWouldDo, what_python_would_do};
+use super::python;
 use super::trace::ZERO_TRACEPARENT;
 use super::{Attributes, Event, Metadata, Notification};
 
@@ -21,8 +21,6 @@ pub struct Reading {
     pub event: Result<Event, Unreadable>,
     /// SNS's wrapper, where there was one.
     pub notification: Option<Notification>,
-    /// What the Python library's subscriber would do with this very body.
-    pub python: WhatPythonWouldDo,
 }
 
 impl Reading {
@@ -57,7 +55,7 @@ pub fn read_body(body: &str, attributes: &Attributes) -> Reading {
     };
     let inside = notification.as_ref().map(Notification::attributes);
     let event = read_message(&inner, inside.as_ref().unwrap_or(attributes));
-    Reading { event, python: what_python_would_do(body), notification }
+    Reading { event, notification }
 }
 
 /// A wrapper that lacks what SNS always writes, but has the `Message` that a subscriber looks for.

@@ -93,6 +93,29 @@ impl From<rusqlite::Error> for ApiError {
             Some(Code::DatabaseCorrupt | Code::NotADatabase) => "the bus file is damaged".to_owned(),
             _ => "the bus file could not be read or written".to_owned(),
         };
-        Self::internal(format!("{sentence}: {error}"))
+        let message = format!("{sentence}: {error}");
+        match error.sqlite_error_code() {
+            // No later try will find it otherwise; a code of its own says so to who knows it.
+            Some(Code::DiskFull | Code::ReadOnly | Code::DatabaseCorrupt | Code::NotADatabase) => {
+                Self { shape: "BusFileUnusable", code: "BusFileUnusable", ..Self::internal(message) }
+            }
+            _ => Self::internal(message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waiting_does_not_mend_has_a_code_of_its_own() {
+        use rusqlite::ffi;
+        let of = |code| ApiError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_READONLY, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB] {
+            assert_eq!((of(code).code, of(code).status), ("BusFileUnusable", 500));
+        }
+        assert_eq!(of(ffi::SQLITE_BUSY).code, "InternalFailure");
+        assert!(of(ffi::SQLITE_FULL).message.starts_with("the disk that holds the bus file is full"));
     }
 }

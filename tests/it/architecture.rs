@@ -43,6 +43,7 @@ struct Kept {
 const KEPT: &[Kept] = &[
     Kept { word: "aws_sdk_", only_in: &["bus"], why: "the bus is the only place that names the AWS SDK" },
     Kept { word: "aws_config", only_in: &["bus"], why: "the bus is the only place that names the AWS SDK" },
+    Kept { word: "aws_types", only_in: &["bus"], why: "the bus is the only place that names the AWS SDK" },
     Kept { word: "aws_credential_types", only_in: &["bus"], why: "the bus is the only place that names the AWS SDK" },
     Kept { word: "aws_smithy_http_client", only_in: &["bus"], why: "the bus is the only place that names the AWS SDK" },
     Kept {

@@ -96,3 +96,29 @@ fn an_endpoint_is_chosen_by_flag_or_variable_and_never_by_a_profile_alone() {
     );
     assert!(asked(&["tail", "q", "--region", "eu-west-1"], "X", "y").starts_with("bus = aws region eu-west-1"));
 }
+
+#[test]
+fn an_endpoint_of_the_aws_configuration_is_said_and_must_be_one_for_both() {
+    let env = TestEnv::new().with_env("AWS_ACCESS_KEY_ID", "test").with_env("AWS_SECRET_ACCESS_KEY", "test");
+    env.write("eventbus.yaml", "contexts:\n  prod: { kind: aws, region: eu-west-1 }\n");
+    // Nothing listens on port 1.
+    env.write(
+        "aws-config",
+        "[profile stack]\nregion = eu-west-1\nservices = here\n[services here]\nsns =\n  endpoint_url = http://127.0.0.1:1\n\
+         sqs =\n  endpoint_url = http://127.0.0.1:1\n",
+    );
+    let by_profile =
+        env.command(&["tail", "users", "--profile", "stack"]).env("AWS_CONFIG_FILE", env.path("aws-config"));
+    let by_profile = by_profile.run().expect_code(1);
+    let told = by_profile.stderr();
+    assert!(told.contains("bus `ad hoc`: endpoint http://127.0.0.1:1, profile stack"), "{told}");
+
+    let tail = ["tail", "users", "--context", "prod"];
+    let by_env = env.command(&tail).env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").run().expect_code(1);
+    let told = by_env.stderr();
+    assert!(told.contains("bus `prod`: endpoint http://127.0.0.1:1, region eu-west-1"), "{told}");
+
+    let torn = env.command(&tail).env("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1").run().expect_code(1);
+    let told = torn.stderr();
+    assert!(told.contains("sends SNS to AWS and SQS to `http://127.0.0.1:1`, expected one place for both"), "{told}");
+}

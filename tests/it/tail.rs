@@ -1,5 +1,6 @@
 //! `tail`: on the embedded bus it looks without touching; elsewhere it says what looking costs, and gives back.
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::{TestEnv, assert_matches};
@@ -103,4 +104,16 @@ fn for_people_it_is_pretty() {
         "{}",
         shown.stdout()
     );
+}
+
+#[test]
+fn a_signal_ends_the_look_up_of_a_bus_that_does_not_answer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let env = TestEnv::new();
+    let mut running = env.command(&["tail", "users", "--endpoint-url", &url]).spawn();
+    let _said = running.wait_stderr("bus `ad hoc`");
+    let _asked = listener.accept().unwrap();
+    running.signal(Signal::SIGINT);
+    let _ended = running.wait().expect_code(130);
 }

@@ -150,7 +150,7 @@ impl Fake {
         Bus::connect(options).await.unwrap()
     }
 
-    async fn answer(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    pub(crate) async fn answer(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let body = request.body().bytes().unwrap_or_default().to_vec();
         let Some(target) = request.headers().get("x-amz-target").map(str::to_owned) else {
             return Ok(self.answer_query(&String::from_utf8_lossy(&body)));

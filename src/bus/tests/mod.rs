@@ -130,6 +130,44 @@ async fn a_queue_is_found_by_name_url_and_arn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_namesake_in_another_region_or_account_is_not_what_was_asked_for() {
+    let fake = Fake::new(&["orders"]);
+    fake.on_query(|_, _| panic!("nothing may be asked"));
+    let others = [
+        "arn:aws:sqs:us-east-1:000000000000:orders",
+        "arn:aws-cn:sqs:eu-west-1:000000000000:orders",
+        "arn:aws:sqs:eu-west-1:999999999999:orders",
+    ];
+    let at_endpoint = fake.bus().await;
+    let mut at_aws = at_endpoint.clone();
+    at_aws.endpoint_url = None;
+    for other in others {
+        for bus in [&at_endpoint, &at_aws] {
+            let error = bus.queue(other).await.unwrap_err();
+            assert_eq!(error.kind, BusErrorKind::Invalid, "{other}: {error}");
+        }
+    }
+    let error = at_aws.topic("arn:aws:sns:us-east-1:000000000000:users").await.unwrap_err();
+    assert_eq!(error.to_string(), "topic `users` is in region `us-east-1` of `aws`, the bus is in `eu-west-1`");
+    // Nor where the attributes may not be read, and the URL must tell the owner.
+    fake.on_call(|operation, _, _| {
+        (operation == "GetQueueAttributes").then_some(Fault::Refuse(403, "AccessDeniedException", "no"))
+    });
+    assert_eq!(at_endpoint.queue(others[2]).await.unwrap_err().kind, BusErrorKind::Invalid);
+    fake.on_query(|_, _| {
+        (
+            200,
+            "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>TopicArn</key>\
+               <value>arn:aws:sns:eu-west-1:000000000000:users</value></entry></Attributes></GetTopicAttributesResult>\
+               </GetTopicAttributesResponse>"
+                .into(),
+        )
+    });
+    assert!(at_endpoint.topic("arn:aws:sns:us-east-1:000000000000:users").await.is_err());
+    assert!(at_endpoint.topic("users").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_who_may_not_ask_for_attributes_still_finds_the_queue() {
     let fake = Fake::new(&["orders"]);
     fake.on_call(|operation, _, _| {
@@ -179,6 +217,11 @@ async fn dead_letter_sources_and_redrive_policies_are_read() {
     let as_text = r#"{"deadLetterTargetArn":"a","maxReceiveCount":"3"}"#;
     assert_eq!(RedrivePolicy::parse(as_text).unwrap().max_receives, 3);
     assert_eq!(RedrivePolicy::parse(""), None);
+}
+
+fn users() -> Topic {
+    let arn = "arn:aws:sns:eu-west-1:000000000000:users".into();
+    Topic { name: "users".into(), arn, max_bytes: DEFAULT_TOPIC_BYTES }
 }
 
 const TOPIC_MISSING: &str = "<ErrorResponse><Error><Type>Sender</Type><Code>NotFound</Code><Message>Topic does not exist</Message>\
@@ -233,6 +276,27 @@ async fn without_sts_a_topic_is_found_by_listing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_process_a_call_is_made_once_and_an_unusable_file_is_final() {
+    let fake = Fake::new(&[]);
+    let answer =
+        |code: &str| format!("<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>");
+    let bus = fake.bus_with(|options| options.peek = true).await;
+    let topic = users();
+    for (code, retryable) in [("InternalFailure", true), ("BusFileUnusable", false)] {
+        fake.on_query(move |_, _| (500, answer(code)));
+        let before = fake.calls("PublishBatch");
+        let error = bus.publish_batch(&topic, &outgoing(&["a"])).await.remove(0).unwrap_err();
+        assert_eq!((error.code.as_str(), error.retryable), (code, retryable));
+        assert_eq!(fake.calls("PublishBatch"), before + 1);
+    }
+    // Over a network the first try is not the last.
+    fake.on_query(move |_, _| (500, answer("InternalFailure")));
+    let before = fake.calls("PublishBatch");
+    assert!(fake.bus().await.publish_batch(&topic, &outgoing(&["a"])).await[0].is_err());
+    assert_eq!(fake.calls("PublishBatch"), before + 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_publisher_who_may_only_publish_is_believed() {
     let fake = Fake::new(&[]);
     fake.on_query(|_, _| {
@@ -257,7 +321,7 @@ async fn a_publish_batch_is_read_entry_by_entry() {
         )
     });
     let bus = fake.bus().await;
-    let topic = Topic { name: "users".into(), arn: "arn:aws:sns:eu-west-1:000000000000:users".into() };
+    let topic = users();
     let outcomes = bus.publish_batch(&topic, &outgoing(&["a", "b", "c"])).await;
     assert!(outcomes[0].as_ref().unwrap_err().retryable);
     assert_eq!(outcomes[1].as_ref().unwrap().message_id, "id-1");

@@ -28,10 +28,6 @@ use crate::event::{Attributes, EnvelopeStyle, TraceParent};
 use crate::schema::{Catalogue, CatalogueError, Violation};
 use crate::topology::Topology;
 
-/// Bytes that one message, and one batch, may have, attributes included:
-/// <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>.
-pub const SNS_LIMIT: usize = 262_144;
-
 /// What to publish and how.
 #[derive(Debug)]
 pub struct Request {
@@ -71,8 +67,6 @@ pub struct Request {
     pub all_or_nothing: bool,
     /// Send nothing; tell what would be sent.
     pub dry_run: bool,
-    /// Batches on their way at once. More than one gives up the order of events on standard topics, and is not for FIFO ones.
-    pub concurrency: usize,
     /// Now.
     pub clock: Clock,
 }
@@ -273,25 +267,6 @@ pub enum PublishError {
     /// The reader ended without saying so, or could not be started.
     #[error("the reader of the inputs ended unexpectedly")]
     Reader,
-}
-
-/// Whether an input failed for want of credentials or permission.
-pub fn is_denied(error: &ItemError) -> bool {
-    let code = error.code.strip_suffix("Exception").unwrap_or(&error.code);
-    let code = code.rsplit('.').next().unwrap_or(code);
-    matches!(
-        code,
-        "Auth"
-            | "AuthorizationError"
-            | "AccessDenied"
-            | "InvalidClientTokenId"
-            | "UnrecognizedClient"
-            | "ExpiredToken"
-            | "SignatureDoesNotMatch"
-            | "MissingAuthenticationToken"
-            | "InvalidSecurity"
-            | "KMSAccessDenied"
-    )
 }
 
 impl fmt::Display for Item {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::attributes::{check_attribute, refused_character};
 use super::input::{Draft, Format};
-use super::{Item, Problem, PublishError, Request, SNS_LIMIT};
-use crate::bus::Outgoing;
+use super::{Item, Problem, PublishError, Request};
+use crate::bus::{DEFAULT_TOPIC_BYTES, Outgoing};
 use crate::clock::random_id;
 use crate::event::json::{Document, JsonError, Kind, member, members};
 use crate::event::{Attributes, Event, Metadata, Record};
@@ -19,6 +19,8 @@ pub(super) struct Ready {
     pub(super) topic: String,
     pub(super) outgoing: Outgoing,
     pub(super) bytes: usize,
+    /// Bytes that its topic takes, in a message and in a batch.
+    pub(super) limit: usize,
 }
 
 /// An input that was looked at.
@@ -29,7 +31,7 @@ pub(super) struct Prepared {
 }
 
 /// Where the events of one name go, and what they must be.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Plan {
     topic: String,
     schema: Option<Arc<Schema>>,
@@ -38,10 +40,13 @@ struct Plan {
 
 pub(super) struct Preparer<'a> {
     request: &'a Request,
-    plans: HashMap<(String, String), Result<Plan, Problem>>,
+    plans: HashMap<(String, String), Result<Arc<Plan>, Problem>>,
     /// Said once per event.
     pub(super) warnings: Vec<String>,
     prepared: u64,
+    /// What a topic takes, asked once per topic.
+    limit_of: &'a dyn Fn(&str) -> Option<usize>,
+    limits: HashMap<String, usize>,
 }
 
 enum PlanError {
@@ -50,18 +55,25 @@ enum PlanError {
 }
 
 impl<'a> Preparer<'a> {
-    /// Looks the request's event up.
+    /// Looks the request's event up. `limit_of` tells how many bytes a topic takes; `None` where that is not known.
     ///
     /// # Errors
     /// The one event is unknown, goes nowhere, or its schema cannot be used.
-    pub(super) fn new(request: &'a Request) -> Result<Self, PublishError> {
-        let mut preparer = Self { request, plans: HashMap::new(), warnings: Vec::new(), prepared: 0 };
+    pub(super) fn new(request: &'a Request, limit_of: &'a dyn Fn(&str) -> Option<usize>) -> Result<Self, PublishError> {
+        let mut preparer = Self {
+            request,
+            plans: HashMap::new(),
+            warnings: Vec::new(),
+            prepared: 0,
+            limit_of,
+            limits: HashMap::new(),
+        };
         if let Some(event) = &request.event {
             let plan = preparer.make_plan(event, &request.publisher).map_err(|e| match e {
                 PlanError::Problem(problem) => PublishError::Event(problem),
                 PlanError::Catalogue(error) => PublishError::Schema(error),
             })?;
-            preparer.plans.insert((request.publisher.clone(), event.clone()), Ok(plan));
+            preparer.plans.insert((request.publisher.clone(), event.clone()), Ok(Arc::new(plan)));
         }
         Ok(preparer)
     }
@@ -109,12 +121,12 @@ impl<'a> Preparer<'a> {
         }
     }
 
-    fn plan(&mut self, event: &str, publisher: &str) -> Result<Plan, Problem> {
+    fn plan(&mut self, event: &str, publisher: &str) -> Result<Arc<Plan>, Problem> {
         let key = (publisher.to_owned(), event.to_owned());
         if let Some(plan) = self.plans.get(&key) {
             return plan.clone();
         }
-        let plan = self.make_plan(event, publisher).map_err(|e| match e {
+        let plan = self.make_plan(event, publisher).map(Arc::new).map_err(|e| match e {
             PlanError::Problem(problem) => problem,
             PlanError::Catalogue(error) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -182,7 +194,7 @@ impl<'a> Preparer<'a> {
         let body = event.to_message(request.envelope);
         let grouped = plan.group_by.as_deref().and_then(|field| group_value(&document, field));
         let group = grouped.unwrap_or(entity_id);
-        self.ready(plan.topic, Outgoing { body, attributes, ..Outgoing::default() }, Some(group))
+        self.ready(plan.topic.clone(), Outgoing { body, attributes, ..Outgoing::default() }, Some(group))
     }
 
     /// A record is published again as it was: its text and attributes, with `--attr` on top.
@@ -199,8 +211,17 @@ impl<'a> Preparer<'a> {
         let plan = self.plan(&metadata.event_name, metadata.publisher_name.as_deref().unwrap_or(""))?;
         item.topic = Some(plan.topic.clone());
         if let Some(schema) = &plan.schema {
-            let document = Document::from_text(event.payload.get()).map_err(Problem::Json)?;
-            check(schema, &document, 1)?;
+            // Places inside the payload are none that an editor could go to: the input's name has the record's line.
+            let placeless = |problem| match problem {
+                Problem::Json(error) => Problem::Json(JsonError { at: None, ..error }),
+                Problem::Schema { schema, mut violations } => {
+                    violations.iter_mut().for_each(|violation| violation.at = None);
+                    Problem::Schema { schema, violations }
+                }
+                other => other,
+            };
+            let document = Document::from_text(event.payload.get()).map_err(|e| placeless(Problem::Json(e)))?;
+            check(schema, &document, 1).map_err(placeless)?;
         }
         let mut attributes: Attributes = record.attributes.clone();
         attributes.extend(self.request.attributes.clone());
@@ -211,11 +232,11 @@ impl<'a> Preparer<'a> {
             ..Outgoing::default()
         };
         let group = record.message.group_id.clone().or_else(|| metadata.entity_id.clone());
-        self.ready(plan.topic, outgoing, group)
+        self.ready(plan.topic.clone(), outgoing, group)
     }
 
     /// The last checks, which are SNS's own.
-    fn ready(&self, topic: String, mut outgoing: Outgoing, group: Option<String>) -> Result<Ready, Problem> {
+    fn ready(&mut self, topic: String, mut outgoing: Outgoing, group: Option<String>) -> Result<Ready, Problem> {
         let request = self.request;
         if topic.ends_with(".fifo") {
             outgoing.group_id = request.group_id.clone().or(group);
@@ -242,10 +263,18 @@ impl<'a> Preparer<'a> {
             return Err(Problem::Character(code));
         }
         let bytes = size(&outgoing);
-        if bytes > SNS_LIMIT {
-            return Err(Problem::TooLarge { bytes, limit: SNS_LIMIT, topic });
+        let limit = match self.limits.get(&topic) {
+            Some(&limit) => limit,
+            None => {
+                let limit = (self.limit_of)(&topic).unwrap_or(DEFAULT_TOPIC_BYTES);
+                self.limits.insert(topic.clone(), limit);
+                limit
+            }
+        };
+        if bytes > limit {
+            return Err(Problem::TooLarge { bytes, limit, topic });
         }
-        Ok(Ready { topic, outgoing, bytes })
+        Ok(Ready { topic, outgoing, bytes, limit })
     }
 }
 

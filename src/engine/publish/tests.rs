@@ -4,11 +4,23 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
 use super::*;
-use crate::engine;
-use crate::engine::shutdown::Shutdown;
+use crate::bus::tests::fake::Fake;
+use crate::bus::{Bus, ConnectOptions};
+use crate::engine::shutdown::{Shutdown, Signal, Trigger};
+use crate::engine::{self, provision};
 use crate::event::json::compact;
-use crate::event::{Attribute, Record, SystemRecord, WhatPythonWouldDo, read_message, what_python_would_do};
+use crate::event::{Attribute, Record, SystemRecord, WhatPythonWouldDo, read_body, read_message, what_python_would_do};
+use crate::local::{LocalBus, OpenOptions, connector};
 
 const SCHEMA: &str = include_str!("../../../schemas/events/UserRegistered.json");
 const TOPOLOGY: &str = "version: 1\nname: users\ntopics:\n  users: {}\n  orders.fifo: {}\nqueues: {}\nsubscriptions: []\n\
@@ -53,7 +65,6 @@ impl Project {
             dedup_id: None,
             all_or_nothing: false,
             dry_run: true,
-            concurrency: 1,
             clock: Clock::manual(1_795_421_062_000),
         }
     }
@@ -99,6 +110,243 @@ fn planned(request: Request) -> (Item, String, Attributes, Option<String>) {
 }
 
 const GOOD: &[u8] = br#"{ "email": "a@b.c", "id": "44f33071-e444-494f-bcff-b5e3594f7628" }"#;
+
+/// The embedded bus behind a client that answers its first `PublishBatch` only when a second one was asked.
+#[derive(Clone, Debug)]
+struct Overlapping {
+    inner: SharedHttpClient,
+    publishes: Arc<(AtomicUsize, tokio::sync::Notify)>,
+}
+
+#[derive(Debug)]
+struct OverlappingConnector(SharedHttpConnector, Overlapping);
+
+impl HttpConnector for OverlappingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body = request.body().bytes().unwrap_or_default();
+        let publishes = body.windows(19).any(|part| part == b"Action=PublishBatch");
+        let (answer, counter) = (self.0.call(request), self.1.publishes.clone());
+        HttpConnectorFuture::new(async move {
+            let before = if publishes { counter.0.fetch_add(1, Ordering::SeqCst) } else { usize::MAX };
+            if before == 1 {
+                counter.1.notify_one();
+            }
+            let answer = answer.await;
+            if before == 0 {
+                // Only a run that waits for each answer waits this long.
+                tokio::time::timeout(std::time::Duration::from_secs(20), counter.1.notified())
+                    .await
+                    .map_err(|_| ConnectorError::user("nothing was sent before the first answer".into()))?;
+            }
+            answer
+        })
+    }
+}
+
+impl HttpClient for Overlapping {
+    fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(OverlappingConnector(self.inner.http_connector(settings, parts), self.clone()))
+    }
+}
+
+#[tokio::test]
+async fn batches_overlap_and_stay_in_order_on_the_embedded_bus() {
+    const EVENTS: u64 = 500;
+    let lines: String = (0..EVENTS).map(|id| format!("{{\"id\":{id}}}\n")).collect();
+    let project = Project::new(&[("in.ndjson", lines.as_bytes())]);
+    let local = LocalBus::open(&project.0.path().join("bus.db"), OpenOptions::default()).unwrap();
+    let client = Overlapping { inner: connector(local), publishes: Arc::default() };
+    let bus = Bus::connect(ConnectOptions {
+        region: Some("us-east-1".into()),
+        account: Some("000000000000".into()),
+        static_credentials: Some(("test".into(), "test".into())),
+        endpoint_url: Some("http://localhost".into()),
+        http_client: Some(SharedHttpClient::new(client)),
+        peek: true,
+        ..ConnectOptions::default()
+    });
+    let bus = bus.await.unwrap();
+    let (emit, mut events) = engine::channel();
+    let telling = std::thread::spawn(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
+    let text = "version: 1\nname: users\ntopics: { users: {} }\nqueues: { all: {} }\nsubscriptions: [{ topic: users, queue: all }]\n";
+    let plan = provision::plan(&bus, &Topology::parse(text, "t.yaml").unwrap()).await.unwrap();
+    let _made = provision::apply(&bus, &plan, &emit, &Shutdown::never()).await;
+    let request = Request { dry_run: false, ..project.request("Loose", &["in.ndjson"]) };
+    let report = run(Some(&bus), request, &emit, &Shutdown::never()).await.unwrap();
+    drop(emit);
+    let told: Vec<String> = telling
+        .join()
+        .unwrap()
+        .into_iter()
+        .filter_map(|event| match event {
+            engine::Event::Publish(Progress::Sent { item, .. }) => item.entity_id,
+            _ => None,
+        })
+        .collect();
+    let expected: Vec<String> = (0..EVENTS).map(|id| id.to_string()).collect();
+    assert_eq!((report.sent, &told), (EVENTS, &expected));
+    let queue = bus.queue("all").await.unwrap();
+    let (mut found, mut cursor) = (Vec::new(), 0);
+    loop {
+        let peeked = bus.peek(&queue, cursor, 100, std::time::Duration::ZERO).await.unwrap();
+        if peeked.messages.is_empty() {
+            break;
+        }
+        cursor = peeked.cursor;
+        for message in peeked.messages {
+            let event = read_body(&message.body, &message.attributes).event.unwrap();
+            found.push(event.metadata.entity_id.unwrap());
+        }
+    }
+    assert_eq!(found, expected, "in the order of reading");
+}
+
+/// Publishes one event to what `answer` makes of each call.
+async fn published_to(
+    answer: impl FnMut(&str, &str) -> (u16, String) + Send + 'static,
+    request: Request,
+    shutdown: &Shutdown,
+) -> (Report, Fake, Vec<Progress>) {
+    let fake = Fake::new(&[]);
+    fake.on_query(answer);
+    let bus = fake.bus_with(|options| options.peek = true).await;
+    let (emit, mut events) = engine::channel();
+    let telling = std::thread::spawn(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
+    let report = run(Some(&bus), Request { dry_run: false, ..request }, &emit, shutdown).await.unwrap();
+    drop(emit);
+    let told = telling.join().unwrap().into_iter().filter_map(|event| match event {
+        engine::Event::Publish(progress) => Some(progress),
+        _ => None,
+    });
+    (report, fake, told.collect())
+}
+
+const TOPIC: &str = "<GetTopicAttributesResponse><GetTopicAttributesResult/></GetTopicAttributesResponse>";
+
+fn error_of(code: &str) -> String {
+    format!("<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>")
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_bus_calls_final_is_tried_once_and_the_rest_a_few_times() {
+    for (code, tries) in [("BusFileUnusable", 1), ("InternalFailure", 5)] {
+        let project = Project::new(&[("p.json", GOOD)]);
+        let answer = move |action: &str, _: &str| match action {
+            "PublishBatch" => (500, error_of(code)),
+            _ => (200, TOPIC.to_owned()),
+        };
+        let (report, fake, _) =
+            published_to(answer, project.request("UserRegistered", &["p.json"]), &Shutdown::never()).await;
+        assert_eq!((report.failed, fake.calls("PublishBatch")), (1, tries), "{code}");
+    }
+}
+
+fn topic_of(bytes: u32) -> String {
+    let entry = format!("<entry><key>MaximumMessageSize</key><value>{bytes}</value></entry>");
+    TOPIC.replace("Result/>", &format!("Result><Attributes>{entry}</Attributes></GetTopicAttributesResult>"))
+}
+
+/// The answer that confirms each entry of the batch in the form `body`.
+fn confirmed(body: &str) -> (u16, String) {
+    let ids = body.matches(".Message=").count();
+    let entries: String =
+        (0..ids).map(|id| format!("<member><Id>{id}</Id><MessageId>m{id}</MessageId></member>")).collect();
+    (
+        200,
+        format!(
+            "<PublishBatchResponse><PublishBatchResult><Successful>{entries}</Successful></PublishBatchResult></PublishBatchResponse>"
+        ),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topics_own_size_decides_for_messages_and_batches() {
+    let large = format!("{{\"id\":1,\"text\":\"{}\"}}", "x".repeat(300_000));
+    let small = "{\"id\":2}\n".repeat(10);
+    let project = Project::new(&[("large.json", large.as_bytes()), ("small.ndjson", small.as_bytes())]);
+    for (limit, sent, batches) in [(1_048_576, 11, 2), (262_144, 10, 1), (1_500, 10, 3)] {
+        let answer = move |action: &str, body: &str| match action {
+            "PublishBatch" => confirmed(body),
+            _ => (200, topic_of(limit)),
+        };
+        let request = project.request("Loose", &["small.ndjson", "large.json"]);
+        let (report, fake, told) = published_to(answer, request, &Shutdown::never()).await;
+        assert_eq!((report.sent, report.sent + report.refused), (sent, 11), "{limit}");
+        assert_eq!(fake.calls("GetTopicAttributes"), 1);
+        let refused = told.iter().find_map(|told| match told {
+            Progress::Refused { problem: Problem::TooLarge { limit, .. }, .. } => Some(*limit),
+            _ => None,
+        });
+        assert_eq!(refused, (limit < 300_000).then_some(limit as usize));
+        assert!(fake.calls("PublishBatch") >= batches, "{limit}: {} batches", fake.calls("PublishBatch"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_failed_once_fails_no_later_batch() {
+    let project = Project::new(&[("in.ndjson", "{\"id\":2}\n".repeat(200).as_bytes())]);
+    let mut asked = 0;
+    let answer = move |action: &str, body: &str| match action {
+        "PublishBatch" => confirmed(body),
+        _ => {
+            asked += 1;
+            if asked <= 2 { (503, error_of("ServiceUnavailable")) } else { (200, TOPIC.to_owned()) }
+        }
+    };
+    let (report, fake, _) = published_to(answer, project.request("Loose", &["in.ndjson"]), &Shutdown::never()).await;
+    assert_eq!((report.sent + report.failed, report.topic_errors.len()), (200, 1));
+    assert!(report.failed <= 10, "{} failed", report.failed);
+    assert_eq!(fake.calls("GetTopicAttributes"), 3);
+
+    // One that is final is not asked again.
+    let answer = |_: &str, _: &str| (404, error_of("NotFound"));
+    let (report, fake, _) = published_to(answer, project.request("Loose", &["in.ndjson"]), &Shutdown::never()).await;
+    assert_eq!((report.failed, fake.calls("GetTopicAttributes")), (200, 1));
+}
+
+/// A bus that never answers a `PublishBatch`; asked for one, the user presses Ctrl-C twice.
+#[derive(Clone, Debug)]
+struct Stuck(Fake, Trigger);
+
+impl HttpConnector for Stuck {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body = request.body().bytes().unwrap_or_default();
+        if body.windows(19).any(|part| part == b"Action=PublishBatch") {
+            self.1.signal(Signal::Interrupt);
+            self.1.signal(Signal::Interrupt);
+            return HttpConnectorFuture::new(std::future::pending());
+        }
+        HttpConnectorFuture::new(self.0.clone().answer(request))
+    }
+}
+
+impl HttpClient for Stuck {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_ends_the_waiting_and_says_that_it_may_have_arrived() {
+    let project = Project::new(&[("p.json", GOOD)]);
+    let fake = Fake::new(&[]);
+    fake.on_query(|_, _| (200, TOPIC.to_owned()));
+    let (trigger, shutdown) = Shutdown::manual();
+    let stuck = Stuck(fake.clone(), trigger);
+    let bus = fake.bus_with(|options| options.http_client = Some(SharedHttpClient::new(stuck))).await;
+    let (emit, mut events) = engine::channel();
+    let telling = std::thread::spawn(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
+    let request = Request { dry_run: false, ..project.request("UserRegistered", &["p.json"]) };
+    let report = run(Some(&bus), request, &emit, &shutdown).await.unwrap();
+    drop(emit);
+    assert_eq!((report.sent, report.failed), (0, 1));
+    let told = telling.join().unwrap();
+    let said = told.iter().find_map(|event| match event {
+        engine::Event::Publish(Progress::Failed { error, .. }) => Some(error.message.clone()),
+        _ => None,
+    });
+    assert!(said.unwrap().ends_with("it may have arrived"));
+}
 
 #[test]
 fn the_message_is_what_the_library_would_write_and_read() {
@@ -364,6 +612,11 @@ fn records_are_published_again_as_they_were() {
     let found = told(request());
     assert_eq!(found.len(), 5);
     assert!(found[1].contains("expected an email address"), "{}", found[1]);
+    assert!(
+        found[1].starts_with("r:2 ") && !found[1].contains(" column "),
+        "a place in the payload is none: {}",
+        found[1]
+    );
     assert!(found[2].contains("there is no event in the record: the message is not JSON"), "{}", found[2]);
     assert!(found[3].contains("version 9"), "{}", found[3]);
     assert!(found[4].contains("no record"), "{}", found[4]);

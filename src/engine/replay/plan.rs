@@ -107,6 +107,10 @@ impl<'a> Origins<'a> {
                 let name = arn.rsplit(':').next().unwrap_or(arn);
                 Err(format!("its origin `{name}` does not exist any more; name another with `--to queue:NAME`"))
             }
+            // Another region's or account's, or no queue's ARN at all: this one message cannot go back, others can.
+            Err(error) if error.kind == BusErrorKind::Invalid => {
+                Err(format!("its origin cannot be had here: {error}; name another with `--to queue:NAME`"))
+            }
             Err(error) => return Err(error),
         };
         self.known.insert(arn.to_owned(), found.clone());

@@ -106,11 +106,14 @@ async fn the_origin_is_each_messages_own() {
     fake.put("dlq", "b", Value::Null, &[("DeadLetterQueueSourceArn", &arn("billing"))]);
     fake.put("dlq", "o", Value::Null, &[("DeadLetterQueueSourceArn", &arn("orders"))]);
     fake.put("dlq", "gone", Value::Null, &[("DeadLetterQueueSourceArn", &arn("gone"))]);
+    // A queue of the same name here is not the one in another region.
+    let elsewhere = arn("orders").replace("eu-west-1", "us-east-1");
+    fake.put("dlq", "elsewhere", Value::Null, &[("DeadLetterQueueSourceArn", &elsewhere)]);
     let ran = replay(&fake, Request::default()).await;
-    assert_eq!((ran.report().done, ran.report().refused), (2, 2));
+    assert_eq!((ran.report().done, ran.report().refused), (2, 3));
     assert_eq!(fake.bodies("billing"), ["b"]);
     assert_eq!(fake.bodies("orders"), ["o"]);
-    assert_eq!(fake.bodies("dlq"), ["gone", "to orders"]);
+    assert_eq!(fake.bodies("dlq"), ["elsewhere", "gone", "to orders"]);
     assert!(fake.messages("dlq").iter().all(|message| message.is_visible() && message.receives == 1));
     assert!(
         ran.items()
