@@ -316,6 +316,31 @@ async fn what_came_with_the_signal_is_given_back_unhandled() {
     assert!(fake.messages("users").iter().all(|message| message.is_visible()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_on_its_way_when_draining_begins_is_given_back() {
+    let fake = users(0);
+    let (trigger, shutdown) = Shutdown::manual();
+    // The fake looks every 50 ms: the message comes after the signal, and the answer after the message.
+    let late = fake.clone();
+    fake.on_call(move |operation, before, _| {
+        if operation == "ReceiveMessage" && before == 0 {
+            let (trigger, late) = (trigger.clone(), late.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                trigger.signal(Signal::Terminate);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                late.put("users", &body("UserRegistered", "1"), Value::Null, &[]);
+            });
+        }
+        None
+    });
+    let run = consume_until(&fake, Request { drain: false, ..request("true").await }, &shutdown).await;
+    assert!(matches!(run.report.ended, Ended::Signal(Signal::Terminate)));
+    assert_eq!(run.report.counts, Counts { received: 1, released: 1, ..Counts::default() });
+    let message = &fake.messages("users")[0];
+    assert!(message.is_visible() && message.receives == 1, "it was taken, and is back");
+}
+
 /// Runs a handler that tells it has begun and then waits to be told to go on; `then` gets the trigger and the pipe.
 async fn interrupted<F: Future<Output = ()>>(
     drain_timeout: Option<Duration>,
