@@ -139,11 +139,14 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
     let shutdown = Shutdown::from_signals()?;
     let bus = cx.bus().await?;
     let reporter = reporters::reporter(&cx.ui, args.output);
-    let work = |emit| async move { consume::run(&bus, request, &emit, &shutdown).await };
-    let (result, mut reporter, written) = cx.drive(reporter, work).await?;
+    let watched = &shutdown;
+    let work = |emit| async move { consume::run(&bus, request, &emit, watched).await };
+    let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let report = result.map_err(not_begun)?;
-    let written = written.and_then(|()| reporter.summary(&report));
-    super::written(written)?;
+    match told {
+        Some((mut reporter, written)) => super::written(written.and_then(|()| reporter.summary(&report)))?,
+        None => return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)),
+    }
     outcome(&report, &handler, args.fail_on_error)
 }
 

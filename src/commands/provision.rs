@@ -75,7 +75,10 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
         let (bus, plan, shutdown) = (&bus, &plan, &shutdown);
         async move { provision::apply(bus, plan, &emit, shutdown).await }
     };
-    let (report, _, result) = cx.drive(reporter, work).await?;
+    let (report, told) = cx.drive_until(&shutdown, reporter, work).await?;
+    let Some((_, result)) = told else {
+        return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
+    };
     written(result)?;
     written(if json {
         output::print_json(&cx.ui, &plan, "apply", Some(&report))

@@ -77,17 +77,25 @@ pub async fn run(cx: &mut Cx, args: ReplayArgs) -> Result<Outcome, CliError> {
     let shutdown = Shutdown::from_signals()?;
     let reporter = ReplayReporter::new(&cx.ui, args.output, &request);
     let (source, to) = (plan.source.name.clone(), plan.destination());
-    let work = |emit| async move { (replay::run(&bus, &plan, &request, &emit, &shutdown).await, shutdown) };
-    let ((result, shutdown), mut reporter, written) = cx.drive(reporter, work).await?;
+    let watched = &shutdown;
+    let work = |emit| async move { replay::run(&bus, &plan, &request, &emit, watched).await };
+    let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let report = match result {
         Ok(report) => report,
         Err(ReplayError::Bus { error, report }) => {
-            let _ = reporter.summary(&source, &to, &report);
+            if let Some((mut reporter, _)) = told {
+                let _ = reporter.summary(&source, &to, &report);
+            }
             return Err(error.into());
         }
         Err(other) => return Err(cli_error(other, &source)),
     };
-    super::written(written.and_then(|()| reporter.summary(&source, &to, &report)))?;
+    match told {
+        Some((mut reporter, written)) => {
+            super::written(written.and_then(|()| reporter.summary(&source, &to, &report)))?;
+        }
+        None => return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)),
+    }
     if report.interrupted.is_some() {
         return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     }

@@ -75,16 +75,18 @@ pub async fn run(cx: &mut Cx, args: TailArgs) -> Result<Outcome, CliError> {
         force: args.force,
     };
     let reporter = TailReporter::new(&cx.ui, args.output, args.show_personal_data);
-    let work = |emit| async move {
-        tail::run(&bus, request, &emit, &shutdown, reader_gone()).await.map(|report| (report, shutdown))
-    };
-    let (result, reporter, written) = cx.drive(reporter, work).await?;
-    let (report, shutdown) = result.map_err(|error| match error {
+    let watched = &shutdown;
+    let work = |emit| async move { tail::run(&bus, request, &emit, watched, reader_gone()).await };
+    let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
+    let report = result.map_err(|error| match error {
         // Exit 1: it was tried and not done. Nothing was sent that could have been refused, and the command line is right.
         costly @ TailError::Costly { .. } => CliError::failed(costly.to_string())
             .hint(format!("look all the same, knowing that: `eventbus tail {name} --force`")),
         TailError::Bus(error) => error.into(),
     })?;
+    let Some((reporter, written)) = told else {
+        return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
+    };
     super::written(written)?;
     reporter.summary(&report);
     Ok(match report.ended {

@@ -13,7 +13,7 @@ use super::{EventRef, Progress, Received, Released, Request, Settlement, handler
 use crate::bus::{Bus, Queue};
 use crate::engine::exec::{Captured, Failure, Finished, Job, Limits, Outcome, Running};
 use crate::engine::shutdown::{Shutdown, Trigger};
-use crate::engine::{self, Emitter};
+use crate::engine::Emitter;
 use crate::event::Event;
 
 /// What every event of a run shares.
@@ -59,11 +59,7 @@ impl Context {
             self.aborting().await;
             tokio::time::sleep(Duration::from_secs(1)).await;
         };
-        tokio::select! {
-            biased;
-            _ = self.emit.emit(engine::Event::from(progress)) => {}
-            () = patience => {}
-        }
+        let _ = self.emit.emit_until(progress, patience).await;
     }
 
     /// Once handlers are to be ended: by the user, or because the drain took too long.

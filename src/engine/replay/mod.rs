@@ -16,7 +16,7 @@ use super::hold::{FIRST, Holds, Released};
 use super::record::record_of;
 use super::shutdown::Shutdown;
 use super::tail::is_wanted;
-use super::{Emitter, Event, OutputClosed};
+use super::{Emitter, Event, Untold};
 use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue, Receive};
 
 pub use plan::{Plan, To, plan};
@@ -201,7 +201,7 @@ pub async fn run(
         in_flight: HashSet::new(),
         report: Report { dry_run: request.dry_run, ..Report::default() },
     };
-    if run.say_what_it_costs().await.is_err() {
+    if run.say_what_it_costs().await == Err(Untold::Closed) {
         run.report.output_closed = true;
     }
     if request.dry_run && bus.can_peek() {
@@ -243,8 +243,13 @@ struct Parcel {
 }
 
 impl Run<'_> {
+    /// Hands `event` on. A reader that is behind is waited for until the second signal; what was done is in the report anyway.
+    async fn tell(&self, event: impl Into<Event>) -> Result<(), Untold> {
+        self.emit.emit_until(event, self.shutdown.aborting()).await
+    }
+
     /// What the user should know beforehand about a replay that gives messages back.
-    async fn say_what_it_costs(&self) -> Result<(), OutputClosed> {
+    async fn say_what_it_costs(&self) -> Result<(), Untold> {
         let Plan { source, attributes, to, .. } = self.plan;
         let gives_back = self.request.event.is_some() || self.request.dry_run || self.request.copy;
         let receives = !(self.request.dry_run && self.bus.can_peek());
@@ -254,7 +259,7 @@ impl Run<'_> {
                  goes up by one), hidden from consumers while this runs, and given back at the end",
                 source.name
             );
-            self.emit.emit(Event::Warning(says)).await?;
+            self.tell(Event::Warning(says)).await?;
         }
         if let Some(redrive) = attributes.redrive.as_ref().filter(|_| gives_back && receives) {
             let says = format!(
@@ -264,19 +269,19 @@ impl Run<'_> {
                 redrive.dead_letter_arn.rsplit(':').next().unwrap_or_default(),
                 redrive.max_receives
             );
-            self.emit.emit(Event::Warning(says)).await?;
+            self.tell(Event::Warning(says)).await?;
         }
         if attributes.fifo && gives_back && receives {
             let says = format!(
                 "`{}` is FIFO: in a group with a message that is not moved, those behind it may not be looked at",
                 source.name
             );
-            self.emit.emit(Event::Warning(says)).await?;
+            self.tell(Event::Warning(says)).await?;
         }
         let to_fifo = to.iter().chain(&self.plan.sources).any(Queue::is_fifo);
         if to_fifo && !self.request.dry_run {
             let says = "the messages keep their groups and get fresh deduplication ids, since their old ones may still be swallowed";
-            self.emit.emit(Event::Note(says.into())).await?;
+            self.tell(Event::Note(says.into())).await?;
         }
         Ok(())
     }
@@ -452,7 +457,7 @@ impl Run<'_> {
             Outcome::Duplicated { .. } => self.report.duplicated += 1,
         }
         let to = to.map(|queue| queue.name.clone());
-        if self.emit.emit(Progress::Item { item, to, outcome }).await.is_err() {
+        if self.tell(Progress::Item { item, to, outcome }).await == Err(Untold::Closed) {
             self.report.output_closed = true;
         }
     }

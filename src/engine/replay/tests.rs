@@ -402,3 +402,23 @@ async fn large_messages_are_not_sent_in_one_call() {
     assert_eq!(replay(&fake, Request::default()).await.report().done, 3);
     assert_eq!(fake.calls("SendMessageBatch"), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_does_not_read_holds_nothing_beyond_the_second_signal() {
+    let bodies: Vec<String> = (0..300).map(|n| n.to_string()).collect();
+    let fake = dead_letters(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
+    let bus = fake.bus().await;
+    let plan = plan(&bus, "dlq", &To::Origin).await.unwrap();
+    let (trigger, shutdown) = Shutdown::manual();
+    let (emitter, _unread) = channel();
+    let request = Request::default();
+    let (report, ()) = tokio::join!(run(&bus, &plan, &request, &emitter, &shutdown), async {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        trigger.signal(Signal::Terminate);
+        trigger.signal(Signal::Terminate);
+    });
+    let report = report.unwrap();
+    assert_eq!((report.done, report.abandoned.len()), (260, 0), "the batch that was sent is counted to its end");
+    assert_eq!((fake.messages("orders").len(), fake.messages("dlq").len()), (260, 40));
+    assert!(fake.messages("dlq").iter().all(FakeMessage::is_visible));
+}
