@@ -476,3 +476,26 @@ async fn a_timeout_beyond_the_visibility_is_refused_before_anything_is_received(
     assert_eq!(refused.to_string(), "`--timeout 31s` exceeds the visibility timeout of queue `users`, which is 30s");
     assert_eq!(fake.calls("ReceiveMessage"), 0);
 }
+
+#[tokio::test]
+async fn a_reporter_that_is_behind_stops_the_receiving() {
+    let fake = users(2);
+    let bus = fake.bus_with(|options| options.peek = true).await;
+    let (emit, _unread) = engine::channel();
+    // Room for the beginning of the run and of one handler, not for its end.
+    for _ in 0..254 {
+        emit.emit(Event::Note("before".into())).await.expect("it is open");
+    }
+    let (trigger, shutdown) = Shutdown::manual();
+    fake.on_call(move |operation, _, _| {
+        // It goes out a while after the handler has ended: time enough for a free worker to receive.
+        if operation == "DeleteMessageBatch" {
+            trigger.signal(Signal::Terminate);
+            trigger.signal(Signal::Terminate);
+        }
+        None
+    });
+    let report = run(&bus, Request { drain: false, ..request("true").await }, &emit, &shutdown).await.expect("it begins");
+    assert_eq!(report.counts, Counts { received: 1, handled: 1, acked: 1, ..Counts::default() });
+    assert_eq!(fake.calls("ReceiveMessage"), 1);
+}

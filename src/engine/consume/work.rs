@@ -97,7 +97,8 @@ impl Context {
     }
 }
 
-/// Runs the handler over one event and settles its message. The slot is free again as soon as the handler has ended.
+/// Runs the handler over one event and settles its message. The slot is free again once the handler has ended and
+/// the reporter has taken what it wrote.
 pub(super) async fn handle(
     context: Arc<Context>,
     received: Received,
@@ -119,7 +120,6 @@ pub(super) async fn handle(
         // Before the slot is free: not one more event may meet such a handler.
         context.halt.0.drain();
     }
-    drop(slot);
     let ended = Progress::HandlerEnded {
         event: name.clone(),
         outcome: outcome.clone(),
@@ -128,7 +128,12 @@ pub(super) async fn handle(
         stderr: stderr.into(),
     };
     let handled = !matches!(outcome, Outcome::CannotRun(_) | Outcome::Failed(Failure::Aborted));
-    let (settlement, ()) = tokio::join!(settle(&context, &received, outcome), context.tell(ended));
+    let told = async {
+        context.tell(ended).await;
+        // Only now: while a reporter is behind, nothing more is received whose output would have to be kept.
+        drop(slot);
+    };
+    let (settlement, ()) = tokio::join!(settle(&context, &received, outcome), told);
     context.settled(name, settlement, handled, group).await
 }
 
