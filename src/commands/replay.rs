@@ -41,6 +41,9 @@ pub struct ReplayArgs {
     /// Leave the originals where they are
     #[arg(long)]
     pub copy: bool,
+    /// Go ahead without being asked, if this is the source's name; on a protected bus `--yes` is not enough
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
     /// How to report [default: pretty on a terminal, else ndjson]
     #[arg(short = 'o', long = "output", value_name = "FORMAT", value_parser = Format::one_of(&[Format::Pretty, Format::Ndjson]))]
     pub output: Option<Format>,
@@ -70,8 +73,18 @@ pub async fn run(cx: &mut Cx, args: ReplayArgs) -> Result<Outcome, CliError> {
     let bus = cx.bus().await?;
     let plan = replay::plan(&bus, &args.source, &args.to.0).await.map_err(|error| cli_error(error, &args.source))?;
     let request = Request { event: args.event, limit: args.limit, dry_run: args.dry_run, copy: args.copy };
-    if !request.dry_run && cx.ui.confirm(&question(&plan, &request), cx.yes)?.is_none() {
-        return Ok(Outcome::Failed);
+    if !request.dry_run {
+        let question = question(&plan, &request);
+        // A copy adds, a move takes away.
+        let asks_for_name = cx.config.context.value.protected && !request.copy;
+        let confirmed = if asks_for_name || args.confirm.is_some() {
+            cx.ui.confirm_name(&question, &plan.source.name, args.confirm.as_deref())?
+        } else {
+            cx.ui.confirm(&question, cx.yes)?
+        };
+        if confirmed.is_none() {
+            return Ok(Outcome::Failed);
+        }
     }
     // Only now: at the prompt a Ctrl-C simply ends the program.
     let shutdown = Shutdown::from_signals()?;

@@ -1,6 +1,6 @@
 //! The one gate through which every question goes: it never hangs where nobody can answer.
 
-use dialoguer::Confirm;
+use dialoguer::{Confirm, Input};
 
 use super::Ui;
 use crate::error::CliError;
@@ -27,6 +27,43 @@ pub(super) fn confirm(ui: &Ui, question: &str, yes: bool) -> Result<Option<Confi
     match agreed {
         Ok(Some(true)) => Ok(Some(Confirmed(()))),
         Ok(Some(false) | None) => Ok(None),
+        Err(dialoguer::Error::IO(error)) => Err(CliError::failed("the prompt was interrupted").because(&error)),
+    }
+}
+
+/// Asks `question` on stderr, to be answered with the `name` of what would be changed; `given` (`--confirm`) answers beforehand.
+/// `None` when something else is typed. `--yes` has no say here.
+///
+/// # Errors
+/// A usage error when `given` is another name, or naming `--confirm` where there is no terminal; a failure when the prompt was
+/// interrupted.
+pub(super) fn confirm_name(
+    ui: &Ui,
+    question: &str,
+    name: &str,
+    given: Option<&str>,
+) -> Result<Option<Confirmed>, CliError> {
+    match given {
+        Some(given) if given == name => return Ok(Some(Confirmed(()))),
+        Some(given) => {
+            return Err(CliError::usage(format!("`--confirm {given}` does not name what would be changed, `{name}`"))
+                .hint(format!("if that is what you want: `--confirm {name}`")));
+        }
+        None if !ui.can_prompt() => {
+            return Err(CliError::usage(format!(
+                "this bus is protected: `{name}` must be confirmed by its name (`{question}`) and there is no terminal to ask on"
+            ))
+            .hint(format!("add `--confirm {name}` (`--yes` does not stand for a name), or `--dry-run` to only look")));
+        }
+        None => {}
+    }
+    let prompt = format!("{question} This bus is protected: type `{name}` to go ahead");
+    match Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text() {
+        Ok(typed) if typed.trim() == name => Ok(Some(Confirmed(()))),
+        Ok(_) => {
+            ui.warn(format!("that is not `{name}`: nothing was done"));
+            Ok(None)
+        }
         Err(dialoguer::Error::IO(error)) => Err(CliError::failed("the prompt was interrupted").because(&error)),
     }
 }

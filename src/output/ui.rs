@@ -196,6 +196,19 @@ impl Ui {
         prompt::confirm(self, question, yes)
     }
 
+    /// Asks for a typed name before something is destroyed on a protected bus; see [`prompt::confirm_name`].
+    ///
+    /// # Errors
+    /// A usage error for another name, or naming `--confirm` where nobody can answer.
+    pub fn confirm_name(
+        &self,
+        question: &str,
+        name: &str,
+        given: Option<&str>,
+    ) -> Result<Option<super::Confirmed>, CliError> {
+        prompt::confirm_name(self, question, name, given)
+    }
+
     /// One line (or several) on stderr. Nothing can be done about a stderr that is gone.
     fn say(&self, text: &str) {
         let safe = if self.stderr_tty { keep_styles(text) } else { text.to_owned() };
