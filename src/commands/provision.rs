@@ -62,18 +62,18 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
     if !json {
         show(&cx.ui, &plan, mode, json)?;
     }
-    if cx.ui.confirm(&question(&plan), cx.yes)?.is_none() {
+    let Some(confirmed) = cx.ui.confirm(&question(&plan), cx.yes)? else {
         if json {
             show(&cx.ui, &plan, mode, json)?;
         }
         return Ok(Outcome::Failed);
-    }
+    };
     let shutdown =
         Shutdown::from_signals().map_err(|error| CliError::failed("signals cannot be handled").because(&error))?;
     let reporter = output::Human::new(cx.ui.clone());
     let work = |emit| {
         let (bus, plan, shutdown) = (&bus, &plan, &shutdown);
-        async move { provision::apply(bus, plan, &emit, shutdown).await }
+        async move { provision::apply(bus, plan, confirmed, &emit, shutdown).await }
     };
     let (report, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let Some((_, result)) = told else {

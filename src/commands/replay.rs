@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::Cx;
-use crate::engine::replay::{self, Plan, ReplayError, Report, Request, To};
+use crate::engine::replay::{self, Plan, ReplayError, Report, Request, To, Work};
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
 use crate::outcome::Outcome;
@@ -72,20 +72,24 @@ impl FromStr for Destination {
 pub async fn run(cx: &mut Cx, args: ReplayArgs) -> Result<Outcome, CliError> {
     let bus = cx.bus().await?;
     let plan = replay::plan(&bus, &args.source, &args.to.0).await.map_err(|error| cli_error(error, &args.source))?;
-    let request = Request { event: args.event, limit: args.limit, dry_run: args.dry_run, copy: args.copy };
-    if !request.dry_run {
-        let question = question(&plan, &request);
+    let work = if args.dry_run {
+        Work::DryRun { copy: args.copy }
+    } else {
+        let question = question(&plan, &args);
         // A copy adds, a move takes away.
-        let asks_for_name = cx.config.context.value.protected && !request.copy;
+        let asks_for_name = cx.config.context.value.protected && !args.copy;
         let confirmed = if asks_for_name || args.confirm.is_some() {
             cx.ui.confirm_name(&question, &plan.source.name, args.confirm.as_deref())?
         } else {
             cx.ui.confirm(&question, cx.yes)?
         };
-        if confirmed.is_none() {
-            return Ok(Outcome::Failed);
+        match confirmed {
+            None => return Ok(Outcome::Failed),
+            Some(confirmed) if args.copy => Work::Copy(confirmed),
+            Some(confirmed) => Work::Move(confirmed),
         }
-    }
+    };
+    let request = Request { event: args.event, limit: args.limit, work };
     // Only now: at the prompt a Ctrl-C simply ends the program.
     let shutdown = Shutdown::from_signals()?;
     let reporter = ReplayReporter::new(&cx.ui, args.output, &request);
@@ -115,10 +119,10 @@ pub async fn run(cx: &mut Cx, args: ReplayArgs) -> Result<Outcome, CliError> {
     Ok(outcome(&report))
 }
 
-fn question(plan: &Plan, request: &Request) -> String {
-    let verb = if request.copy { "Copy" } else { "Move" };
+fn question(plan: &Plan, args: &ReplayArgs) -> String {
+    let verb = if args.copy { "Copy" } else { "Move" };
     let there = plan.attributes.visible;
-    let what = match (&request.event, request.limit) {
+    let what = match (&args.event, args.limit) {
         (Some(event), Some(limit)) => format!("up to {} `{event}` of about {}", limit, count(there, "message")),
         (Some(event), None) => format!("the `{event}` among about {}", count(there, "message")),
         (None, Some(limit)) => format!("up to {limit} of about {}", count(there, "message")),

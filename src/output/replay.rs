@@ -28,7 +28,7 @@ impl ReplayReporter {
             Some(format) => format == Format::Ndjson,
             None => !ui.stdout_is_terminal(),
         };
-        Self { ui: ui.clone(), out: ui.out(), lines, progress: ui.progress("replayed"), copy: request.copy }
+        Self { ui: ui.clone(), out: ui.out(), lines, progress: ui.progress("replayed"), copy: request.is_copy() }
     }
 
     /// Says how it went: a record on stdout for machines, sentences on stderr for people.

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::{escape_control, prompt};
+use crate::engine::Confirmed;
 use crate::error::CliError;
 
 /// When to colour.
@@ -192,7 +193,7 @@ impl Ui {
     ///
     /// # Errors
     /// A usage error naming `--yes` where nobody can answer.
-    pub fn confirm(&self, question: &str, yes: bool) -> Result<Option<super::Confirmed>, CliError> {
+    pub fn confirm(&self, question: &str, yes: bool) -> Result<Option<Confirmed>, CliError> {
         prompt::confirm(self, question, yes)
     }
 
@@ -205,7 +206,7 @@ impl Ui {
         question: &str,
         name: &str,
         given: Option<&str>,
-    ) -> Result<Option<super::Confirmed>, CliError> {
+    ) -> Result<Option<Confirmed>, CliError> {
         prompt::confirm_name(self, question, name, given)
     }
 

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::read::CONCURRENCY;
 use super::{Progress, Report, RowOutcome};
 use crate::bus::{Bus, BusError, BusErrorKind};
-use crate::engine::Emitter;
+use crate::engine::{Confirmed, Emitter};
 use crate::engine::shutdown::Shutdown;
 use crate::topology::live::Texts;
 use crate::topology::plan::{Action, Change, Kind, Plan, Work, policy_limits};
@@ -29,7 +29,13 @@ type Urls = Mutex<HashMap<String, String>>;
 /// Makes the changes of `plan`.
 ///
 /// A row whose needs failed is not tried; the others go on. The first signal starts nothing new and waits for what runs.
-pub async fn apply(bus: &Bus, plan: &Plan, emit: &Emitter, shutdown: &Shutdown) -> Report {
+pub async fn apply(
+    bus: &Bus,
+    plan: &Plan,
+    _confirmed: Confirmed,
+    emit: &Emitter,
+    shutdown: &Shutdown,
+) -> Report {
     let mut rows: Vec<Option<RowOutcome>> = plan
         .changes
         .iter()

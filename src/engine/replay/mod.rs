@@ -16,7 +16,7 @@ use super::hold::{FIRST, Holds, Released};
 use super::record::record_of;
 use super::shutdown::Shutdown;
 use super::tail::is_wanted;
-use super::{Emitter, Event, Untold};
+use super::{Confirmed, Emitter, Event, Untold};
 use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue, Receive};
 
 pub use plan::{Plan, To, plan};
@@ -28,16 +28,40 @@ const EMPTY_POLLS: u32 = 2;
 const POLL: Duration = Duration::from_secs(2);
 
 /// What to take, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Request {
     /// Only events of this name.
     pub event: Option<String>,
     /// At most so many.
     pub limit: Option<u64>,
+    /// What becomes of them.
+    pub work: Work,
+}
+
+/// What becomes of the messages that are taken.
+#[derive(Debug)]
+pub enum Work {
     /// Only tell what would be done.
-    pub dry_run: bool,
+    DryRun {
+        /// As a copy.
+        copy: bool,
+    },
     /// Leave the originals where they are.
-    pub copy: bool,
+    Copy(Confirmed),
+    /// Delete each original once its copy is confirmed.
+    Move(Confirmed),
+}
+
+impl Request {
+    /// Whether it is only told what would be done.
+    pub const fn is_dry_run(&self) -> bool {
+        matches!(self.work, Work::DryRun { .. })
+    }
+
+    /// Whether the originals stay, or would.
+    pub const fn is_copy(&self) -> bool {
+        matches!(self.work, Work::Copy(_) | Work::DryRun { copy: true })
+    }
 }
 
 /// A message, as reports name it.
@@ -199,12 +223,12 @@ pub async fn run(
         hasher: RandomState::new(),
         seen: HashMap::new(),
         in_flight: HashSet::new(),
-        report: Report { dry_run: request.dry_run, ..Report::default() },
+        report: Report { dry_run: request.is_dry_run(), ..Report::default() },
     };
     if run.say_what_it_costs().await == Err(Untold::Closed) {
         run.report.output_closed = true;
     }
-    if request.dry_run && bus.can_peek() {
+    if request.is_dry_run() && bus.can_peek() {
         let looked = run.peek_through().await;
         return run.end(looked, Released::default()).await;
     }
@@ -251,9 +275,9 @@ impl Run<'_> {
     /// What the user should know beforehand about a replay that gives messages back.
     async fn say_what_it_costs(&self) -> Result<(), Untold> {
         let Plan { source, attributes, to, .. } = self.plan;
-        let gives_back = self.request.event.is_some() || self.request.dry_run || self.request.copy;
-        let receives = !(self.request.dry_run && self.bus.can_peek());
-        if self.request.dry_run && receives {
+        let gives_back = self.request.event.is_some() || self.request.is_dry_run() || self.request.is_copy();
+        let receives = !(self.request.is_dry_run() && self.bus.can_peek());
+        if self.request.is_dry_run() && receives {
             let says = format!(
                 "this bus cannot show messages without receiving them: each message of `{}` is received once (its receive count \
                  goes up by one), hidden from consumers while this runs, and given back at the end",
@@ -279,7 +303,7 @@ impl Run<'_> {
             self.tell(Event::Warning(says)).await?;
         }
         let to_fifo = to.iter().chain(&self.plan.sources).any(Queue::is_fifo);
-        if to_fifo && !self.request.dry_run {
+        if to_fifo && !self.request.is_dry_run() {
             let says = "the messages keep their groups and get fresh deduplication ids, since their old ones may still be swallowed";
             self.tell(Event::Note(says.into())).await?;
         }
@@ -375,7 +399,7 @@ impl Run<'_> {
                     parcels.push(parcel);
                 }
             }
-            if self.request.dry_run {
+            if self.request.is_dry_run() {
                 for parcel in parcels {
                     self.settle(parcel.item, Some(&parcel.to), Outcome::WouldMove).await;
                 }

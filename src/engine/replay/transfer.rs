@@ -57,7 +57,7 @@ impl Run<'_> {
         for (parcel, outcome) in batch.into_iter().zip(outcomes) {
             match outcome {
                 Ok(confirmed) => {
-                    if !self.request.copy {
+                    if !self.request.is_copy() {
                         self.seen.insert(self.hash(&parcel.message.id), Fate::Sent);
                     }
                     sent.push((parcel.item, parcel.message.receipt_handle, confirmed));
@@ -65,7 +65,7 @@ impl Run<'_> {
                 Err(error) => failed.push((parcel.item, error)),
             }
         }
-        if self.request.copy {
+        if self.request.is_copy() {
             for (item, _, confirmed) in sent {
                 self.settle(item, Some(&to), Outcome::Copied { message_id: confirmed.message_id }).await;
             }
@@ -104,7 +104,7 @@ impl Run<'_> {
         // every try of it. A copy may be wanted again at once, so it carries this run's number besides.
         let dedup_id = to.is_fifo().then(|| {
             let id = &message.id;
-            if self.request.copy { format!("copy-{:x}-{id}", self.hash("copy")) } else { format!("replay-{id}") }
+            if self.request.is_copy() { format!("copy-{:x}-{id}", self.hash("copy")) } else { format!("replay-{id}") }
         });
         Outgoing {
             body: message.body.clone(),
