@@ -5,6 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::Cx;
+use crate::clock::Clock;
 use crate::engine::replay::{self, Plan, ReplayError, Report, Request, To, Work};
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
@@ -89,7 +90,7 @@ pub async fn run(cx: &mut Cx, args: ReplayArgs) -> Result<Outcome, CliError> {
             Some(confirmed) => Work::Move(confirmed),
         }
     };
-    let request = Request { event: args.event, limit: args.limit, work };
+    let request = Request { event: args.event, limit: args.limit, work, clock: Clock::system() };
     // Only now: at the prompt a Ctrl-C simply ends the program.
     let shutdown = Shutdown::from_signals()?;
     let reporter = ReplayReporter::new(&cx.ui, args.output, &request);

@@ -9,9 +9,12 @@ use crate::bus::tests::fake::{Fake, FakeMessage, Fault, arn};
 use crate::engine::channel;
 use crate::engine::shutdown::{Signal, Trigger};
 
+/// When the replays start.
+const START: i64 = 1_795_000_000_000;
+
 /// Move all.
 fn request() -> Request {
-    Request { event: None, limit: None, work: Work::Move(Confirmed::by_the_user()) }
+    Request { event: None, limit: None, work: Work::Move(Confirmed::by_the_user()), clock: Clock::manual(START) }
 }
 
 struct Ran {
@@ -69,7 +72,7 @@ fn dead_letters(bodies: &[&str]) -> Fake {
     let fake = Fake::new(&["orders", "billing", "dlq"]);
     fake.redrive("orders", "dlq");
     for body in bodies {
-        fake.put("dlq", body, Value::Null, &[]);
+        fake.put("dlq", body, Value::Null, &[("SentTimestamp", "1")]);
     }
     fake
 }
@@ -426,4 +429,45 @@ async fn a_reader_that_does_not_read_holds_nothing_beyond_the_second_signal() {
     assert_eq!((report.done, report.abandoned.len()), (260, 0), "the batch that was sent is counted to its end");
     assert_eq!((fake.messages("orders").len(), fake.messages("dlq").len()), (260, 40));
     assert!(fake.messages("dlq").iter().all(FakeMessage::is_visible));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_live_consumer_rejects_again_is_not_sent_again() {
+    // A clock of ours that is right, and one that is a minute ahead of the service's.
+    for skew in [0, -60_000] {
+        let fake = dead_letters(&[]);
+        for n in 0..25 {
+            fake.put("dlq", &format!("body {n}"), Value::Null, &[("SentTimestamp", &(START - 3_600_000).to_string())]);
+        }
+        // Whatever is sent comes back under a new id.
+        let (consumer, back) = (fake.clone(), Arc::new(Mutex::new(0)));
+        fake.on_call(move |operation, _, _| {
+            if operation == "ReceiveMessage" {
+                let (consumer, back) = (consumer.clone(), back.clone());
+                tokio::spawn(async move {
+                    let mut back = back.lock().unwrap();
+                    let now = (START + 1 + skew).to_string();
+                    for message in consumer.messages("orders").iter().skip(*back) {
+                        consumer.put("dlq", &message.body, Value::Null, &[("SentTimestamp", &now)]);
+                        *back += 1;
+                    }
+                });
+            }
+            None
+        });
+        let ran = replay(&fake, request()).await;
+        assert_eq!((ran.report().done, ran.report().late), (25, 25), "{skew}");
+        assert_eq!((fake.messages("orders").len(), fake.messages("dlq").len()), (25, 25));
+        assert!(fake.messages("dlq").iter().all(FakeMessage::is_visible));
+    }
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let mut recent = Recent::new(3);
+    for hash in [1, 2, 2, 3, 4, 5] {
+        recent.insert(hash);
+    }
+    assert_eq!([1, 2, 3, 4, 5].map(|hash| recent.contains(hash)), [false, false, true, true, true]);
+    assert_eq!((recent.known.len(), recent.order.len()), (3, 3));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fate, Item, Outcome, Parcel, Run};
+use super::{Item, Outcome, Parcel, Run};
 use crate::bus::{ItemError, Message, Outgoing, Queue, Sent};
 use crate::engine::hold::Holds;
 use crate::engine::rejected::without_labels;
@@ -57,8 +57,12 @@ impl Run<'_> {
         for (parcel, outcome) in batch.into_iter().zip(outcomes) {
             match outcome {
                 Ok(confirmed) => {
+                    let body = self.hash(&parcel.message.body);
+                    self.sent_bodies.insert(body);
                     if !self.request.is_copy() {
-                        self.seen.insert(self.hash(&parcel.message.id), Fate::Sent);
+                        let id = self.hash(&parcel.message.id);
+                        self.stays.remove(&id);
+                        self.sent.insert(id);
                     }
                     sent.push((parcel.item, parcel.message.receipt_handle, confirmed));
                 }
@@ -90,11 +94,6 @@ impl Run<'_> {
             let outcome = Outcome::Failed { code: error.code, reason: error.message, uncertain };
             self.settle(item, Some(&to), outcome).await;
         }
-    }
-
-    fn hash(&self, id: &str) -> u64 {
-        use std::hash::BuildHasher as _;
-        self.hasher.hash_one(id)
     }
 
     /// The message as it is to be sent: everything it had. Its SQS ids are the destination's to give.
