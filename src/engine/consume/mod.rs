@@ -42,11 +42,11 @@ pub use receive::run;
 
 use crate::bus::{BusError, Message};
 use crate::clock::Clock;
-use crate::engine::exec::{Captured, Failure, Outcome, Program};
+use crate::engine::exec::{Captured, Failure, Limits, Outcome, Program};
 use crate::engine::shutdown::Signal;
 
-/// How much longer than a handler may run its message stays ours: the kill ladder's 5 s of grace, and a second to settle.
-pub const MARGIN: Duration = Duration::from_secs(6);
+/// How much longer than a handler may run its message stays ours: the whole kill ladder, and a second to settle.
+pub const MARGIN: Duration = Limits::AFTER_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// What the handler reads on its stdin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
