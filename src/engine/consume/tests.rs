@@ -499,3 +499,12 @@ async fn a_reporter_that_is_behind_stops_the_receiving() {
     assert_eq!(report.counts, Counts { received: 1, handled: 1, acked: 1, ..Counts::default() });
     assert_eq!(fake.calls("ReceiveMessage"), 1);
 }
+
+#[tokio::test]
+async fn a_timeout_is_told_as_it_was_set() {
+    let fake = users(1);
+    let timeout = Duration::from_millis(300);
+    let run = consume(&fake, Request { timeout: Some(timeout), ..request("sleep 1000").await }).await;
+    let [Settlement::Retrying { failure, .. }] = run.settlements()[..] else { panic!("{:?}", run.settlements()) };
+    assert_eq!(*failure, Failure::Timeout(timeout));
+}

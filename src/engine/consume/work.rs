@@ -114,7 +114,11 @@ pub(super) async fn handle(
         let settlement = Settlement::Released { why: Released::BehindAnother, unsettled };
         return context.settled(name, settlement, false, group).await;
     }
-    let Finished { outcome, stdout, stderr, took } = run(&context, &received, &name, &event, left).await;
+    let Finished { mut outcome, stdout, stderr, took } = run(&context, &received, &name, &event, left).await;
+    // It ran out of what was left to it; what people know is the limit that they set.
+    if let Outcome::Failed(Failure::Timeout(limit)) = &mut outcome {
+        *limit = context.timeout;
+    }
     if let Outcome::CannotRun(why) = &outcome {
         let _ = context.cannot_run.set(why.clone());
         // Before the slot is free: not one more event may meet such a handler.
