@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
-use super::Cx;
+use super::{Cx, duration};
 use crate::clock::Clock;
 use crate::engine::consume::{self, Backoff, ConsumeError, Ended, Report, Request};
 use crate::engine::exec::{HandlerCommand, NotRunnable};
@@ -93,15 +93,6 @@ impl From<StdinForm> for consume::Stdin {
             StdinForm::Record => Self::Record,
             StdinForm::Body => Self::Body,
         }
-    }
-}
-
-/// A duration such as `30s` or `5m`; not zero, which none of the flags has a meaning for.
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(found) if found.is_zero() => Err("it must be longer than nothing, such as `30s`".into()),
-        Ok(found) => Ok(found),
-        Err(error) => Err(format!("{error}; expected something like `30s` or `5m`")),
     }
 }
 

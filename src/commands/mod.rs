@@ -218,6 +218,15 @@ impl Cx {
     }
 }
 
+/// A duration of the command line, such as `30s` or `5m`; not zero, which none of the flags has a meaning for.
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(found) if found.is_zero() => Err("it must be longer than nothing, such as `30s`".into()),
+        Ok(found) => Ok(found),
+        Err(error) => Err(format!("{error}; expected something like `30s` or `5m`")),
+    }
+}
+
 fn invalid(problem: &Problem) -> CliError {
     let error = CliError::refused(problem.to_string());
     match &problem.fix {

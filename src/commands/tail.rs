@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::Cx;
+use super::{Cx, duration};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::tail::{self, Ended, Request, TailError};
 use crate::error::CliError;
@@ -47,14 +47,6 @@ pub struct TailArgs {
     /// How to write the messages [default: pretty on a terminal, else ndjson]
     #[arg(short = 'o', long = "output", value_name = "FORMAT", value_parser = Format::one_of(&[Format::Pretty, Format::Ndjson]))]
     pub output: Option<Format>,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(found) if found.is_zero() => Err("it must be longer than nothing, such as `10s`".into()),
-        Ok(found) => Ok(found),
-        Err(error) => Err(format!("{error}; expected something like `10s` or `1m`")),
-    }
 }
 
 /// Runs the verb.

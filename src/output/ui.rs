@@ -201,12 +201,7 @@ impl Ui {
     ///
     /// # Errors
     /// A usage error for another name, or naming `--confirm` where nobody can answer.
-    pub fn confirm_name(
-        &self,
-        question: &str,
-        name: &str,
-        given: Option<&str>,
-    ) -> Result<Option<Confirmed>, CliError> {
+    pub fn confirm_name(&self, question: &str, name: &str, given: Option<&str>) -> Result<Option<Confirmed>, CliError> {
         prompt::confirm_name(self, question, name, given)
     }
 

@@ -215,8 +215,7 @@ fn a_reader_that_does_not_read_cannot_outlive_two_signals() {
     mkfifo(&env.path("pipe"));
     // A reader that is there and never reads, and a pipe so full that the first byte of ours blocks.
     let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
-    let mut pipe =
-        fs::File::options().read(true).write(true).custom_flags(nonblocking).open(env.path("pipe")).unwrap();
+    let mut pipe = fs::File::options().read(true).write(true).custom_flags(nonblocking).open(env.path("pipe")).unwrap();
     while pipe.write(&[b'x'; 4096]).is_ok() {}
     while pipe.write(b"x").is_ok() {}
     let program = crate::support::binary().display();

@@ -495,7 +495,8 @@ async fn a_reporter_that_is_behind_stops_the_receiving() {
         }
         None
     });
-    let report = run(&bus, Request { drain: false, ..request("true").await }, &emit, &shutdown).await.expect("it begins");
+    let report =
+        run(&bus, Request { drain: false, ..request("true").await }, &emit, &shutdown).await.expect("it begins");
     assert_eq!(report.counts, Counts { received: 1, handled: 1, acked: 1, ..Counts::default() });
     assert_eq!(fake.calls("ReceiveMessage"), 1);
 }

@@ -11,9 +11,9 @@ use super::reject::{DeadLetters, reject};
 use super::settle::{Change, Settler};
 use super::{EventRef, Progress, Received, Released, Request, Settlement, handler};
 use crate::bus::{Bus, Queue};
+use crate::engine::Emitter;
 use crate::engine::exec::{Captured, Failure, Finished, Job, Limits, Outcome, Running};
 use crate::engine::shutdown::{Shutdown, Trigger};
-use crate::engine::Emitter;
 use crate::event::Event;
 
 /// What every event of a run shares.

@@ -235,7 +235,8 @@ async fn an_abort_that_was_there_first_still_ends_in_order() {
 #[tokio::test]
 async fn after_the_kill_nothing_is_waited_for_longer_than_the_linger() {
     let (_folder, begun) = fifo();
-    let line = format!("trap '' TERM; setsid sleep 1000 & echo $!; echo begun > '{}'; wait; sleep 1000", begun.display());
+    let line =
+        format!("trap '' TERM; setsid sleep 1000 & echo $!; echo begun > '{}'; wait; sleep 1000", begun.display());
     let program = program(&line).await;
     let env = HandlerEnv::default();
     let running = Running::start(&Job { program: &program, env: &env }).expect("sh starts");

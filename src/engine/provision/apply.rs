@@ -10,8 +10,8 @@ use tokio::time::sleep;
 use super::read::CONCURRENCY;
 use super::{Progress, Report, RowOutcome};
 use crate::bus::{Bus, BusError, BusErrorKind};
-use crate::engine::{Confirmed, Emitter};
 use crate::engine::shutdown::Shutdown;
+use crate::engine::{Confirmed, Emitter};
 use crate::topology::live::Texts;
 use crate::topology::plan::{Action, Change, Kind, Plan, Work, policy_limits};
 use crate::topology::policy;
@@ -29,13 +29,7 @@ type Urls = Mutex<HashMap<String, String>>;
 /// Makes the changes of `plan`.
 ///
 /// A row whose needs failed is not tried; the others go on. The first signal starts nothing new and waits for what runs.
-pub async fn apply(
-    bus: &Bus,
-    plan: &Plan,
-    _confirmed: Confirmed,
-    emit: &Emitter,
-    shutdown: &Shutdown,
-) -> Report {
+pub async fn apply(bus: &Bus, plan: &Plan, _confirmed: Confirmed, emit: &Emitter, shutdown: &Shutdown) -> Report {
     let mut rows: Vec<Option<RowOutcome>> = plan
         .changes
         .iter()
@@ -115,13 +109,7 @@ fn chain(error: &BusError) -> Vec<String> {
 }
 
 /// The work of one row. `made`: something that it needs was made in this run.
-async fn one(
-    bus: &Bus,
-    change: &Change,
-    made: bool,
-    urls: &Urls,
-    told: (&Emitter, &Shutdown),
-) -> Result<(), BusError> {
+async fn one(bus: &Bus, change: &Change, made: bool, urls: &Urls, told: (&Emitter, &Shutdown)) -> Result<(), BusError> {
     let name = &change.name;
     match &change.work {
         Work::Nothing => Ok(()),

@@ -523,7 +523,7 @@ impl Run<'_> {
 
     /// Makes a parcel of a message that is wanted and has somewhere to go; settles it otherwise.
     async fn select(&mut self, message: Message) -> Result<Option<Parcel>, BusError> {
-        let record = record_of(&self.plan.source, message.clone());
+        let record = record_of(&self.plan.source.name, message.clone());
         if !is_wanted(&record, self.request.event.as_deref()) {
             self.report.skipped += 1;
             return Ok(None);

@@ -308,7 +308,7 @@ impl Look {
         (emit, shutdown): (&Emitter, &Shutdown),
     ) -> Option<Ended> {
         self.last = Instant::now();
-        let record = record_of(&request.queue, message);
+        let record = record_of(&request.queue.name, message);
         if !is_wanted(&record, request.event.as_deref()) {
             self.passed_over += 1;
             return None;
