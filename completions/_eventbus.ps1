@@ -158,6 +158,7 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Where to: `origin`, or `queue:NAME`')
             [CompletionResult]::new('--event', '--event', [CompletionResultType]::ParameterName, 'Only events of this name')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
+            [CompletionResult]::new('--confirm', '--confirm', [CompletionResultType]::ParameterName, 'Go ahead without being asked, if this is the source''s name; on a protected bus `--yes` is not enough')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to report [default: pretty on a terminal, else ndjson]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to report [default: pretty on a terminal, else ndjson]')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]')

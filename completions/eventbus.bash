@@ -651,7 +651,7 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__replay)
-            opts="-o -y -q -v -h --to --event --limit --dry-run --copy --output --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-o -y -q -v -h --to --event --limit --dry-run --copy --confirm --output --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -666,6 +666,10 @@ _eventbus() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -150,6 +150,7 @@ set edit:completion:arg-completer[eventbus] = {|@words|
             cand --to 'Where to: `origin`, or `queue:NAME`'
             cand --event 'Only events of this name'
             cand --limit 'At most so many'
+            cand --confirm 'Go ahead without being asked, if this is the source''s name; on a protected bus `--yes` is not enough'
             cand -o 'How to report [default: pretty on a terminal, else ndjson]'
             cand --output 'How to report [default: pretty on a terminal, else ndjson]'
             cand --context 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]'

@@ -141,6 +141,7 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s h -l help 
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l to -d 'Where to: `origin`, or `queue:NAME`' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l event -d 'Only events of this name' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l limit -d 'At most so many' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l confirm -d 'Go ahead without being asked, if this is the source\'s name; on a protected bus `--yes` is not enough' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s o -l output -d 'How to report [default: pretty on a terminal, else ndjson]' -r -f -a "pretty\t''
 ndjson\t''"
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r

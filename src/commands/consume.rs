@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
-use super::Cx;
+use super::{Cx, duration};
 use crate::clock::Clock;
 use crate::engine::consume::{self, Backoff, ConsumeError, Ended, Report, Request};
 use crate::engine::exec::{HandlerCommand, NotRunnable};
@@ -95,15 +95,6 @@ impl From<StdinForm> for consume::Stdin {
     }
 }
 
-/// A duration such as `30s` or `5m`; not zero, which none of the flags has a meaning for.
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(found) if found.is_zero() => Err("it must be longer than nothing, such as `30s`".into()),
-        Ok(found) => Ok(found),
-        Err(error) => Err(format!("{error}; expected something like `30s` or `5m`")),
-    }
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -141,11 +132,14 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
         Err(ended) => return Ok(ended),
     };
     let reporter = reporters::reporter(&cx.ui, args.output);
-    let work = |emit| async move { consume::run(&bus, request, &emit, &shutdown).await };
-    let (result, mut reporter, written) = cx.drive(reporter, work).await?;
+    let watched = &shutdown;
+    let work = |emit| async move { consume::run(&bus, request, &emit, watched).await };
+    let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let report = result.map_err(not_begun)?;
-    let written = written.and_then(|()| reporter.summary(&report));
-    super::written(written)?;
+    match told {
+        Some((mut reporter, written)) => super::written(written.and_then(|()| reporter.summary(&report)))?,
+        None => return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)),
+    }
     outcome(&report, &handler, args.fail_on_error)
 }
 

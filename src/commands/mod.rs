@@ -17,16 +17,21 @@ pub mod tail;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::bus::{Bus, ConnectOptions};
 use crate::cli::Command;
 use crate::config::{Config, DEFAULT_BUS, Target};
+use crate::engine::shutdown::Shutdown;
 use crate::engine::{self, Emitter};
 use crate::error::CliError;
 use crate::local::{LocalBus, OpenError, OpenOptions};
 use crate::outcome::Outcome;
 use crate::output::{Reporter, Ui, dispatch, quoted};
 use crate::topology::{Problem, Topology};
+
+/// How long after the second signal a reader of stdout has for what is still to be told.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What every verb is handed.
 #[derive(Debug)]
@@ -77,21 +82,8 @@ impl Cx {
         }
         let options = match &self.config.context.value.target {
             Target::Local { path } => {
-                embedded(open_local(path)?)
                 self.say_bus();
-                let bus =
-                    crate::local::LocalBus::open(path, crate::local::OpenOptions::default()).map_err(|error| {
-                        CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error)
-                    })?;
-                ConnectOptions {
-                    endpoint_url: Some("http://localhost".into()),
-                    region: Some("us-east-1".into()),
-                    profile: None,
-                    account: Some("000000000000".into()),
-                    static_credentials: Some(("test".into(), "test".into())),
-                    http_client: Some(crate::local::connector(bus)),
-                    peek: true,
-                }
+                embedded(open_local(path)?)
             }
             Target::Aws(aws) => ConnectOptions {
                 endpoint_url: aws.endpoint_url.clone(),
@@ -194,12 +186,44 @@ impl Cx {
         R: Reporter + 'static,
         F: Future<Output = T>,
     {
+        let (done, told) = self.drive_until(&Shutdown::never(), reporter, work).await?;
+        let (reporter, written) = told.ok_or_else(|| CliError::failed("the reporter ended unexpectedly"))?;
+        Ok((done, reporter, written))
+    }
+
+    /// The same; after the second signal a reporter that cannot write is waited for no longer than [`LAST_WORDS`], and left
+    /// where it is: then there is none to return.
+    ///
+    /// # Errors
+    /// As [`Cx::drive`].
+    pub async fn drive_until<R, T, F>(
+        &self,
+        shutdown: &Shutdown,
+        reporter: R,
+        work: impl FnOnce(Emitter) -> F,
+    ) -> Result<(T, Option<(R, io::Result<()>)>), CliError>
+    where
+        R: Reporter + 'static,
+        F: Future<Output = T>,
+    {
         let (emitter, events) = engine::channel();
         let dispatcher = tokio::task::spawn_blocking(move || dispatch(events, reporter));
         let done = work(emitter).await;
-        let (reporter, written) =
-            dispatcher.await.map_err(|error| CliError::failed("the reporter ended unexpectedly").because(&error))?;
-        Ok((done, reporter, written))
+        let over = async {
+            shutdown.aborting().await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
+        let told = tokio::select! {
+            biased;
+            told = dispatcher => {
+                Some(told.map_err(|error| CliError::failed("the reporter ended unexpectedly").because(&error))?)
+            }
+            () = over => {
+                self.ui.warn("stdout is not being read: what was still to be written there is lost");
+                None
+            }
+        };
+        Ok((done, told))
     }
 
     /// `path` as the user would write it from the working directory.
@@ -254,6 +278,15 @@ fn embedded(bus: LocalBus) -> ConnectOptions {
         static_credentials: Some(("test".into(), "test".into())),
         http_client: Some(crate::local::connector(bus)),
         peek: true,
+    }
+}
+
+/// A duration of the command line, such as `30s` or `5m`; not zero, which none of the flags has a meaning for.
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(found) if found.is_zero() => Err("it must be longer than nothing, such as `30s`".into()),
+        Ok(found) => Ok(found),
+        Err(error) => Err(format!("{error}; expected something like `30s` or `5m`")),
     }
 }
 

@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::{Cx, outcome_of_signal, written};
 use crate::bus::Bus;
-use crate::engine::provision;
-use crate::engine::provision::Report;
+use crate::engine::provision::{self, Report};
+use crate::engine::Confirmed;
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
 use crate::outcome::Outcome;
@@ -55,15 +55,17 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
     if !json {
         show(&cx.ui, &plan, mode, json)?;
     }
-    if cx.ui.confirm(&question(&plan), cx.yes)?.is_none() {
+    let Some(confirmed) = cx.ui.confirm(&question(&plan), cx.yes)? else {
         if json {
             show(&cx.ui, &plan, mode, json)?;
         }
         return Ok(Outcome::Failed);
-    }
+    };
     let shutdown =
         Shutdown::from_signals().map_err(|error| CliError::failed("signals cannot be handled").because(&error))?;
-    let report = apply(cx, &bus, &plan, &shutdown).await?;
+    let Some(report) = apply(cx, &bus, &plan, confirmed, &shutdown).await? else {
+        return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
+    };
     written(if json {
         output::print_json(&cx.ui, &plan, "apply", Some(&report))
     } else {
@@ -91,12 +93,19 @@ pub(super) fn check(cx: &Cx, plan: &Plan) -> Result<(), CliError> {
 ///
 /// # Errors
 /// A failure of the reporter; what happened to the resources is in the report.
-pub(super) async fn apply(cx: &Cx, bus: &Bus, plan: &Plan, shutdown: &Shutdown) -> Result<Report, CliError> {
+pub(super) async fn apply(
+    cx: &Cx,
+    bus: &Bus,
+    plan: &Plan,
+    confirmed: Confirmed,
+    shutdown: &Shutdown,
+) -> Result<Option<Report>, CliError> {
     let reporter = output::Human::new(cx.ui.clone());
-    let work = |emit| async move { provision::apply(bus, plan, &emit, shutdown).await };
-    let (report, _, result) = cx.drive(reporter, work).await?;
+    let work = |emit| async move { provision::apply(bus, plan, confirmed, &emit, shutdown).await };
+    let (report, told) = cx.drive_until(shutdown, reporter, work).await?;
+    let Some((_, result)) = told else { return Ok(None) };
     written(result)?;
-    Ok(report)
+    Ok(Some(report))
 }
 
 fn show(ui: &Ui, plan: &Plan, mode: &str, json: bool) -> Result<(), CliError> {

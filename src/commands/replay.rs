@@ -5,7 +5,8 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::Cx;
-use crate::engine::replay::{self, Plan, ReplayError, Report, Request, To};
+use crate::clock::Clock;
+use crate::engine::replay::{self, Plan, ReplayError, Report, Request, To, Work};
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
 use crate::outcome::Outcome;
@@ -41,6 +42,9 @@ pub struct ReplayArgs {
     /// Leave the originals where they are
     #[arg(long)]
     pub copy: bool,
+    /// Go ahead without being asked, if this is the source's name; on a protected bus `--yes` is not enough
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
     /// How to report [default: pretty on a terminal, else ndjson]
     #[arg(short = 'o', long = "output", value_name = "FORMAT", value_parser = Format::one_of(&[Format::Pretty, Format::Ndjson]))]
     pub output: Option<Format>,
@@ -69,35 +73,57 @@ impl FromStr for Destination {
 pub async fn run(cx: &mut Cx, args: ReplayArgs) -> Result<Outcome, CliError> {
     let bus = cx.bus().await?;
     let plan = replay::plan(&bus, &args.source, &args.to.0).await.map_err(|error| cli_error(error, &args.source))?;
-    let request = Request { event: args.event, limit: args.limit, dry_run: args.dry_run, copy: args.copy };
-    if !request.dry_run && cx.ui.confirm(&question(&plan, &request), cx.yes)?.is_none() {
-        return Ok(Outcome::Failed);
-    }
+    let work = if args.dry_run {
+        Work::DryRun { copy: args.copy }
+    } else {
+        let question = question(&plan, &args);
+        // A copy adds, a move takes away.
+        let asks_for_name = cx.config.context.value.protected && !args.copy;
+        let confirmed = if asks_for_name || args.confirm.is_some() {
+            cx.ui.confirm_name(&question, &plan.source.name, args.confirm.as_deref())?
+        } else {
+            cx.ui.confirm(&question, cx.yes)?
+        };
+        match confirmed {
+            None => return Ok(Outcome::Failed),
+            Some(confirmed) if args.copy => Work::Copy(confirmed),
+            Some(confirmed) => Work::Move(confirmed),
+        }
+    };
+    let request = Request { event: args.event, limit: args.limit, work, clock: Clock::system() };
     // Only now: at the prompt a Ctrl-C simply ends the program.
     let shutdown = Shutdown::from_signals()?;
     let reporter = ReplayReporter::new(&cx.ui, args.output, &request);
     let (source, to) = (plan.source.name.clone(), plan.destination());
-    let work = |emit| async move { (replay::run(&bus, &plan, &request, &emit, &shutdown).await, shutdown) };
-    let ((result, shutdown), mut reporter, written) = cx.drive(reporter, work).await?;
+    let watched = &shutdown;
+    let work = |emit| async move { replay::run(&bus, &plan, &request, &emit, watched).await };
+    let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let report = match result {
         Ok(report) => report,
         Err(ReplayError::Bus { error, report }) => {
-            let _ = reporter.summary(&source, &to, &report);
+            if let Some((mut reporter, _)) = told {
+                let _ = reporter.summary(&source, &to, &report);
+            }
             return Err(error.into());
         }
         Err(other) => return Err(cli_error(other, &source)),
     };
-    super::written(written.and_then(|()| reporter.summary(&source, &to, &report)))?;
+    match told {
+        Some((mut reporter, written)) => {
+            super::written(written.and_then(|()| reporter.summary(&source, &to, &report)))?;
+        }
+        None => return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)),
+    }
     if report.interrupted.is_some() {
         return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     }
     Ok(outcome(&report))
 }
 
-fn question(plan: &Plan, request: &Request) -> String {
-    let verb = if request.copy { "Copy" } else { "Move" };
+fn question(plan: &Plan, args: &ReplayArgs) -> String {
+    let verb = if args.copy { "Copy" } else { "Move" };
     let there = plan.attributes.visible;
-    let what = match (&request.event, request.limit) {
+    let what = match (&args.event, args.limit) {
         (Some(event), Some(limit)) => format!("up to {} `{event}` of about {}", limit, count(there, "message")),
         (Some(event), None) => format!("the `{event}` among about {}", count(there, "message")),
         (None, Some(limit)) => format!("up to {limit} of about {}", count(there, "message")),

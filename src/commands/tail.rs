@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::Cx;
+use super::{Cx, duration};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::tail::{self, Ended, Request, TailError};
 use crate::error::CliError;
@@ -49,14 +49,6 @@ pub struct TailArgs {
     pub output: Option<Format>,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(found) if found.is_zero() => Err("it must be longer than nothing, such as `10s`".into()),
-        Ok(found) => Ok(found),
-        Err(error) => Err(format!("{error}; expected something like `10s` or `1m`")),
-    }
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -82,16 +74,18 @@ pub async fn run(cx: &mut Cx, args: TailArgs) -> Result<Outcome, CliError> {
         force: args.force,
     };
     let reporter = TailReporter::new(&cx.ui, args.output, args.show_personal_data);
-    let work = |emit| async move {
-        tail::run(&bus, request, &emit, &shutdown, reader_gone()).await.map(|report| (report, shutdown))
-    };
-    let (result, reporter, written) = cx.drive(reporter, work).await?;
-    let (report, shutdown) = result.map_err(|error| match error {
+    let watched = &shutdown;
+    let work = |emit| async move { tail::run(&bus, request, &emit, watched, reader_gone()).await };
+    let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
+    let report = result.map_err(|error| match error {
         // Exit 1: it was tried and not done. Nothing was sent that could have been refused, and the command line is right.
         costly @ TailError::Costly { .. } => CliError::failed(costly.to_string())
             .hint(format!("look all the same, knowing that: `eventbus tail {name} --force`")),
         TailError::Bus(error) => error.into(),
     })?;
+    let Some((reporter, written)) = told else {
+        return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
+    };
     super::written(written)?;
     reporter.summary(&report);
     Ok(match report.ended {

@@ -6,6 +6,7 @@
 //! **Backpressure.** Events go through a bounded channel to one dispatcher that calls the reporter synchronously. A stdout
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
+mod confirmed;
 pub mod consume;
 pub mod exec;
 pub mod explain;
@@ -18,6 +19,7 @@ pub mod replay;
 pub mod shutdown;
 pub mod tail;
 
+pub use confirmed::Confirmed;
 pub use hold::Released;
 
 use tokio::sync::{mpsc, watch};
@@ -46,6 +48,17 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stdout was closed")]
 pub struct OutputClosed;
+
+/// Why an event was not handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untold {
+    /// Nobody reads stdout any more.
+    #[error("stdout was closed")]
+    Closed,
+    /// The reporter was behind, and the run is over.
+    #[error("stdout is not being read")]
+    Over,
+}
 
 /// Where an engine puts its events.
 #[derive(Clone, Debug)]
@@ -80,6 +93,19 @@ impl Emitter {
     pub async fn emit(&self, event: impl Into<Event>) -> Result<(), OutputClosed> {
         let sent = self.events.send(event.into()).await;
         if sent.is_err() || *self.closed.borrow() { Err(OutputClosed) } else { Ok(()) }
+    }
+
+    /// The same, waiting no longer than until `over`: a reader that is there but does not read must not hold up the end of a run.
+    ///
+    /// # Errors
+    /// [`Untold::Closed`] as above; [`Untold::Over`] when the event was dropped because of `over`. An event that there is room
+    /// for is handed on whatever `over` says.
+    pub async fn emit_until(&self, event: impl Into<Event>, over: impl Future<Output = ()>) -> Result<(), Untold> {
+        tokio::select! {
+            biased;
+            told = self.emit(event) => told.map_err(|OutputClosed| Untold::Closed),
+            () = over => Err(Untold::Over),
+        }
     }
 
     /// Returns once nobody reads stdout any more.

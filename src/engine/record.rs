@@ -1,14 +1,14 @@
 //! From the bus's message to the record that verbs hand each other.
 
-use crate::bus::{Message, Queue};
+use crate::bus::Message;
 use crate::event::{Record, SystemRecord};
 
-/// The record of a message found in `queue`. Peeked messages that nobody received have a receive count of 0.
-pub(crate) fn record_of(queue: &Queue, message: Message) -> Record {
+/// The record of a message found in the queue of this name. Peeked messages that nobody received have a receive count of 0.
+pub(crate) fn record_of(queue: &str, message: Message) -> Record {
     let Message { id, receipt_handle: _, body, attributes, system } = message;
     let system = SystemRecord {
         id,
-        queue: Some(queue.name.clone()),
+        queue: Some(queue.to_owned()),
         sent_at: system.sent_at_ms.and_then(date),
         first_received_at: system.first_received_ms.and_then(date),
         receive_count: Some(system.receive_count),

@@ -19,7 +19,6 @@ mod ui;
 
 pub use format::Format;
 pub use progress::Progress;
-pub use prompt::Confirmed;
 pub use sanitize::{escape_control, escape_control_keeping_lines};
 pub use table::Table;
 pub use ui::{ColorChoice, Tone, Ui, UiOptions, quoted};

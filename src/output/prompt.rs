@@ -1,13 +1,10 @@
 //! The one gate through which every question goes: it never hangs where nobody can answer.
 
-use dialoguer::Confirm;
+use dialoguer::{Confirm, Input};
 
 use super::Ui;
+use crate::engine::Confirmed;
 use crate::error::CliError;
-
-/// Proof that somebody agreed: at the prompt, or with `--yes`. Calls that change what others rely on take it.
-#[derive(Clone, Copy, Debug)]
-pub struct Confirmed(());
 
 /// Asks `question` on stderr. `None` when the user declines.
 ///
@@ -15,7 +12,7 @@ pub struct Confirmed(());
 /// A usage error naming `--yes` where there is no terminal; a failure when the prompt was interrupted.
 pub(super) fn confirm(ui: &Ui, question: &str, yes: bool) -> Result<Option<Confirmed>, CliError> {
     if yes {
-        return Ok(Some(Confirmed(())));
+        return Ok(Some(Confirmed::by_the_user()));
     }
     if !ui.can_prompt() {
         return Err(CliError::usage(format!(
@@ -25,8 +22,45 @@ pub(super) fn confirm(ui: &Ui, question: &str, yes: bool) -> Result<Option<Confi
     }
     let agreed = Confirm::new().with_prompt(question).default(false).interact_opt();
     match agreed {
-        Ok(Some(true)) => Ok(Some(Confirmed(()))),
+        Ok(Some(true)) => Ok(Some(Confirmed::by_the_user())),
         Ok(Some(false) | None) => Ok(None),
+        Err(dialoguer::Error::IO(error)) => Err(CliError::failed("the prompt was interrupted").because(&error)),
+    }
+}
+
+/// Asks `question` on stderr, to be answered with the `name` of what would be changed; `given` (`--confirm`) answers beforehand.
+/// `None` when something else is typed. `--yes` has no say here.
+///
+/// # Errors
+/// A usage error when `given` is another name, or naming `--confirm` where there is no terminal; a failure when the prompt was
+/// interrupted.
+pub(super) fn confirm_name(
+    ui: &Ui,
+    question: &str,
+    name: &str,
+    given: Option<&str>,
+) -> Result<Option<Confirmed>, CliError> {
+    match given {
+        Some(given) if given == name => return Ok(Some(Confirmed::by_the_user())),
+        Some(given) => {
+            return Err(CliError::usage(format!("`--confirm {given}` does not name what would be changed, `{name}`"))
+                .hint(format!("if that is what you want: `--confirm {name}`")));
+        }
+        None if !ui.can_prompt() => {
+            return Err(CliError::usage(format!(
+                "this bus is protected: `{name}` must be confirmed by its name (`{question}`) and there is no terminal to ask on"
+            ))
+            .hint(format!("add `--confirm {name}` (`--yes` does not stand for a name), or `--dry-run` to only look")));
+        }
+        None => {}
+    }
+    let prompt = format!("{question} This bus is protected: type `{name}` to go ahead");
+    match Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text() {
+        Ok(typed) if typed.trim() == name => Ok(Some(Confirmed::by_the_user())),
+        Ok(_) => {
+            ui.warn(format!("that is not `{name}`: nothing was done"));
+            Ok(None)
+        }
         Err(dialoguer::Error::IO(error)) => Err(CliError::failed("the prompt was interrupted").because(&error)),
     }
 }

@@ -28,7 +28,7 @@ impl ReplayReporter {
             Some(format) => format == Format::Ndjson,
             None => !ui.stdout_is_terminal(),
         };
-        Self { ui: ui.clone(), out: ui.out(), lines, progress: ui.progress("replayed"), copy: request.copy }
+        Self { ui: ui.clone(), out: ui.out(), lines, progress: ui.progress("replayed"), copy: request.is_copy() }
     }
 
     /// Says how it went: a record on stdout for machines, sentences on stderr for people.
@@ -48,6 +48,9 @@ impl ReplayReporter {
             if n > 0 {
                 text.push_str(&format!(", {n} {what}"));
             }
+        }
+        if report.late > 0 {
+            text.push_str(&format!(", {} not touched since they came after the start", report.late));
         }
         if let Some(left) = report.left {
             text.push_str(&format!("; {left} left in `{source}`"));
@@ -193,6 +196,7 @@ struct SummaryLine<'a> {
     failed: u64,
     refused: u64,
     skipped: u64,
+    late: u64,
     duplicated: u64,
     given_back: u64,
     left: Option<u64>,
@@ -211,6 +215,7 @@ impl<'a> SummaryLine<'a> {
             failed: report.failed,
             refused: report.refused,
             skipped: report.skipped,
+            late: report.late,
             duplicated: report.duplicated,
             given_back: report.released.given_back,
             left: report.left,

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::{escape_control, prompt};
+use crate::engine::Confirmed;
 use crate::error::CliError;
 
 /// When to colour.
@@ -202,8 +203,16 @@ impl Ui {
     ///
     /// # Errors
     /// A usage error naming `--yes` where nobody can answer.
-    pub fn confirm(&self, question: &str, yes: bool) -> Result<Option<super::Confirmed>, CliError> {
+    pub fn confirm(&self, question: &str, yes: bool) -> Result<Option<Confirmed>, CliError> {
         prompt::confirm(self, question, yes)
+    }
+
+    /// Asks for a typed name before something is destroyed on a protected bus; see [`prompt::confirm_name`].
+    ///
+    /// # Errors
+    /// A usage error for another name, or naming `--confirm` where nobody can answer.
+    pub fn confirm_name(&self, question: &str, name: &str, given: Option<&str>) -> Result<Option<Confirmed>, CliError> {
+        prompt::confirm_name(self, question, name, given)
     }
 
     /// One line (or several) on stderr. Nothing can be done about a stderr that is gone.

@@ -70,6 +70,11 @@ const KEPT: &[Kept] = &[
     Kept { word: "terminal_size", only_in: &["output"], why: "every byte the user sees is output's" },
     Kept { word: "Timestamp::now", only_in: &["clock.rs"], why: "clocks are read in one file" },
     Kept { word: "SystemTime::now", only_in: &["clock.rs"], why: "clocks are read in one file" },
+    Kept {
+        word: "Confirmed::by_the_user",
+        only_in: &["output/prompt.rs"],
+        why: "that somebody agreed is known where they were asked",
+    },
     Kept { word: "process::exit", only_in: &[], why: "the library returns an exit code" },
 ];
 

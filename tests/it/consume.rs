@@ -205,6 +205,33 @@ fn a_closed_stdout_drains_and_loses_nothing() {
 }
 
 #[test]
+fn a_reader_that_does_not_read_cannot_outlive_two_signals() {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let env = project(5);
+    send(&env, "1");
+    send(&env, "2");
+    mkfifo(&env.path("begun"));
+    mkfifo(&env.path("pipe"));
+    // A reader that is there and never reads, and a pipe so full that the first byte of ours blocks.
+    let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let mut pipe = fs::File::options().read(true).write(true).custom_flags(nonblocking).open(env.path("pipe")).unwrap();
+    while pipe.write(&[b'x'; 4096]).is_ok() {}
+    while pipe.write(b"x").is_ok() {}
+    let program = crate::support::binary().display();
+    let line = format!("exec '{program}' consume users --exec 'echo noise; echo begun > begun' > pipe");
+    let running = env.script(&line).spawn();
+    assert_eq!(fs::read_to_string(env.path("begun")).unwrap(), "begun\n");
+    // Two kinds: two of a kind may be taken for one.
+    running.signal(Signal::SIGTERM);
+    running.signal(Signal::SIGINT);
+    let ended = running.wait();
+    assert!(matches!(ended.code(), Some(130 | 143)), "{}", ended.snapshot());
+    assert!(ended.stderr().contains("stdout is not being read"), "{}", ended.snapshot());
+    assert_eq!(held(&env, "users").1, 0, "whatever was taken is settled or given back");
+}
+
+#[test]
 fn a_hundred_megabytes_pass_whole_and_apart() {
     let env = project(5);
     send(&env, "1");

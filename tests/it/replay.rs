@@ -87,3 +87,24 @@ fn over_http_as_well() {
     assert_eq!(env.run(&args).success().ndjson().len(), 4);
     assert_eq!(waiting(&env, "user_events"), 3);
 }
+
+#[test]
+fn on_a_protected_bus_the_name_must_be_given() {
+    let env = dead_letters();
+    env.write("eventbus.yaml", "contexts:\n  local: { kind: local, path: .eventbus/bus.db, protected: true }\n");
+    let refused = env.run(&["replay", "user_events_dlq", "--yes"]).expect_code(2);
+    assert!(refused.stderr().contains("add `--confirm user_events_dlq`"), "{}", refused.stderr());
+    let wrong = env.run(&["replay", "user_events_dlq", "--confirm", "user_events"]).expect_code(2);
+    assert!(wrong.stderr().contains("does not name what would be changed, `user_events_dlq`"), "{}", wrong.stderr());
+    let mistyped = env.command(&["replay", "user_events_dlq", "--yes"]).on_terminal().stdin("y\n").run().expect_code(1);
+    assert!(mistyped.stdout().contains("nothing was done"), "{}", mistyped.stdout());
+    assert_eq!(waiting(&env, "user_events_dlq"), 3);
+    // What takes nothing away is as anywhere else.
+    ok(&env, &["replay", "user_events_dlq", "--dry-run"]);
+    ok(&env, &["replay", "user_events_dlq", "--copy", "--limit", "1", "--yes"]);
+    let typed = ["replay", "user_events_dlq", "--limit", "1"];
+    let _ = env.command(&typed).on_terminal().stdin("user_events_dlq\n").run().success();
+    assert_eq!(waiting(&env, "user_events_dlq"), 2);
+    ok(&env, &["replay", "user_events_dlq", "--confirm", "user_events_dlq"]);
+    assert_eq!(waiting(&env, "user_events_dlq"), 0);
+}

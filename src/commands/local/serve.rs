@@ -70,7 +70,11 @@ async fn make(cx: &Cx, bus: LocalBus, topology: &Topology, shutdown: &Shutdown) 
         cx.ui.status(format!("Everything of `{}` is there", plan.topology));
         return Ok(None);
     }
-    let report = provision::apply(cx, &bus, &plan, shutdown).await?;
+    // `--init` is the user's word: the bus is this very process's, and nothing is deleted.
+    let Some(confirmed) = cx.ui.confirm("Apply the topology?", true)? else { return Ok(Some(Outcome::Failed)) };
+    let Some(report) = provision::apply(cx, &bus, &plan, confirmed, shutdown).await? else {
+        return Ok(Some(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)));
+    };
     let missing = report.failed() + report.not_tried();
     if missing == 0 {
         return Ok(None);

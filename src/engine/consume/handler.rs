@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Received, Stdin};
 use crate::clock::Clock;
 use crate::engine::exec::HandlerEnv;
-use crate::event::{Event, Record, SystemRecord};
+use crate::engine::record::record_of;
+use crate::event::Event;
 
 /// The bytes for the handler's stdin.
 ///
@@ -16,12 +17,7 @@ pub(super) fn stdin(form: Stdin, event: &Event, received: &Received, queue: &str
         Stdin::Event => line(event.normalised_json()),
         Stdin::Payload => line(event.payload.get().to_owned()),
         Stdin::Body => received.message.body.clone().into_bytes(),
-        Stdin::Record => {
-            let message = &received.message;
-            line(
-                Record::new(message.body.clone(), message.attributes.clone(), system_record(received, queue)).to_line(),
-            )
-        }
+        Stdin::Record => line(record_of(queue, received.message.clone()).to_line()),
     }
 }
 
@@ -30,26 +26,6 @@ fn line(mut text: String) -> Vec<u8> {
         text.push('\n');
     }
     text.into_bytes()
-}
-
-fn system_record(received: &Received, queue: &str) -> SystemRecord {
-    let (message, system) = (&received.message, &received.message.system);
-    let date =
-        |ms: Option<i64>| ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).map(|at| format!("{at:.3}"));
-    SystemRecord {
-        id: message.id.clone(),
-        queue: Some(queue.to_owned()),
-        sent_at: date(system.sent_at_ms),
-        first_received_at: date(system.first_received_ms),
-        receive_count: Some(system.receive_count),
-        group_id: system.group_id.clone(),
-        dedup_id: system.dedup_id.clone(),
-        sequence_number: system.sequence_number.clone(),
-        dead_letter_source: system.dead_letter_source.clone(),
-        sender_id: system.sender_id.clone(),
-        trace_header: system.trace_header.clone(),
-        ..SystemRecord::default()
-    }
 }
 
 /// The variables of the handler contract. `left` is the time until the deadline.
@@ -83,7 +59,7 @@ pub(super) fn environment(
 mod tests {
     use super::*;
     use crate::bus::{Message, SystemFields};
-    use crate::event::{Attributes, read_body};
+    use crate::event::{Attributes, Record, read_body};
 
     fn received(body: &str) -> Received {
         let system = SystemFields { receive_count: 3, sent_at_ms: Some(1_795_000_000_000), ..SystemFields::default() };

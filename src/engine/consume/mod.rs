@@ -12,8 +12,9 @@
 //! copy. Whatever else happens, it becomes visible again: at once when it was not handled (released), after a backoff when the
 //! handler failed, and after its visibility timeout when nobody could be told (we were killed, the network was gone).
 //!
-//! **Cancel the wait, never the work.** The long poll is the only thing that is ever dropped. If SQS handed out a message in that
-//! very instant and its answer had not arrived, nobody knows of it here: it becomes visible again after its visibility timeout.
+//! **Cancel the wait, never the work.** The long poll is the only thing that is ever dropped, and it is listened to for a moment
+//! before: what its answer still brings is given back. A message whose answer takes even longer is unknown here: it becomes visible
+//! again after its visibility timeout.
 //!
 //! **Time.** A handler has as long as the queue's visibility timeout. The receive asks for [`MARGIN`] more, so that ending a
 //! handler that ran out of time, and acknowledging one that just made it, happens while the message is still ours.
@@ -41,11 +42,11 @@ pub use receive::run;
 
 use crate::bus::{BusError, Message};
 use crate::clock::Clock;
-use crate::engine::exec::{Captured, Failure, Outcome, Program};
+use crate::engine::exec::{Captured, Failure, Limits, Outcome, Program};
 use crate::engine::shutdown::Signal;
 
-/// How much longer than a handler may run its message stays ours: the kill ladder's 5 s of grace, and a second to settle.
-pub const MARGIN: Duration = Duration::from_secs(6);
+/// How much longer than a handler may run its message stays ours: the whole kill ladder, and a second to settle.
+pub const MARGIN: Duration = Limits::AFTER_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// What the handler reads on its stdin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::{
 use crate::bus::{Bus, BusError, BusErrorKind, MAX_BATCH, MAX_VISIBILITY, MAX_WAIT, Message, Receive};
 use crate::engine::Emitter;
 use crate::engine::shutdown::Shutdown;
-use crate::event::{Event, read_body};
+use crate::event::{Event, Unreadable, read_body};
 
 /// How long handlers may run on a queue whose messages are never invisible: SQS's own default.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,6 +34,10 @@ const DRAIN_LOOK: Duration = Duration::from_millis(200);
 
 /// How many handled events may wait to be settled before no more are received: what bounds memory when deletes are slow.
 const UNSETTLED: usize = 1000;
+
+/// How long a receive that is no longer wanted is listened to: its answer may be on its way, and holds messages that nobody else
+/// would give back before their visibility timeout.
+const LINGER: Duration = Duration::from_millis(300);
 
 /// The waits between receives that fail.
 const RECEIVE_RETRY: Backoff = Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(30) };
@@ -234,7 +238,7 @@ impl Consumer {
         }
     }
 
-    /// One receive. Dropped, unless its answer is just there, when the run is to end.
+    /// One receive. When the run is to end, an answer that comes within [`LINGER`] is given back; after that the wait is dropped.
     async fn poll(&mut self, receive: Receive) -> Result<Result<Vec<Message>, BusError>, Ended> {
         let context = self.context.clone();
         let mut answer = pin!(context.bus.receive(&context.queue, receive));
@@ -246,7 +250,19 @@ impl Consumer {
                 interrupt = interrupted(&context, &mut self.tasks) => interrupt,
             };
             match interrupt {
-                Interrupt::Ended(ended) => return Err(ended),
+                Interrupt::Ended(ended) => {
+                    let late = tokio::select! {
+                        biased;
+                        answer = &mut answer => answer.unwrap_or_default(),
+                        () = context.aborting() => Vec::new(),
+                        () = sleep(LINGER) => Vec::new(),
+                    };
+                    for message in late {
+                        let (received, name, _) = self.take(message, Instant::now());
+                        self.release(received, name, Released::NotStarted);
+                    }
+                    return Err(ended);
+                }
                 Interrupt::Done(done) => self.note(done),
             }
         }
@@ -297,21 +313,9 @@ impl Consumer {
         // SQS never answers with more than was asked for; were it to, the rest is given back.
         let mut slots = slots.into_iter();
         for message in messages {
-            self.counts.received += 1;
-            let reading = read_body(&message.body, &message.attributes);
-            let sns_message_id =
-                reading.notification.as_ref().map(|n| n.message_id.clone()).filter(|id| !id.is_empty());
-            let metadata = reading.event.as_ref().ok().map(|event| &event.metadata);
-            let name = Arc::new(EventRef {
-                message_id: message.id.clone(),
-                sns_message_id: sns_message_id.clone(),
-                event_name: metadata.map(|metadata| metadata.event_name.clone()),
-                entity_id: metadata.and_then(|metadata| metadata.entity_id.clone()),
-                attempt: message.system.receive_count,
-            });
-            let received = Received { message, sns_message_id, at: self.active };
+            let (received, name, event) = self.take(message, self.active);
             let context = self.context.clone();
-            match reading.event {
+            match event {
                 _ if ending => self.release(received, name, Released::NotStarted),
                 Err(unreadable) => {
                     self.tasks.spawn(work::unreadable(context, received, name, unreadable.reason));
@@ -325,6 +329,22 @@ impl Consumer {
                 },
             }
         }
+    }
+
+    /// Counts and reads a message that came.
+    fn take(&mut self, message: Message, at: Instant) -> (Received, Arc<EventRef>, Result<Event, Unreadable>) {
+        self.counts.received += 1;
+        let reading = read_body(&message.body, &message.attributes);
+        let sns_message_id = reading.notification.as_ref().map(|n| n.message_id.clone()).filter(|id| !id.is_empty());
+        let metadata = reading.event.as_ref().ok().map(|event| &event.metadata);
+        let name = Arc::new(EventRef {
+            message_id: message.id.clone(),
+            sns_message_id: sns_message_id.clone(),
+            event_name: metadata.map(|metadata| metadata.event_name.clone()),
+            entity_id: metadata.and_then(|metadata| metadata.entity_id.clone()),
+            attempt: message.system.receive_count,
+        });
+        (Received { message, sns_message_id, at }, name, reading.event)
     }
 
     fn start(&mut self, received: Received, name: Arc<EventRef>, event: Event, slot: OwnedSemaphorePermit) {

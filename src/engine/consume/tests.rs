@@ -130,7 +130,7 @@ async fn no_more_is_received_than_there_are_free_workers() {
     consume(&fake, Request { workers: workers(2), ..request("true").await }).await;
     for (max, visibility) in most.try_iter() {
         assert!(matches!(max, Some(1 | 2)), "{max:?}");
-        assert_eq!(visibility, Some(36), "the handler's time and the margin");
+        assert_eq!(visibility, Some(37), "the handler's time and the margin");
     }
 }
 
@@ -316,6 +316,31 @@ async fn what_came_with_the_signal_is_given_back_unhandled() {
     assert!(fake.messages("users").iter().all(|message| message.is_visible()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_on_its_way_when_draining_begins_is_given_back() {
+    let fake = users(0);
+    let (trigger, shutdown) = Shutdown::manual();
+    // The fake looks every 50 ms: the message comes after the signal, and the answer after the message.
+    let late = fake.clone();
+    fake.on_call(move |operation, before, _| {
+        if operation == "ReceiveMessage" && before == 0 {
+            let (trigger, late) = (trigger.clone(), late.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                trigger.signal(Signal::Terminate);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                late.put("users", &body("UserRegistered", "1"), Value::Null, &[]);
+            });
+        }
+        None
+    });
+    let run = consume_until(&fake, Request { drain: false, ..request("true").await }, &shutdown).await;
+    assert!(matches!(run.report.ended, Ended::Signal(Signal::Terminate)));
+    assert_eq!(run.report.counts, Counts { received: 1, released: 1, ..Counts::default() });
+    let message = &fake.messages("users")[0];
+    assert!(message.is_visible() && message.receives == 1, "it was taken, and is back");
+}
+
 /// Runs a handler that tells it has begun and then waits to be told to go on; `then` gets the trigger and the pipe.
 async fn interrupted<F: Future<Output = ()>>(
     drain_timeout: Option<Duration>,
@@ -450,4 +475,37 @@ async fn a_timeout_beyond_the_visibility_is_refused_before_anything_is_received(
     let refused = run(&bus, request, &emit, &Shutdown::never()).await.expect_err("too long");
     assert_eq!(refused.to_string(), "`--timeout 31s` exceeds the visibility timeout of queue `users`, which is 30s");
     assert_eq!(fake.calls("ReceiveMessage"), 0);
+}
+
+#[tokio::test]
+async fn a_reporter_that_is_behind_stops_the_receiving() {
+    let fake = users(2);
+    let bus = fake.bus_with(|options| options.peek = true).await;
+    let (emit, _unread) = engine::channel();
+    // Room for the beginning of the run and of one handler, not for its end.
+    for _ in 0..254 {
+        emit.emit(Event::Note("before".into())).await.expect("it is open");
+    }
+    let (trigger, shutdown) = Shutdown::manual();
+    fake.on_call(move |operation, _, _| {
+        // It goes out a while after the handler has ended: time enough for a free worker to receive.
+        if operation == "DeleteMessageBatch" {
+            trigger.signal(Signal::Terminate);
+            trigger.signal(Signal::Terminate);
+        }
+        None
+    });
+    let report =
+        run(&bus, Request { drain: false, ..request("true").await }, &emit, &shutdown).await.expect("it begins");
+    assert_eq!(report.counts, Counts { received: 1, handled: 1, acked: 1, ..Counts::default() });
+    assert_eq!(fake.calls("ReceiveMessage"), 1);
+}
+
+#[tokio::test]
+async fn a_timeout_is_told_as_it_was_set() {
+    let fake = users(1);
+    let timeout = Duration::from_millis(300);
+    let run = consume(&fake, Request { timeout: Some(timeout), ..request("sleep 1000").await }).await;
+    let [Settlement::Retrying { failure, .. }] = run.settlements()[..] else { panic!("{:?}", run.settlements()) };
+    assert_eq!(*failure, Failure::Timeout(timeout));
 }

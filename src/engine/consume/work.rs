@@ -11,9 +11,9 @@ use super::reject::{DeadLetters, reject};
 use super::settle::{Change, Settler};
 use super::{EventRef, Progress, Received, Released, Request, Settlement, handler};
 use crate::bus::{Bus, Queue};
+use crate::engine::Emitter;
 use crate::engine::exec::{Captured, Failure, Finished, Job, Limits, Outcome, Running};
 use crate::engine::shutdown::{Shutdown, Trigger};
-use crate::engine::{self, Emitter};
 use crate::event::Event;
 
 /// What every event of a run shares.
@@ -59,11 +59,7 @@ impl Context {
             self.aborting().await;
             tokio::time::sleep(Duration::from_secs(1)).await;
         };
-        tokio::select! {
-            biased;
-            _ = self.emit.emit(engine::Event::from(progress)) => {}
-            () = patience => {}
-        }
+        let _ = self.emit.emit_until(progress, patience).await;
     }
 
     /// Once handlers are to be ended: by the user, or because the drain took too long.
@@ -101,7 +97,8 @@ impl Context {
     }
 }
 
-/// Runs the handler over one event and settles its message. The slot is free again as soon as the handler has ended.
+/// Runs the handler over one event and settles its message. The slot is free again once the handler has ended and
+/// the reporter has taken what it wrote.
 pub(super) async fn handle(
     context: Arc<Context>,
     received: Received,
@@ -117,13 +114,16 @@ pub(super) async fn handle(
         let settlement = Settlement::Released { why: Released::BehindAnother, unsettled };
         return context.settled(name, settlement, false, group).await;
     }
-    let Finished { outcome, stdout, stderr, took } = run(&context, &received, &name, &event, left).await;
+    let Finished { mut outcome, stdout, stderr, took } = run(&context, &received, &name, &event, left).await;
+    // It ran out of what was left to it; what people know is the limit that they set.
+    if let Outcome::Failed(Failure::Timeout(limit)) = &mut outcome {
+        *limit = context.timeout;
+    }
     if let Outcome::CannotRun(why) = &outcome {
         let _ = context.cannot_run.set(why.clone());
         // Before the slot is free: not one more event may meet such a handler.
         context.halt.0.drain();
     }
-    drop(slot);
     let ended = Progress::HandlerEnded {
         event: name.clone(),
         outcome: outcome.clone(),
@@ -132,7 +132,12 @@ pub(super) async fn handle(
         stderr: stderr.into(),
     };
     let handled = !matches!(outcome, Outcome::CannotRun(_) | Outcome::Failed(Failure::Aborted));
-    let (settlement, ()) = tokio::join!(settle(&context, &received, outcome), context.tell(ended));
+    let told = async {
+        context.tell(ended).await;
+        // Only now: while a reporter is behind, nothing more is received whose output would have to be kept.
+        drop(slot);
+    };
+    let (settlement, ()) = tokio::join!(settle(&context, &received, outcome), told);
     context.settled(name, settlement, handled, group).await
 }
 

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::capture::Capture;
 use super::{Captured, Failure, HandlerEnv, Outcome, Program};
@@ -35,14 +35,23 @@ pub struct Limits {
     pub timeout: Duration,
     /// From the TERM to the KILL.
     pub grace: Duration,
-    /// From its exit until the pipes that its own children still hold are no longer waited for.
+    /// From its exit, or from the KILL, until its own children and the pipes that they still hold are no longer waited for.
     pub linger: Duration,
 }
 
+/// The contract's grace.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The contract's linger.
+const LINGER: Duration = Duration::from_secs(1);
+
 impl Limits {
+    /// How long after its timeout a handler may at most keep us, by the contract: from the TERM to the last byte.
+    pub const AFTER_TIMEOUT: Duration = GRACE.saturating_add(LINGER);
+
     /// The contract's: 5 s of grace, and 1 s for the pipes.
     pub const fn with_timeout(timeout: Duration) -> Self {
-        Self { timeout, grace: Duration::from_secs(5), linger: Duration::from_secs(1) }
+        Self { timeout, grace: GRACE, linger: LINGER }
     }
 }
 
@@ -150,6 +159,7 @@ impl Running {
             let mut deadline = pin!(sleep_until(self.started + limits.timeout));
             let (mut fed, mut read) = (false, false);
             let mut cause = None;
+            let mut killed = None;
 
             let status = loop {
                 tokio::select! {
@@ -165,9 +175,16 @@ impl Running {
                     }
                     () = &mut deadline => {
                         // KILL cannot be refused; should the kernel take its time, it is repeated, not waited for blindly.
-                        self.group.signal(if cause.is_none() { Signal::SIGTERM } else { Signal::SIGKILL });
-                        cause.get_or_insert(Failure::Timeout(limits.timeout));
-                        deadline.as_mut().reset(Instant::now() + limits.grace);
+                        let now = Instant::now();
+                        if cause.is_none() {
+                            cause = Some(Failure::Timeout(limits.timeout));
+                            self.group.signal(Signal::SIGTERM);
+                            deadline.as_mut().reset(now + limits.grace);
+                        } else {
+                            killed.get_or_insert(now);
+                            self.group.signal(Signal::SIGKILL);
+                            deadline.as_mut().reset(now + limits.linger);
+                        }
                     }
                 }
             };
@@ -185,13 +202,18 @@ impl Running {
                     read = true;
                 }
             };
-            let patience = if cause.is_some() { sleep_until(deadline.deadline()) } else { sleep(limits.linger) };
-            let all_gone = tokio::select! { () = gone => true, () = patience => false };
+            let patience = match (&cause, killed) {
+                (None, _) => ended + limits.linger,
+                (Some(_), None) => deadline.deadline(),
+                (Some(_), Some(killed)) => killed + limits.linger,
+            };
+            let all_gone = tokio::select! { () = gone => true, () = sleep_until(patience) => false };
             if !all_gone {
                 self.group.signal(Signal::SIGKILL);
                 if !read {
                     // What a process outside the group (a daemon) still holds is left to it.
-                    let _ = timeout(limits.linger, reading.as_mut()).await;
+                    let last = killed.unwrap_or_else(Instant::now) + limits.linger;
+                    let _ = timeout_at(last, reading.as_mut()).await;
                 }
             }
             (status, cause, ended)

@@ -231,3 +231,24 @@ async fn an_abort_that_was_there_first_still_ends_in_order() {
     let finished = running.finish(b"", limits(EVER, EVER), ready(())).await;
     assert_eq!(finished.outcome, Outcome::Failed(Failure::Aborted));
 }
+
+#[tokio::test]
+async fn after_the_kill_nothing_is_waited_for_longer_than_the_linger() {
+    let (_folder, begun) = fifo();
+    let line =
+        format!("trap '' TERM; setsid sleep 1000 & echo $!; echo begun > '{}'; wait; sleep 1000", begun.display());
+    let program = program(&line).await;
+    let env = HandlerEnv::default();
+    let running = Running::start(&Job { program: &program, env: &env }).expect("sh starts");
+    assert_eq!(tokio::fs::read_to_string(&begun).await.expect("it begins"), "begun\n");
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let limits = Limits::with_timeout(Duration::from_secs(30));
+    let finished = running.finish(b"", limits, pending()).await;
+    // A daemon outside the group holds the pipes for ever.
+    let daemon = text(&finished.stdout).trim().parse().expect("it told its process id");
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(daemon), nix::sys::signal::Signal::SIGKILL);
+    assert_eq!(finished.outcome, Outcome::Failed(Failure::Timeout(Duration::from_secs(30))));
+    let after = began.elapsed().saturating_sub(finished.took);
+    assert!(after <= limits.linger, "{after:?} of paused time");
+}

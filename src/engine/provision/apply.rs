@@ -10,8 +10,8 @@ use tokio::time::sleep;
 use super::read::CONCURRENCY;
 use super::{Progress, Report, RowOutcome};
 use crate::bus::{Bus, BusError, BusErrorKind};
-use crate::engine::Emitter;
 use crate::engine::shutdown::Shutdown;
+use crate::engine::{Confirmed, Emitter};
 use crate::topology::live::Texts;
 use crate::topology::plan::{Action, Change, Kind, Plan, Work, policy_limits};
 use crate::topology::policy;
@@ -29,7 +29,7 @@ type Urls = Mutex<HashMap<String, String>>;
 /// Makes the changes of `plan`.
 ///
 /// A row whose needs failed is not tried; the others go on. The first signal starts nothing new and waits for what runs.
-pub async fn apply(bus: &Bus, plan: &Plan, emit: &Emitter, shutdown: &Shutdown) -> Report {
+pub async fn apply(bus: &Bus, plan: &Plan, _confirmed: Confirmed, emit: &Emitter, shutdown: &Shutdown) -> Report {
     let mut rows: Vec<Option<RowOutcome>> = plan
         .changes
         .iter()
@@ -51,22 +51,23 @@ pub async fn apply(bus: &Bus, plan: &Plan, emit: &Emitter, shutdown: &Shutdown) 
             }
             started[index] = true;
             // A reader of stdout that went away must not leave a run half done.
-            let _ = emit.emit(Progress::Started { index, change: change.clone() }).await;
+            let _ = emit.emit_until(Progress::Started { index, change: change.clone() }, shutdown.aborting()).await;
             let urls = &urls;
             let made = change.needs.iter().any(|need| plan.changes[*need].action == Action::Create);
-            running.push(async move { (index, one(bus, change, made, urls, emit).await) });
+            running.push(async move { (index, one(bus, change, made, urls, (emit, shutdown)).await) });
         }
         let Some((index, result)) = running.next().await else { break };
         let change = plan.changes[index].clone();
         rows[index] = Some(match result {
             Ok(()) => {
-                let _ = emit.emit(Progress::Done { index, change }).await;
+                let _ = emit.emit_until(Progress::Done { index, change }, shutdown.aborting()).await;
                 RowOutcome::Done
             }
             Err(error) => {
                 let auth = error.kind == BusErrorKind::Auth;
                 let error = chain(&error);
-                let _ = emit.emit(Progress::Failed { index, change, error: error.clone() }).await;
+                let failed = Progress::Failed { index, change, error: error.clone() };
+                let _ = emit.emit_until(failed, shutdown.aborting()).await;
                 RowOutcome::Failed { error, auth }
             }
         });
@@ -108,7 +109,7 @@ fn chain(error: &BusError) -> Vec<String> {
 }
 
 /// The work of one row. `made`: something that it needs was made in this run.
-async fn one(bus: &Bus, change: &Change, made: bool, urls: &Urls, emit: &Emitter) -> Result<(), BusError> {
+async fn one(bus: &Bus, change: &Change, made: bool, urls: &Urls, told: (&Emitter, &Shutdown)) -> Result<(), BusError> {
     let name = &change.name;
     match &change.work {
         Work::Nothing => Ok(()),
@@ -120,7 +121,7 @@ async fn one(bus: &Bus, change: &Change, made: bool, urls: &Urls, emit: &Emitter
             if tags.is_empty() { Ok(()) } else { bus.tag_topic(arn, tags).await }
         }
         Work::CreateQueue { attributes, tags } => {
-            let url = create_queue(bus, name, (attributes, tags), made, emit).await?;
+            let url = create_queue(bus, name, (attributes, tags), made, told).await?;
             urls.lock().await.insert(name.clone(), url);
             Ok(())
         }
@@ -171,7 +172,7 @@ async fn create_queue(
     name: &str,
     (attributes, tags): (&Texts, &Texts),
     made: bool,
-    emit: &Emitter,
+    (emit, shutdown): (&Emitter, &Shutdown),
 ) -> Result<String, BusError> {
     let (tries, pause) = DELETED_RECENTLY;
     for attempt in 1.. {
@@ -182,7 +183,7 @@ async fn create_queue(
                 if attempt == 1 {
                     let text =
                         format!("queue `{name}` was deleted a moment ago; SQS takes the name again after 60 seconds");
-                    let _ = emit.emit(Progress::Waiting(text)).await;
+                    let _ = emit.emit_until(Progress::Waiting(text), shutdown.aborting()).await;
                 }
                 sleep(pause).await;
             }

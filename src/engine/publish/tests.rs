@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use super::*;
 use crate::bus::tests::fake::Fake;
 use crate::bus::{Bus, ConnectOptions};
+use crate::engine::Confirmed;
 use crate::engine::shutdown::{Shutdown, Signal, Trigger};
 use crate::engine::{self, provision};
 use crate::event::json::compact;
@@ -170,7 +171,7 @@ async fn batches_overlap_and_stay_in_order_on_the_embedded_bus() {
     let telling = std::thread::spawn(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
     let text = "version: 1\nname: users\ntopics: { users: {} }\nqueues: { all: {} }\nsubscriptions: [{ topic: users, queue: all }]\n";
     let plan = provision::plan(&bus, &Topology::parse(text, "t.yaml").unwrap()).await.unwrap();
-    let _made = provision::apply(&bus, &plan, &emit, &Shutdown::never()).await;
+    let _made = provision::apply(&bus, &plan, Confirmed::by_the_user(), &emit, &Shutdown::never()).await;
     let request = Request { dry_run: false, ..project.request("Loose", &["in.ndjson"]) };
     let report = run(Some(&bus), request, &emit, &Shutdown::never()).await.unwrap();
     drop(emit);

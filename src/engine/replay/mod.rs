@@ -8,7 +8,7 @@ mod plan;
 mod tests;
 mod transfer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
@@ -16,8 +16,9 @@ use super::hold::{FIRST, Holds, Released};
 use super::record::record_of;
 use super::shutdown::Shutdown;
 use super::tail::is_wanted;
-use super::{Emitter, Event, OutputClosed};
+use super::{Confirmed, Emitter, Event, Untold};
 use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue, Receive};
+use crate::clock::Clock;
 
 pub use plan::{Plan, To, plan};
 
@@ -27,17 +28,53 @@ const EMPTY_POLLS: u32 = 2;
 /// How long such a poll waits: a long poll asks all servers, a short one only some, so it must not be zero on AWS.
 const POLL: Duration = Duration::from_secs(2);
 
+/// Receives in a row that bring nothing but latecomers, after which those are left to themselves: who rejects as fast as we send
+/// would keep a replay going for ever.
+const LATE_RECEIVES: u32 = 10;
+
+/// How many of the messages sent last are remembered, in a few megabytes. What comes back comes back soon.
+const REMEMBERED: usize = 1 << 17;
+
+/// By how much the service's clock may differ from ours. What was sent that long before the start cannot be our own.
+const SKEW_MS: i64 = 5 * 60 * 1000;
+
 /// What to take, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Request {
     /// Only events of this name.
     pub event: Option<String>,
     /// At most so many.
     pub limit: Option<u64>,
+    /// What becomes of them.
+    pub work: Work,
+    /// For the moment of the start.
+    pub clock: Clock,
+}
+
+/// What becomes of the messages that are taken.
+#[derive(Debug)]
+pub enum Work {
     /// Only tell what would be done.
-    pub dry_run: bool,
+    DryRun {
+        /// As a copy.
+        copy: bool,
+    },
     /// Leave the originals where they are.
-    pub copy: bool,
+    Copy(Confirmed),
+    /// Delete each original once its copy is confirmed.
+    Move(Confirmed),
+}
+
+impl Request {
+    /// Whether it is only told what would be done.
+    pub const fn is_dry_run(&self) -> bool {
+        matches!(self.work, Work::DryRun { .. })
+    }
+
+    /// Whether the originals stay, or would.
+    pub const fn is_copy(&self) -> bool {
+        matches!(self.work, Work::Copy(_) | Work::DryRun { copy: true })
+    }
 }
 
 /// A message, as reports name it.
@@ -110,6 +147,8 @@ pub struct Report {
     pub done: u64,
     /// Not selected; given back.
     pub skipped: u64,
+    /// Came after the start, or what this run itself had sent came back; given back.
+    pub late: u64,
     /// Not sendable; given back.
     pub refused: u64,
     /// Not confirmed; given back.
@@ -197,14 +236,18 @@ pub async fn run(
         shutdown,
         origins: plan::Origins::new(bus, plan),
         hasher: RandomState::new(),
-        seen: HashMap::new(),
+        started_ms: request.clock.now_ms(),
+        stays: HashSet::new(),
+        sent: Recent::new(REMEMBERED),
+        sent_bodies: Recent::new(REMEMBERED),
+        looked_at: false,
         in_flight: HashSet::new(),
-        report: Report { dry_run: request.dry_run, ..Report::default() },
+        report: Report { dry_run: request.is_dry_run(), ..Report::default() },
     };
-    if run.say_what_it_costs().await.is_err() {
+    if run.say_what_it_costs().await == Err(Untold::Closed) {
         run.report.output_closed = true;
     }
-    if request.dry_run && bus.can_peek() {
+    if request.is_dry_run() && bus.can_peek() {
         let looked = run.peek_through().await;
         return run.end(looked, Released::default()).await;
     }
@@ -222,17 +265,46 @@ struct Run<'a> {
     shutdown: &'a Shutdown,
     origins: plan::Origins<'a>,
     hasher: RandomState,
-    /// By hash of the id, whether it was confirmed elsewhere: each message is looked at once, and never sent twice.
-    seen: HashMap<u64, Fate>,
+    started_ms: i64,
+    /// By hash of the id, what was looked at and stays: held until the end, so no more than a queue lets one hold (SQS: 120,000).
+    stays: HashSet<u64>,
+    /// By hash of the id, what was confirmed elsewhere: never sent twice.
+    sent: Recent,
+    /// By hash, the bodies of those.
+    sent_bodies: Recent,
+    /// Whether anything was looked at yet.
+    looked_at: bool,
     /// What is being sent and has no outcome yet.
     in_flight: HashSet<String>,
     report: Report,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Stays,
-    Sent,
+/// The last so many hashes, however many there were.
+struct Recent {
+    known: HashSet<u64>,
+    order: VecDeque<u64>,
+    most: usize,
+}
+
+impl Recent {
+    fn new(most: usize) -> Self {
+        Self { known: HashSet::new(), order: VecDeque::new(), most }
+    }
+
+    fn insert(&mut self, hash: u64) {
+        if self.known.insert(hash) {
+            self.order.push_back(hash);
+            if self.order.len() > self.most
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.known.remove(&oldest);
+            }
+        }
+    }
+
+    fn contains(&self, hash: u64) -> bool {
+        self.known.contains(&hash)
+    }
 }
 
 /// A message that was selected and has a destination.
@@ -243,18 +315,23 @@ struct Parcel {
 }
 
 impl Run<'_> {
+    /// Hands `event` on. A reader that is behind is waited for until the second signal; what was done is in the report anyway.
+    async fn tell(&self, event: impl Into<Event>) -> Result<(), Untold> {
+        self.emit.emit_until(event, self.shutdown.aborting()).await
+    }
+
     /// What the user should know beforehand about a replay that gives messages back.
-    async fn say_what_it_costs(&self) -> Result<(), OutputClosed> {
+    async fn say_what_it_costs(&self) -> Result<(), Untold> {
         let Plan { source, attributes, to, .. } = self.plan;
-        let gives_back = self.request.event.is_some() || self.request.dry_run || self.request.copy;
-        let receives = !(self.request.dry_run && self.bus.can_peek());
-        if self.request.dry_run && receives {
+        let gives_back = self.request.event.is_some() || self.request.is_dry_run() || self.request.is_copy();
+        let receives = !(self.request.is_dry_run() && self.bus.can_peek());
+        if self.request.is_dry_run() && receives {
             let says = format!(
                 "this bus cannot show messages without receiving them: each message of `{}` is received once (its receive count \
                  goes up by one), hidden from consumers while this runs, and given back at the end",
                 source.name
             );
-            self.emit.emit(Event::Warning(says)).await?;
+            self.tell(Event::Warning(says)).await?;
         }
         if let Some(redrive) = attributes.redrive.as_ref().filter(|_| gives_back && receives) {
             let says = format!(
@@ -264,19 +341,19 @@ impl Run<'_> {
                 redrive.dead_letter_arn.rsplit(':').next().unwrap_or_default(),
                 redrive.max_receives
             );
-            self.emit.emit(Event::Warning(says)).await?;
+            self.tell(Event::Warning(says)).await?;
         }
         if attributes.fifo && gives_back && receives {
             let says = format!(
                 "`{}` is FIFO: in a group with a message that is not moved, those behind it may not be looked at",
                 source.name
             );
-            self.emit.emit(Event::Warning(says)).await?;
+            self.tell(Event::Warning(says)).await?;
         }
         let to_fifo = to.iter().chain(&self.plan.sources).any(Queue::is_fifo);
-        if to_fifo && !self.request.dry_run {
+        if to_fifo && !self.request.is_dry_run() {
             let says = "the messages keep their groups and get fresh deduplication ids, since their old ones may still be swallowed";
-            self.emit.emit(Event::Note(says.into())).await?;
+            self.tell(Event::Note(says.into())).await?;
         }
         Ok(())
     }
@@ -318,6 +395,10 @@ impl Run<'_> {
                 if self.room() == 0 {
                     break;
                 }
+                if self.is_late(&message) {
+                    self.report.late += 1;
+                    continue;
+                }
                 if let Some(parcel) = self.select(message).await? {
                     self.settle(parcel.item, Some(&parcel.to), Outcome::WouldMove).await;
                 }
@@ -331,7 +412,7 @@ impl Run<'_> {
 
     async fn receive_through(&mut self, holds: &Holds) -> Result<(), ReplayError> {
         let (wait, polls) = if self.bus.can_peek() { (Duration::ZERO, 1) } else { (POLL, EMPTY_POLLS) };
-        let mut empty = 0;
+        let (mut empty, mut late) = (0, 0);
         while self.room() > 0 && !self.report.output_closed {
             // With a selection it is not known which of ten count, so ten are taken; without, no more than are wanted.
             let max = if self.request.event.is_some() { MAX_BATCH as u64 } else { self.room().min(MAX_BATCH as u64) };
@@ -356,7 +437,17 @@ impl Run<'_> {
                 continue;
             }
             empty = 0;
-            if self.seen.len() == fresh.len() {
+            let (latecomers, fresh): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|message| self.is_late(message));
+            self.report.late += latecomers.len() as u64;
+            if fresh.is_empty() {
+                late += 1;
+                if late >= LATE_RECEIVES {
+                    return Ok(());
+                }
+                continue;
+            }
+            late = 0;
+            if !std::mem::replace(&mut self.looked_at, true) {
                 self.check_origins(&fresh)?;
             }
             let mut parcels = Vec::with_capacity(fresh.len());
@@ -370,7 +461,7 @@ impl Run<'_> {
                     parcels.push(parcel);
                 }
             }
-            if self.request.dry_run {
+            if self.request.is_dry_run() {
                 for parcel in parcels {
                     self.settle(parcel.item, Some(&parcel.to), Outcome::WouldMove).await;
                 }
@@ -398,13 +489,11 @@ impl Run<'_> {
         let mut fresh = Vec::with_capacity(received.len());
         let mut again = Vec::new();
         for message in received {
-            match self.seen.insert(self.hasher.hash_one(&message.id), Fate::Stays) {
-                None => fresh.push(message),
-                Some(Fate::Stays) => {}
-                Some(Fate::Sent) => {
-                    self.seen.insert(self.hasher.hash_one(&message.id), Fate::Sent);
-                    again.push(message.receipt_handle);
-                }
+            let hash = self.hash(&message.id);
+            if self.sent.contains(hash) {
+                again.push(message.receipt_handle);
+            } else if self.stays.insert(hash) {
+                fresh.push(message);
             }
         }
         if !again.is_empty() {
@@ -417,9 +506,24 @@ impl Run<'_> {
         fresh
     }
 
+    /// Whether the message came after the start: another rejection, or what this run itself had sent, back under a new id.
+    ///
+    /// SQS leaves a message the time of its first sending when it dead-letters it, so that time alone tells most. A clock that
+    /// differs hides it: so what may be that recent is not sent either when the same body was.
+    fn is_late(&self, message: &Message) -> bool {
+        let sent_at = message.system.sent_at_ms;
+        sent_at.is_some_and(|at| at > self.started_ms)
+            || sent_at.is_none_or(|at| at > self.started_ms - SKEW_MS)
+                && self.sent_bodies.contains(self.hash(&message.body))
+    }
+
+    fn hash(&self, text: &str) -> u64 {
+        self.hasher.hash_one(text)
+    }
+
     /// Makes a parcel of a message that is wanted and has somewhere to go; settles it otherwise.
     async fn select(&mut self, message: Message) -> Result<Option<Parcel>, BusError> {
-        let record = record_of(&self.plan.source, message.clone());
+        let record = record_of(&self.plan.source.name, message.clone());
         if !is_wanted(&record, self.request.event.as_deref()) {
             self.report.skipped += 1;
             return Ok(None);
@@ -452,7 +556,7 @@ impl Run<'_> {
             Outcome::Duplicated { .. } => self.report.duplicated += 1,
         }
         let to = to.map(|queue| queue.name.clone());
-        if self.emit.emit(Progress::Item { item, to, outcome }).await.is_err() {
+        if self.tell(Progress::Item { item, to, outcome }).await == Err(Untold::Closed) {
             self.report.output_closed = true;
         }
     }

@@ -9,6 +9,14 @@ use crate::bus::tests::fake::{Fake, FakeMessage, Fault, arn};
 use crate::engine::channel;
 use crate::engine::shutdown::{Signal, Trigger};
 
+/// When the replays start.
+const START: i64 = 1_795_000_000_000;
+
+/// Move all.
+fn request() -> Request {
+    Request { event: None, limit: None, work: Work::Move(Confirmed::by_the_user()), clock: Clock::manual(START) }
+}
+
 struct Ran {
     result: Result<Report, ReplayError>,
     told: Vec<Event>,
@@ -64,7 +72,7 @@ fn dead_letters(bodies: &[&str]) -> Fake {
     let fake = Fake::new(&["orders", "billing", "dlq"]);
     fake.redrive("orders", "dlq");
     for body in bodies {
-        fake.put("dlq", body, Value::Null, &[]);
+        fake.put("dlq", body, Value::Null, &[("SentTimestamp", "1")]);
     }
     fake
 }
@@ -86,7 +94,7 @@ async fn everything_goes_back_with_all_it_had() {
         let system = [("MessageGroupId", "tenant"), ("AWSTraceHeader", "Root=1-5f")];
         fake.put("dlq", &format!("body {n}\u{0}\n"), attributes.clone(), &system);
     }
-    let ran = replay(&fake, Request::default()).await;
+    let ran = replay(&fake, request()).await;
     assert_eq!((ran.report().done, ran.report().left), (23, Some(0)));
     assert!(fake.messages("dlq").is_empty());
     let arrived = fake.messages("orders");
@@ -109,7 +117,7 @@ async fn the_origin_is_each_messages_own() {
     // A queue of the same name here is not the one in another region.
     let elsewhere = arn("orders").replace("eu-west-1", "us-east-1");
     fake.put("dlq", "elsewhere", Value::Null, &[("DeadLetterQueueSourceArn", &elsewhere)]);
-    let ran = replay(&fake, Request::default()).await;
+    let ran = replay(&fake, request()).await;
     assert_eq!((ran.report().done, ran.report().refused), (2, 3));
     assert_eq!(fake.bodies("billing"), ["b"]);
     assert_eq!(fake.bodies("orders"), ["o"]);
@@ -136,7 +144,7 @@ async fn what_consume_rejected_goes_back_without_its_labels() {
     fake.put("dlq", "b", labelled(&arn("billing")), &[]);
     // A publisher can write this label too, with raw delivery: it must not choose where its message is sent.
     fake.put("dlq", "forged", labelled(&arn("elsewhere")), &[]);
-    let ran = replay(&fake, Request::default()).await;
+    let ran = replay(&fake, request()).await;
     assert_eq!((ran.report().done, ran.report().refused), (1, 1));
     let back = fake.messages("billing").remove(0);
     assert_eq!(
@@ -150,7 +158,7 @@ async fn what_consume_rejected_goes_back_without_its_labels() {
 async fn without_any_origin_nothing_is_moved() {
     let fake = dead_letters(&["a", "b"]);
     fake.redrive("billing", "dlq");
-    let ran = replay(&fake, Request::default()).await;
+    let ran = replay(&fake, request()).await;
     let error = ran.result.unwrap_err().to_string();
     assert_eq!(
         error,
@@ -158,10 +166,10 @@ async fn without_any_origin_nothing_is_moved() {
     );
     assert_eq!(fake.bodies("dlq"), ["a", "b"]);
     assert!(fake.messages("dlq").iter().all(FakeMessage::is_visible));
-    let ran = run_on(&fake, To::Queue("billing".into()), Request::default(), Shutdown::never()).await;
+    let ran = run_on(&fake, To::Queue("billing".into()), request(), Shutdown::never()).await;
     assert_eq!(ran.report().done, 2);
     assert!(matches!(
-        run_on(&fake, To::Queue("dlq".into()), Request::default(), Shutdown::never()).await.result,
+        run_on(&fake, To::Queue("dlq".into()), request(), Shutdown::never()).await.result,
         Err(ReplayError::SameQueue(_))
     ));
 }
@@ -172,7 +180,7 @@ async fn a_refused_entry_stays_and_the_rest_goes() {
     fake.on_call(|operation, _, _| {
         (operation == "SendMessageBatch").then(|| Fault::FailEntries(vec![1], "InvalidMessageContents", true))
     });
-    let ran = replay(&fake, Request::default()).await;
+    let ran = replay(&fake, request()).await;
     assert_eq!((ran.report().done, ran.report().failed), (2, 1));
     assert_eq!(fake.bodies("dlq"), ["b"]);
     assert_eq!(fake.bodies("orders"), ["a", "c"]);
@@ -187,7 +195,7 @@ async fn an_entry_refused_for_the_moment_is_sent_again() {
     fake.on_call(|operation, before, _| {
         (operation == "SendMessageBatch" && before < 2).then(|| Fault::FailEntries(vec![0], "InternalError", false))
     });
-    let ran = replay(&fake, Request::default()).await;
+    let ran = replay(&fake, request()).await;
     assert_eq!(ran.report().done, 3);
     assert_eq!(fake.bodies("orders"), ["a", "b", "c"]);
 }
@@ -198,7 +206,7 @@ async fn a_failed_delete_is_tried_again_then_called_a_duplicate() {
     fake.on_call(|operation, before, _| {
         (operation == "DeleteMessageBatch" && before < 2).then(|| Fault::FailEntries(vec![0], "InternalError", false))
     });
-    assert_eq!(replay(&fake, Request::default()).await.report().done, 2);
+    assert_eq!(replay(&fake, request()).await.report().done, 2);
     assert!(fake.messages("dlq").is_empty());
 
     let fake = dead_letters(&["a", "b"]);
@@ -209,7 +217,7 @@ async fn a_failed_delete_is_tried_again_then_called_a_duplicate() {
             _ => None,
         }
     });
-    let ran = replay(&fake, Request::default()).await;
+    let ran = replay(&fake, request()).await;
     assert_eq!((ran.report().done, ran.report().duplicated), (1, 1));
     assert!(ran.items().iter().any(|(id, outcome)| id == "m1" && matches!(outcome, Outcome::Duplicated { .. })));
     assert_eq!(fake.bodies("orders"), ["a", "b"], "what was sent is not sent again");
@@ -219,14 +227,14 @@ async fn a_failed_delete_is_tried_again_then_called_a_duplicate() {
 async fn a_lost_answer_is_called_uncertain_and_nothing_is_deleted() {
     let fake = dead_letters(&["a"]);
     fake.on_call(|operation, _, _| (operation == "SendMessageBatch").then_some(Fault::LoseAnswer));
-    let ran = replay(&fake, Request::default()).await;
+    let ran = replay(&fake, request()).await;
     assert_eq!(ran.report().failed, 1);
     assert!(matches!(&ran.items()[0].1, Outcome::Failed { uncertain: true, .. }));
     assert_eq!(fake.bodies("dlq"), ["a"]);
 
     let fake = dead_letters(&["a"]);
     fake.on_call(|operation, _, _| (operation == "SendMessageBatch").then_some(Fault::Damage));
-    let ran = replay(&fake, Request::default()).await;
+    let ran = replay(&fake, request()).await;
     assert!(matches!(&ran.items()[0].1, Outcome::Failed { uncertain: true, .. }));
     assert_eq!(fake.bodies("dlq"), ["a"]);
 }
@@ -266,7 +274,7 @@ async fn no_message_is_lost_whichever_call_fails_and_however() {
                 fake.on_call(move |called, before, _| {
                     (called == operation && before >= from && (before - from) % every == 0).then(|| broken.clone())
                 });
-                let ran = replay(&fake, Request::default()).await;
+                let ran = replay(&fake, request()).await;
                 let context = format!("{operation} {fault:?} from {from} every {every}: {:?}", ran.result);
                 let (source, target) = (fake.bodies("dlq"), fake.bodies("orders"));
                 for body in &bodies {
@@ -292,7 +300,7 @@ async fn only_the_events_asked_for_go_and_the_others_are_looked_at_once() {
     bodies.extend(vec![wanted.as_str(); 11]);
     bodies.push("no event");
     let fake = dead_letters(&bodies);
-    let ran = replay(&fake, Request { event: Some("UserRegistered".into()), ..Request::default() }).await;
+    let ran = replay(&fake, Request { event: Some("UserRegistered".into()), ..request() }).await;
     assert_eq!((ran.report().done, ran.report().skipped, ran.report().left), (11, 25, Some(25)));
     assert_eq!(fake.messages("orders").len(), 11);
     assert_eq!(fake.messages("dlq").len(), 25);
@@ -303,7 +311,7 @@ async fn only_the_events_asked_for_go_and_the_others_are_looked_at_once() {
 #[tokio::test(start_paused = true)]
 async fn the_limit_holds_and_what_is_beyond_it_is_not_even_received() {
     let fake = dead_letters(&["a", "b", "c", "d"]);
-    let ran = replay(&fake, Request { limit: Some(3), ..Request::default() }).await;
+    let ran = replay(&fake, Request { limit: Some(3), ..request() }).await;
     assert_eq!(ran.report().done, 3);
     assert_eq!(fake.messages("dlq").iter().map(|message| message.receives).collect::<Vec<_>>(), [0]);
 }
@@ -311,12 +319,12 @@ async fn the_limit_holds_and_what_is_beyond_it_is_not_even_received() {
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_and_a_copy_leave_everything_and_say_what_looking_costs() {
     let fake = dead_letters(&["a", "b"]);
-    let ran = replay(&fake, Request { dry_run: true, ..Request::default() }).await;
+    let ran = replay(&fake, Request { work: Work::DryRun { copy: false }, ..request() }).await;
     assert_eq!((ran.report().done, fake.messages("orders").len()), (2, 0));
     assert!(ran.warnings()[0].contains("received once"), "{:?}", ran.warnings());
     assert!(fake.messages("dlq").iter().all(|message| message.is_visible() && message.receives == 1));
 
-    let ran = replay(&fake, Request { copy: true, ..Request::default() }).await;
+    let ran = replay(&fake, Request { work: Work::Copy(Confirmed::by_the_user()), ..request() }).await;
     assert_eq!(ran.report().done, 2);
     assert_eq!(fake.bodies("orders"), fake.bodies("dlq"));
     assert_eq!(fake.calls("DeleteMessageBatch"), 0);
@@ -326,7 +334,7 @@ async fn a_dry_run_and_a_copy_leave_everything_and_say_what_looking_costs() {
 async fn a_queue_that_dead_letters_itself_is_warned_about_before_a_selection() {
     let fake = dead_letters(&["a"]);
     fake.redrive("dlq", "billing");
-    let ran = replay(&fake, Request { event: Some("X".into()), ..Request::default() }).await;
+    let ran = replay(&fake, Request { event: Some("X".into()), ..request() }).await;
     assert!(ran.warnings()[0].contains("`billing` once it was received 5 times"), "{:?}", ran.warnings());
 }
 
@@ -350,7 +358,7 @@ async fn the_first_signal_finishes_what_is_in_flight_and_receives_no_more() {
     let fake = dead_letters(&bodies);
     let (trigger, shutdown) = Shutdown::manual();
     signal_at(&fake, trigger, "SendMessageBatch", 1);
-    let ran = run_on(&fake, To::Origin, Request::default(), shutdown).await;
+    let ran = run_on(&fake, To::Origin, request(), shutdown).await;
     assert_eq!((ran.report().done, ran.report().interrupted), (10, Some(10)));
     assert_eq!((fake.messages("orders").len(), fake.messages("dlq").len()), (10, 15));
     assert_eq!(fake.calls("ReceiveMessage"), 1);
@@ -358,7 +366,7 @@ async fn the_first_signal_finishes_what_is_in_flight_and_receives_no_more() {
     let fake = dead_letters(&bodies);
     let (trigger, shutdown) = Shutdown::manual();
     trigger.signal(Signal::Terminate);
-    let ran = run_on(&fake, To::Origin, Request::default(), shutdown).await;
+    let ran = run_on(&fake, To::Origin, request(), shutdown).await;
     assert_eq!((ran.report().done, ran.report().interrupted, fake.calls("ReceiveMessage")), (0, Some(0), 0));
 }
 
@@ -373,7 +381,7 @@ async fn the_second_signal_abandons_by_name_what_has_no_answer() {
             Fault::Refuse(500, "InternalError", "oops")
         })
     });
-    let ran = run_on(&fake, To::Origin, Request::default(), shutdown).await;
+    let ran = run_on(&fake, To::Origin, request(), shutdown).await;
     let mut abandoned = ran.report().abandoned.clone();
     abandoned.sort();
     assert_eq!(abandoned, ["m1", "m2"]);
@@ -390,7 +398,7 @@ async fn fifo_messages_keep_their_group_and_get_a_fresh_deduplication_id() {
     let bus = fake.bus().await;
     let plan = plan(&bus, "dlq.fifo", &To::Queue("orders.fifo".into())).await.unwrap();
     let (emitter, _events) = channel();
-    let report = run(&bus, &plan, &Request::default(), &emitter, &Shutdown::never()).await.unwrap();
+    let report = run(&bus, &plan, &request(), &emitter, &Shutdown::never()).await.unwrap();
     assert_eq!((report.done, report.refused), (1, 1));
     let arrived = &fake.messages("orders.fifo")[0];
     assert_eq!(arrived.system["MessageGroupId"], "g1");
@@ -405,6 +413,67 @@ async fn fifo_messages_keep_their_group_and_get_a_fresh_deduplication_id() {
 async fn large_messages_are_not_sent_in_one_call() {
     let body = "x".repeat(200 * 1024);
     let fake = dead_letters(&[&body, &body, &body]);
-    assert_eq!(replay(&fake, Request::default()).await.report().done, 3);
+    assert_eq!(replay(&fake, request()).await.report().done, 3);
     assert_eq!(fake.calls("SendMessageBatch"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_does_not_read_holds_nothing_beyond_the_second_signal() {
+    let bodies: Vec<String> = (0..300).map(|n| n.to_string()).collect();
+    let fake = dead_letters(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
+    let bus = fake.bus().await;
+    let plan = plan(&bus, "dlq", &To::Origin).await.unwrap();
+    let (trigger, shutdown) = Shutdown::manual();
+    let (emitter, _unread) = channel();
+    let wanted = request();
+    let (report, ()) = tokio::join!(run(&bus, &plan, &wanted, &emitter, &shutdown), async {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        trigger.signal(Signal::Terminate);
+        trigger.signal(Signal::Terminate);
+    });
+    let report = report.unwrap();
+    assert_eq!((report.done, report.abandoned.len()), (260, 0), "the batch that was sent is counted to its end");
+    assert_eq!((fake.messages("orders").len(), fake.messages("dlq").len()), (260, 40));
+    assert!(fake.messages("dlq").iter().all(FakeMessage::is_visible));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_live_consumer_rejects_again_is_not_sent_again() {
+    // A clock of ours that is right, and one that is a minute ahead of the service's.
+    for skew in [0, -60_000] {
+        let fake = dead_letters(&[]);
+        for n in 0..25 {
+            fake.put("dlq", &format!("body {n}"), Value::Null, &[("SentTimestamp", &(START - 3_600_000).to_string())]);
+        }
+        // Whatever is sent comes back under a new id.
+        let (consumer, back) = (fake.clone(), Arc::new(Mutex::new(0)));
+        fake.on_call(move |operation, _, _| {
+            if operation == "ReceiveMessage" {
+                let (consumer, back) = (consumer.clone(), back.clone());
+                tokio::spawn(async move {
+                    let mut back = back.lock().unwrap();
+                    let now = (START + 1 + skew).to_string();
+                    for message in consumer.messages("orders").iter().skip(*back) {
+                        consumer.put("dlq", &message.body, Value::Null, &[("SentTimestamp", &now)]);
+                        *back += 1;
+                    }
+                });
+            }
+            None
+        });
+        let ran = replay(&fake, request()).await;
+        assert_eq!((ran.report().done, ran.report().late), (25, 25), "{skew}");
+        assert_eq!((fake.messages("orders").len(), fake.messages("dlq").len()), (25, 25));
+        assert!(fake.messages("dlq").iter().all(FakeMessage::is_visible));
+    }
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let mut recent = Recent::new(3);
+    for hash in [1, 2, 2, 3, 4, 5] {
+        recent.insert(hash);
+    }
+    assert_eq!([1, 2, 3, 4, 5].map(|hash| recent.contains(hash)), [false, false, true, true, true]);
+    assert_eq!((recent.known.len(), recent.order.len()), (3, 3));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fate, Item, Outcome, Parcel, Run};
+use super::{Item, Outcome, Parcel, Run};
 use crate::bus::{ItemError, Message, Outgoing, Queue, Sent};
 use crate::engine::hold::Holds;
 use crate::engine::rejected::without_labels;
@@ -57,15 +57,19 @@ impl Run<'_> {
         for (parcel, outcome) in batch.into_iter().zip(outcomes) {
             match outcome {
                 Ok(confirmed) => {
-                    if !self.request.copy {
-                        self.seen.insert(self.hash(&parcel.message.id), Fate::Sent);
+                    let body = self.hash(&parcel.message.body);
+                    self.sent_bodies.insert(body);
+                    if !self.request.is_copy() {
+                        let id = self.hash(&parcel.message.id);
+                        self.stays.remove(&id);
+                        self.sent.insert(id);
                     }
                     sent.push((parcel.item, parcel.message.receipt_handle, confirmed));
                 }
                 Err(error) => failed.push((parcel.item, error)),
             }
         }
-        if self.request.copy {
+        if self.request.is_copy() {
             for (item, _, confirmed) in sent {
                 self.settle(item, Some(&to), Outcome::Copied { message_id: confirmed.message_id }).await;
             }
@@ -92,11 +96,6 @@ impl Run<'_> {
         }
     }
 
-    fn hash(&self, id: &str) -> u64 {
-        use std::hash::BuildHasher as _;
-        self.hasher.hash_one(id)
-    }
-
     /// The message as it is to be sent: everything it had. Its SQS ids are the destination's to give.
     fn outgoing(&self, message: &Message, to: &Queue) -> Outgoing {
         // A dead-letter queue has replaced the deduplication id, and the origin would swallow its own old one for five
@@ -104,7 +103,7 @@ impl Run<'_> {
         // every try of it. A copy may be wanted again at once, so it carries this run's number besides.
         let dedup_id = to.is_fifo().then(|| {
             let id = &message.id;
-            if self.request.copy { format!("copy-{:x}-{id}", self.hash("copy")) } else { format!("replay-{id}") }
+            if self.request.is_copy() { format!("copy-{:x}-{id}", self.hash("copy")) } else { format!("replay-{id}") }
         });
         Outgoing {
             body: message.body.clone(),

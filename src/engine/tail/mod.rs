@@ -18,7 +18,7 @@ use crate::bus::{Bus, BusError, MAX_BATCH, MAX_WAIT, Message, Queue, Receive};
 use crate::engine::hold::{FIRST, Holds, Released};
 use crate::engine::record::record_of;
 use crate::engine::shutdown::Shutdown;
-use crate::engine::{Emitter, Event, OutputClosed};
+use crate::engine::{Emitter, Event, Untold};
 use crate::event::Record;
 
 /// How many messages one peek brings at most: few enough that a slow reader holds little in memory.
@@ -134,20 +134,28 @@ pub async fn run(
     tokio::pin!(ends);
     if bus.can_peek() {
         let says = format!("looking into `{}` without receiving: nothing is changed", request.queue.name);
-        let ended = match emit.emit(Progress::Cost { mode: Mode::Peek, says }).await {
-            Ok(()) => peek(bus, &request, emit, &mut look, ends).await?,
-            Err(OutputClosed) => Ended::OutputClosed,
+        let ended = match tell(emit, shutdown, Progress::Cost { mode: Mode::Peek, says }).await {
+            Ok(()) => peek(bus, &request, (emit, shutdown), &mut look, ends).await?,
+            Err(ended) => ended,
         };
         return Ok(look.report(Mode::Peek, Released::default(), ended));
     }
     let says = cost(bus, &request).await?;
-    if emit.emit(Progress::Cost { mode: Mode::Receive, says }).await.is_err() {
-        return Ok(look.report(Mode::Receive, Released::default(), Ended::OutputClosed));
+    if let Err(ended) = tell(emit, shutdown, Progress::Cost { mode: Mode::Receive, says }).await {
+        return Ok(look.report(Mode::Receive, Released::default(), ended));
     }
     let holds = Holds::start(bus, &request.queue);
-    let ended = receive(bus, &request, emit, &mut look, &holds, ends).await;
+    let ended = receive(bus, &request, (emit, shutdown), &mut look, &holds, ends).await;
     let released = holds.release_all().await;
     Ok(look.report(Mode::Receive, released, ended?))
+}
+
+/// Hands `progress` on, waiting for a reader that is behind until a signal comes: what it will not see is given back.
+async fn tell(emit: &Emitter, shutdown: &Shutdown, progress: Progress) -> Result<(), Ended> {
+    emit.emit_until(progress, shutdown.draining()).await.map_err(|untold| match untold {
+        Untold::Closed => Ended::OutputClosed,
+        Untold::Over => Ended::Signal,
+    })
 }
 
 /// The sentence that says what looking by receiving costs, or the refusal.
@@ -183,7 +191,7 @@ async fn cost(bus: &Bus, request: &Request) -> Result<String, TailError> {
 async fn peek(
     bus: &Bus,
     request: &Request,
-    emit: &Emitter,
+    (emit, shutdown): (&Emitter, &Shutdown),
     look: &mut Look,
     mut ends: std::pin::Pin<&mut impl Future<Output = Ended>>,
 ) -> Result<Ended, TailError> {
@@ -200,7 +208,7 @@ async fn peek(
         };
         cursor = peeked.cursor;
         for message in peeked.messages {
-            if let Some(ended) = look.show(message, request, emit).await {
+            if let Some(ended) = look.show(message, request, (emit, shutdown)).await {
                 return Ok(ended);
             }
         }
@@ -210,7 +218,7 @@ async fn peek(
 async fn receive(
     bus: &Bus,
     request: &Request,
-    emit: &Emitter,
+    (emit, shutdown): (&Emitter, &Shutdown),
     look: &mut Look,
     holds: &Holds,
     mut ends: std::pin::Pin<&mut impl Future<Output = Ended>>,
@@ -239,7 +247,7 @@ async fn receive(
         for message in received {
             // Seen before: its hold lapsed, or SQS delivered it twice.
             if seen.insert(hasher.hash_one(&message.id))
-                && let Some(ended) = look.show(message, request, emit).await
+                && let Some(ended) = look.show(message, request, (emit, shutdown)).await
             {
                 return Ok(ended);
             }
@@ -293,17 +301,22 @@ impl Look {
         Ok(wait)
     }
 
-    async fn show(&mut self, message: Message, request: &Request, emit: &Emitter) -> Option<Ended> {
+    async fn show(
+        &mut self,
+        message: Message,
+        request: &Request,
+        (emit, shutdown): (&Emitter, &Shutdown),
+    ) -> Option<Ended> {
         self.last = Instant::now();
-        let record = record_of(&request.queue, message);
+        let record = record_of(&request.queue.name, message);
         if !is_wanted(&record, request.event.as_deref()) {
             self.passed_over += 1;
             return None;
         }
-        self.shown += 1;
-        if emit.emit(Progress::Message(Box::new(record))).await.is_err() {
-            return Some(Ended::OutputClosed);
+        if let Err(ended) = tell(emit, shutdown, Progress::Message(Box::new(record))).await {
+            return Some(ended);
         }
+        self.shown += 1;
         self.count.is_some_and(|count| self.shown >= count).then_some(Ended::Count)
     }
 

@@ -162,3 +162,22 @@ async fn a_signal_a_closed_output_and_a_failing_bus_give_everything_back() {
     assert_eq!(report.ended, Ended::OutputClosed);
     assert!(given_back(&fake));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_does_not_read_holds_nothing_beyond_the_signal() {
+    let bodies = vec!["x"; 300];
+    let fake = queue_of(&bodies);
+    let bus = fake.bus().await;
+    let request = request(&bus).await;
+    let (trigger, shutdown) = Shutdown::manual();
+    let (emitter, _unread) = channel();
+    let (report, ()) = tokio::join!(run(&bus, request, &emitter, &shutdown, std::future::pending()), async {
+        // Ten minutes of standing still: nothing may lapse meanwhile.
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert!(fake.messages("q").iter().filter(|message| !message.is_visible()).count() > 200);
+        trigger.signal(Signal::Terminate);
+    });
+    let report = report.unwrap();
+    assert_eq!((report.ended, report.shown), (Ended::Signal, 255), "all that the channel takes beside the cost");
+    assert!(given_back(&fake));
+}
