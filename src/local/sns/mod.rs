@@ -8,6 +8,7 @@
 //! | CreateTopic, DeleteTopic, ListTopics, Get/SetTopicAttributes, TagResource, UntagResource, ListTagsForResource | as AWS; attributes about archives are refused, those about logging, tracing and encryption are kept and have no effect |
 //! | Subscribe, Unsubscribe, Get/SetSubscriptionAttributes, ListSubscriptions, ListSubscriptionsByTopic | as AWS for `sqs`, effective at once (on AWS within 15 minutes); every other protocol is refused as not supported |
 //! | Publish, PublishBatch | as AWS for queues, FIFO topics included: order, groups and duplicates by topic or by group; signatures are well-formed and verify against nothing |
+//! | AddPermission, RemovePermission | as AWS; policies are kept, shown and not asked; removing a label that is not there is no error |
 //! | everything else | refused as not supported |
 //!
 //! **Queue policies are stored and not asked.** On AWS a topic's messages reach a queue only if the queue's policy allows the
@@ -15,6 +16,7 @@
 //! that never wrote a policy go on working, and `provision` writes the policies that AWS needs.
 
 pub(crate) mod notification;
+mod permissions;
 mod publish;
 mod subscriptions;
 mod topics;
@@ -28,9 +30,7 @@ use super::sqs::types::Nothing;
 use super::wire::{Answer, Input};
 
 /// The operations that exist and are refused.
-const LATER: [&str; 24] = [
-    "AddPermission",
-    "RemovePermission",
+const LATER: [&str; 22] = [
     "ConfirmSubscription",
     "CheckIfPhoneNumberIsOptedOut",
     "CreatePlatformApplication",
@@ -79,6 +79,8 @@ pub(crate) async fn call(cx: &Cx<'_>, operation: &str, input: Input) -> ApiResul
         "SetSubscriptionAttributes" => input.answer(subscriptions::set_attribute(cx, input.parse()?).await?),
         "ListSubscriptions" => input.answer(subscriptions::list(cx, input.parse()?).await?),
         "ListSubscriptionsByTopic" => input.answer(subscriptions::list_by_topic(cx, input.parse()?).await?),
+        "AddPermission" => input.answer(permissions::add(cx, input.parse()?).await?),
+        "RemovePermission" => input.answer(permissions::remove(cx, input.parse()?).await?),
         later if LATER.contains(&later) => Err(unsupported(&format!("{later} is"))),
         unknown => Err(no_action(unknown)),
     }

@@ -253,6 +253,11 @@ pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Att
 /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html>).
 const DELIVERY_POLICY: &str = r#"{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":"linear"},"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"text/plain; charset=UTF-8"}}}"#;
 
+/// The policy of a topic for which none was set.
+pub(super) fn default_policy_of(arn: &str) -> String {
+    default_policy(arn, split_arn(arn).map_or("", |parts| parts.account))
+}
+
 /// What SNS gives a topic without a policy
 /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html>).
 fn default_policy(arn: &str, owner: &str) -> String {

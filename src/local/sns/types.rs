@@ -158,3 +158,21 @@ pub(crate) struct OfResource {
 pub(crate) struct Tags {
     pub(crate) tags: Vec<Tag>,
 }
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct AddPermission {
+    pub(crate) topic_arn: Option<String>,
+    pub(crate) label: Option<String>,
+    #[serde(rename = "AWSAccountId")]
+    pub(crate) accounts: Vec<String>,
+    #[serde(rename = "ActionName")]
+    pub(crate) actions: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct RemovePermission {
+    pub(crate) topic_arn: Option<String>,
+    pub(crate) label: Option<String>,
+}

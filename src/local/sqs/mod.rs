@@ -17,7 +17,7 @@ pub(crate) mod attributes;
 mod batch;
 pub(crate) mod digest;
 mod moves;
-mod permissions;
+pub(crate) mod permissions;
 pub(crate) mod queues;
 mod receipt;
 pub(crate) mod receive;

@@ -41,7 +41,7 @@ fn bad_label(label: &str, reason: &str) -> ApiError {
 }
 
 /// One value stands alone, several in a list.
-fn one_or_many(mut values: Vec<String>) -> Value {
+pub(crate) fn one_or_many(mut values: Vec<String>) -> Value {
     match (values.pop(), values.is_empty()) {
         (Some(only), true) => Value::String(only),
         (last, _) => values.into_iter().chain(last).map(Value::String).collect(),
@@ -49,7 +49,7 @@ fn one_or_many(mut values: Vec<String>) -> Value {
 }
 
 /// Takes the statements out of a policy; a single one may stand without a list.
-fn statements(policy: &mut Value) -> Vec<Value> {
+pub(crate) fn statements(policy: &mut Value) -> Vec<Value> {
     match policy.get_mut("Statement").map(Value::take) {
         Some(Value::Array(list)) => list,
         Some(one @ Value::Object(_)) => vec![one],

@@ -140,3 +140,41 @@ async fn a_batch_to_a_fifo_topic_is_refused_whole_or_numbered_through() {
     let first = between(&answer, "SequenceNumber");
     assert_eq!(answer.matches(&first).count(), 2, "the second is a duplicate of the first");
 }
+
+#[tokio::test]
+async fn permissions_are_statements_beside_the_topic_s_own() {
+    let bench = Bench::new();
+    let topic = bench.topic(&[]).await;
+    let add = [
+        ("Action", "AddPermission"),
+        ("TopicArn", topic.as_str()),
+        ("Label", "friends"),
+        ("AWSAccountId.member.1", "111122223333"),
+        ("AWSAccountId.member.2", "444455556666"),
+        ("ActionName.member.1", "Publish"),
+    ];
+    bench.sns(&add).await;
+    assert!(bench.sns_error(&add).await.1.ends_with("Statement already exists"));
+    let policy = async || {
+        let answer = bench.sns(&[("Action", "GetTopicAttributes"), ("TopicArn", &topic)]).await;
+        let start = answer.find("<key>Policy</key>").unwrap();
+        serde_json::from_str::<Value>(&between(&answer[start..], "value")).unwrap()["Statement"].clone()
+    };
+    let statements = policy().await;
+    assert_eq!(statements[0]["Sid"], "__default_statement_ID");
+    assert_eq!(
+        statements[1],
+        json!({
+            "Sid": "friends",
+            "Effect": "Allow",
+            "Principal": { "AWS": ["arn:aws:iam::111122223333:root", "arn:aws:iam::444455556666:root"] },
+            "Action": "SNS:Publish",
+            "Resource": topic,
+        })
+    );
+    bench.sns(&[("Action", "RemovePermission"), ("TopicArn", &topic), ("Label", "friends")]).await;
+    assert_eq!(policy().await.as_array().unwrap().len(), 1);
+    let mut other = add.to_vec();
+    other[5].1 = "CreateTopic";
+    assert!(bench.sns_error(&other).await.1.ends_with("Policy statement action out of service scope!"));
+}

@@ -1,0 +1,98 @@
+//! Permissions: statements of a topic's policy, written and taken away by their labels. The policy is kept and not asked.
+//!
+//! <https://docs.aws.amazon.com/sns/latest/api/API_AddPermission.html>
+
+use serde_json::{Value, json};
+
+use super::super::Cx;
+use super::super::error::{ApiError, ApiResult};
+use super::super::sqs::permissions::{one_or_many, statements};
+use super::super::sqs::types::Nothing;
+use super::super::store::catalogue::settings_text;
+use super::types::{AddPermission, RemovePermission};
+use super::{nothing, topics};
+
+/// What can be allowed to somebody else: what a topic's own policy can speak of
+/// (<https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html>).
+const ACTIONS: [&str; 9] = [
+    "Publish",
+    "Subscribe",
+    "Receive",
+    "AddPermission",
+    "RemovePermission",
+    "DeleteTopic",
+    "GetTopicAttributes",
+    "SetTopicAttributes",
+    "ListSubscriptionsByTopic",
+];
+
+pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing> {
+    let label = label_of(input.label)?;
+    if input.accounts.is_empty() {
+        return Err(ApiError::parameter("AWSAccountId Reason: no value for required parameter"));
+    }
+    if input.actions.is_empty() {
+        return Err(ApiError::parameter("ActionName Reason: no value for required parameter"));
+    }
+    if input.actions.iter().any(|action| !ACTIONS.contains(&action.as_str())) {
+        return Err(ApiError::parameter("Policy statement action out of service scope!"));
+    }
+    if input.accounts.iter().any(|id| id.len() != 12 || !id.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(ApiError::parameter("AWSAccountId Reason: an account has twelve digits"));
+    }
+    let principals = input.accounts.iter().map(|id| format!("arn:aws:iam::{id}:root")).collect();
+    let actions = input.actions.iter().map(|action| format!("SNS:{action}")).collect();
+    change(cx, input.topic_arn, move |list, arn| {
+        if list.iter().any(|statement| statement["Sid"] == label.as_str()) {
+            return Err(ApiError::parameter("Statement already exists"));
+        }
+        list.push(json!({
+            "Sid": label,
+            "Effect": "Allow",
+            "Principal": { "AWS": one_or_many(principals) },
+            "Action": one_or_many(actions),
+            "Resource": arn,
+        }));
+        Ok(())
+    })
+    .await
+}
+
+pub(crate) async fn remove(cx: &Cx<'_>, input: RemovePermission) -> ApiResult<Nothing> {
+    let label = label_of(input.label)?;
+    change(cx, input.topic_arn, move |list, _| {
+        list.retain(|statement| statement["Sid"] != label.as_str());
+        Ok(())
+    })
+    .await
+}
+
+fn label_of(label: Option<String>) -> ApiResult<String> {
+    label
+        .filter(|label| !label.is_empty())
+        .ok_or_else(|| ApiError::parameter("Label Reason: no value for required parameter"))
+}
+
+/// Runs `work` on the statements of a topic's policy and keeps them.
+async fn change(
+    cx: &Cx<'_>,
+    arn: Option<String>,
+    work: impl FnOnce(&mut Vec<Value>, &str) -> ApiResult<()> + Send + 'static,
+) -> ApiResult<Nothing> {
+    let arn = topics::check_arn(arn)?;
+    cx.write(move |tx| {
+        let mut found = topics::find(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
+        let text = found.settings.remove("Policy").unwrap_or_else(|| topics::default_policy_of(&arn));
+        let mut policy = serde_json::from_str::<Value>(&text).unwrap_or_else(|_| json!({ "Version": "2008-10-17" }));
+        let mut list = statements(&mut policy);
+        work(&mut list, &arn)?;
+        policy["Statement"] = Value::Array(list);
+        found.settings.insert("Policy".into(), policy.to_string());
+        tx.connection
+            .prepare_cached("UPDATE topics SET attributes = ?2 WHERE id = ?1")?
+            .execute((found.id, settings_text(&found.settings)))?;
+        tx.catalogue_changed();
+        Ok(nothing())
+    })
+    .await
+}
