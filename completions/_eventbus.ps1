@@ -223,7 +223,8 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
             break
         }
         'eventbus;local;serve' {
-            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port on 127.0.0.1; 0 takes any free one and prints it')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port; 0 takes any free one and prints it')
+            [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'The bus file [default: the local context''s, .eventbus/bus.db]')
             [CompletionResult]::new('--init', '--init', [CompletionResultType]::ParameterName, 'Make what this topology says before the URL is printed')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]')

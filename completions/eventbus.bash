@@ -439,13 +439,17 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__local__subcmd__serve)
-            opts="-y -q -v -h --port --path --init --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-y -q -v -h --port --bind --path --init --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bind)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

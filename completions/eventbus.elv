@@ -212,7 +212,8 @@ set edit:completion:arg-completer[eventbus] = {|@words|
             cand env 'Print the shell variables with which SDKs and the aws CLI find a bus that is being served'
         }
         &'eventbus;local;serve'= {
-            cand --port 'The port on 127.0.0.1; 0 takes any free one and prints it'
+            cand --port 'The port; 0 takes any free one and prints it'
+            cand --bind 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY'
             cand --path 'The bus file [default: the local context''s, .eventbus/bus.db]'
             cand --init 'Make what this topology says before the URL is printed'
             cand --context 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]'

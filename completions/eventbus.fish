@@ -191,7 +191,8 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve status reset env" -f -a "status" -d 'Show topics, queues with their messages, and subscriptions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve status reset env" -f -a "reset" -d 'Remove everything from the bus file: topics, queues, subscriptions and messages'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve status reset env" -f -a "env" -d 'Print the shell variables with which SDKs and the aws CLI find a bus that is being served'
-complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l port -d 'The port on 127.0.0.1; 0 takes any free one and prints it' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l port -d 'The port; 0 takes any free one and prints it' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l bind -d 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l path -d 'The bus file [default: the local context\'s, .eventbus/bus.db]' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l init -d 'Make what this topology says before the URL is printed' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r

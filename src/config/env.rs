@@ -25,8 +25,22 @@ pub struct Env {
     pub columns: Option<u16>,
     /// `TRACEPARENT`: the span that started this program; continued by what it publishes.
     pub traceparent: Option<String>,
+    /// `EVENTBUS_SERVE_ACCESS_KEY_ID`: the key id that requests to `local serve --bind` must be signed with.
+    pub serve_access_key_id: Option<String>,
+    /// `EVENTBUS_SERVE_SECRET_ACCESS_KEY`: its secret.
+    pub serve_secret_access_key: Option<Secret>,
     /// `PATH`, in which handlers are looked up.
     pub path: Option<OsString>,
+}
+
+/// A value that is never shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one file that may")]
@@ -56,6 +70,8 @@ impl Env {
             no_color: var("NO_COLOR").is_some(),
             columns: var("COLUMNS").and_then(|columns| columns.parse().ok()),
             traceparent: var("TRACEPARENT"),
+            serve_access_key_id: var("EVENTBUS_SERVE_ACCESS_KEY_ID"),
+            serve_secret_access_key: var("EVENTBUS_SERVE_SECRET_ACCESS_KEY").map(Secret),
             path,
         }
     }

@@ -8,7 +8,7 @@ mod file;
 
 use std::path::{Path, PathBuf};
 
-pub use env::{CHOOSING_VARIABLES, Env, program};
+pub use env::{CHOOSING_VARIABLES, Env, Secret, program};
 pub use file::{ContextKind, FILE_NAME};
 
 use crate::error::CliError;
@@ -112,6 +112,8 @@ pub struct Config {
     pub consume_queue: Option<Sourced<String>>,
     /// The span that started this program (`TRACEPARENT`).
     pub trace: Option<TraceParent>,
+    /// What requests to `local serve --bind` must be signed with, each half as the environment has it.
+    pub serve_credentials: (Option<String>, Option<Secret>),
     /// `PATH`, in which handlers are looked up.
     pub path: Option<std::ffi::OsString>,
     /// `AWS_PROFILE` while the bus is local: the user may believe to be on AWS.
@@ -154,6 +156,7 @@ impl Config {
             require_schema: file.require_schema.unwrap_or(false),
             consume_queue: from_file(file.consume.queue.as_ref()),
             trace: TraceParent::read(env.traceparent.as_deref()),
+            serve_credentials: (env.serve_access_key_id.clone(), env.serve_secret_access_key.clone()),
             path: env.path.clone(),
             stray_profile: match context.value.target {
                 Target::Local { .. } => env.aws_profile.clone(),

@@ -26,6 +26,8 @@ use super::wire::{self, Answer, Protocol, Service, form};
 const MESSAGES: &str = "/_aws/sqs/messages";
 /// Ours.
 const OURS: &str = "/_eventbus/";
+/// Where anybody may ask whether the bus is well.
+pub(crate) const HEALTH: &str = "/_eventbus/health";
 /// Messages of one answer at most: enough for a test, and bounded for a queue of a million.
 const MOST: i64 = 10_000;
 /// What stands where a receipt handle would, as LocalStack writes it.

@@ -18,6 +18,7 @@ mod names;
 mod overview;
 mod peek;
 mod server;
+mod signature;
 mod sns;
 mod sqs;
 mod store;
@@ -25,10 +26,6 @@ mod wire;
 
 #[cfg(test)]
 mod goldens;
-#[cfg(test)]
-mod protocol_tests;
-#[cfg(test)]
-mod server_tests;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +41,7 @@ use rusqlite::Connection;
 pub use connector::connector;
 pub use overview::{BusFileError, Overview, QueueView, Removed, SubscriptionView, TopicView};
 pub use server::{answers, serve};
+pub use signature::Credentials;
 pub use store::OpenError;
 
 use crate::clock::{Clock, random_id};
@@ -123,6 +121,11 @@ impl LocalBus {
     /// file system.
     pub fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
         Ok(Self(Arc::new(Inner { store: Store::open(path)?, options, driven: AtomicBool::new(false) })))
+    }
+
+    /// Milliseconds since the epoch, by the clock of this bus.
+    fn now_ms(&self) -> i64 {
+        self.0.options.clock.now_ms()
     }
 
     /// Answers one HTTP request as SNS, SQS or STS would. Never fails: an error is an answer, too.

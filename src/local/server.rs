@@ -5,6 +5,7 @@
 
 use std::io::{self, Read as _};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +22,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::error::{ApiError, ApiResult};
-use super::{LocalBus, wire};
+use super::signature::{self, Credentials};
+use super::{LocalBus, developer, wire};
 use crate::clock::random_id;
 
 /// Bytes of a body at most: ten messages of 1 MiB in all, every byte escaped, with room to spare.
@@ -39,10 +41,19 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves `bus` on `listener` until `stop` resolves, then lets what is under way finish for two seconds.
 ///
+/// With `credentials` every request must be signed with them, but those for the health of the bus. Without, only a listener on
+/// the loopback address is safe.
+///
 /// # Errors
 /// When the listener breaks. A connection that fails ends alone.
-pub async fn serve(listener: TcpListener, bus: LocalBus, stop: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    bus: LocalBus,
+    credentials: Option<Credentials>,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     bus.drive_moves();
+    let credentials = credentials.map(Arc::new);
     let mut connections = JoinSet::new();
     let (ending, ended) = watch::channel(());
     tokio::pin!(stop);
@@ -64,8 +75,8 @@ pub async fn serve(listener: TcpListener, bus: LocalBus, stop: impl Future<Outpu
         };
         // Small answers must not wait for the next.
         let _ = stream.set_nodelay(true);
-        let bus = bus.clone();
-        let service = service_fn(move |request| answer(bus.clone(), request));
+        let (bus, credentials) = (bus.clone(), credentials.clone());
+        let service = service_fn(move |request| answer(bus.clone(), credentials.clone(), request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
@@ -102,9 +113,13 @@ pub async fn answers(port: u16) -> bool {
     head.starts_with(b"HTTP/1.1 200") && body.windows(13).any(|part| part == br#""status":"ok""#)
 }
 
-async fn answer(bus: LocalBus, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+async fn answer(
+    bus: LocalBus,
+    credentials: Option<Arc<Credentials>>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let protocol = wire::protocol_of(&request);
-    let answer = match admit(request).await {
+    let answer = match admit(request, credentials.as_deref(), bus.now_ms()).await {
         Ok(request) => bus.handle(request).await,
         Err(error) => wire::refuse(protocol, &error, &random_id().to_string()),
     };
@@ -112,11 +127,16 @@ async fn answer(bus: LocalBus, request: Request<Incoming>) -> Result<Response<Fu
 }
 
 /// The request with its whole body, or why it is turned away.
-async fn admit(request: Request<Incoming>) -> ApiResult<Request<Bytes>> {
-    if let Some(reason) = stranger(&request) {
+async fn admit(
+    request: Request<Incoming>,
+    credentials: Option<&Credentials>,
+    now_ms: i64,
+) -> ApiResult<Request<Bytes>> {
+    // A name that is not this machine's is one that a signature vouches for.
+    if let Some(reason) = page(&request).or_else(|| if credentials.is_none() { stranger(&request) } else { None }) {
         return Err(ApiError::new("AccessDenied", reason).status(403));
     }
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     // What came in one piece may be larger than the buffer that waits for the rest.
     if parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MOST_HEADERS {
         let reason = format!("the headers are longer than {MOST_HEADERS} bytes");
@@ -135,6 +155,11 @@ async fn admit(request: Request<Incoming>) -> ApiResult<Request<Bytes>> {
         Ok(Err(_)) => return Err(too_large()),
         Err(_) => return Err(ApiError::new("RequestTimeout", "the body took too long").status(408)),
     };
+    let signed = Request::from_parts(parts, body);
+    if let Some(credentials) = credentials.filter(|_| signed.uri().path() != developer::HEALTH) {
+        signature::verify(&signed, credentials, now_ms)?;
+    }
+    let (mut parts, body) = signed.into_parts();
     let encoding = parts.headers.remove(header::CONTENT_ENCODING);
     let body = match encoding.as_ref().map(|encoding| encoding.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"identity") => body,
@@ -155,14 +180,19 @@ async fn admit(request: Request<Incoming>) -> ApiResult<Request<Bytes>> {
     Ok(Request::from_parts(parts, body))
 }
 
-/// Why a request is not answered: it comes from a web page, or was sent to a name that only looks like this machine.
-fn stranger<B>(request: &Request<B>) -> Option<&'static str> {
+/// Why a request is not answered: it comes from a web page.
+fn page<B>(request: &Request<B>) -> Option<&'static str> {
     // An image or a form of any site can ask for an address of this machine, without an Origin; browsers say so. `none` is what
     // a person typed.
     let site = request.headers().get("sec-fetch-site");
     if request.headers().contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none") {
         return Some("requests of web pages are refused");
     }
+    None
+}
+
+/// Why a request is not answered: it was sent to a name that only looks like this machine.
+fn stranger<B>(request: &Request<B>) -> Option<&'static str> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
@@ -182,7 +212,8 @@ mod tests {
     use super::*;
 
     fn verdict(name: header::HeaderName, value: &str) -> bool {
-        stranger(&Request::builder().header(name, value).body(()).unwrap()).is_none()
+        let request = Request::builder().header(name, value).body(()).unwrap();
+        page(&request).or(stranger(&request)).is_none()
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The bus as its callers see it: requests in, answers out, in virtual time where time matters.
 
+mod callers;
+mod listener;
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -177,3 +177,25 @@ fn a_served_bus_is_reset_by_post_but_not_by_a_web_page() {
     assert!(done.starts_with("HTTP/1.1 200 ") && done.contains("\"queues\":2"), "{done}");
     assert_eq!(env.run(&["local", "status", "-o", "json"]).success().json()["topics"], serde_json::json!([]));
 }
+
+#[test]
+fn another_address_needs_credentials_and_then_signatures() {
+    let (id, secret) = ("EVENTBUS_SERVE_ACCESS_KEY_ID", "EVENTBUS_SERVE_SECRET_ACCESS_KEY");
+    let env = TestEnv::new();
+    let serve = ["local", "serve", "--port", "0", "--bind", "127.0.0.1"];
+    for refused in [env.command(&serve).run(), env.command(&serve).env(id, "key").run()] {
+        let refused = refused.expect_code(2);
+        assert!(refused.stderr().contains(secret), "{}", refused.snapshot());
+        assert!(!env.path(".eventbus").exists());
+    }
+    let mut server = env.command(&serve).env(id, "key").env(secret, "hidden").spawn();
+    let url = server.wait_stdout("http://");
+    let get = |path: &str| {
+        exchange(url.trim(), &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+    };
+    let refused = get("/?Action=ListQueues&Version=2012-11-05");
+    assert!(refused.starts_with("HTTP/1.1 403 ") && refused.contains("MissingAuthenticationToken"), "{refused}");
+    assert!(get("/_eventbus/health").starts_with("HTTP/1.1 200 "));
+    let output = server.kill();
+    assert!(!output.stderr().contains("hidden"), "{}", output.snapshot());
+}

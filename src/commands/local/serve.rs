@@ -1,6 +1,7 @@
 //! `local serve`: the listener.
 
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,7 +12,7 @@ use crate::bus::Bus;
 use crate::engine;
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
-use crate::local::{self, LocalBus};
+use crate::local::{self, Credentials, LocalBus};
 use crate::outcome::Outcome;
 use crate::topology::Topology;
 use crate::words;
@@ -19,9 +20,13 @@ use crate::words;
 /// Arguments of `local serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// The port on 127.0.0.1; 0 takes any free one and prints it
+    /// The port; 0 takes any free one and prints it
     #[arg(long, value_name = "N", default_value_t = 4566)]
     pub port: u16,
+    /// Listen on this address instead of 127.0.0.1; every request must then be signed with
+    /// the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Option<IpAddr>,
     /// The bus file [default: the local context's, .eventbus/bus.db]
     #[arg(long, value_name = "FILE")]
     pub path: Option<PathBuf>,
@@ -32,13 +37,15 @@ pub struct ServeArgs {
 
 pub(super) async fn run(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliError> {
     let path = bus_file(cx, args.path.as_deref(), "serve")?;
+    let credentials = credentials(cx, args.bind)?;
+    let address = args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let topology = match &args.init {
         Some(file) => Some(cx.topology_at(&cx.path(file))?),
         None => None,
     };
     let bus = open_local(&path)?;
-    let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
-        CliError::failed(format!("port {} on 127.0.0.1 cannot be listened on", args.port))
+    let listener = TcpListener::bind((address, args.port)).await.map_err(|error| {
+        CliError::failed(format!("port {} on {address} cannot be listened on", args.port))
             .because(&error)
             .hint("take another one with `--port N`, or any free one with `--port 0`")
     })?;
@@ -57,8 +64,24 @@ pub(super) async fn run(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliErro
         let shutdown = shutdown.clone();
         async move { shutdown.draining().await }
     };
-    local::serve(listener, bus, stop).await.map_err(|error| CliError::failed("the server ended").because(&error))?;
+    local::serve(listener, bus, credentials, stop)
+        .await
+        .map_err(|error| CliError::failed("the server ended").because(&error))?;
     Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Done))
+}
+
+/// What requests must be signed with: nothing on the loopback address, always something on one that was chosen.
+fn credentials(cx: &Cx, bind: Option<IpAddr>) -> Result<Option<Credentials>, CliError> {
+    let Some(address) = bind else { return Ok(None) };
+    match &cx.config.serve_credentials {
+        (Some(id), Some(secret)) => {
+            Ok(Some(Credentials { access_key_id: id.clone(), secret_access_key: secret.0.clone() }))
+        }
+        _ => Err(CliError::usage(format!(
+            "`--bind {address}` needs credentials, and EVENTBUS_SERVE_ACCESS_KEY_ID or EVENTBUS_SERVE_SECRET_ACCESS_KEY is not set"
+        ))
+        .hint("export both, and give clients the same as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")),
+    }
 }
 
 /// Provisions `topology` on the bus, in process; the outcome when a signal ended it.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
-use super::*;
+use super::super::*;
 
 const HOST: &str = "127.0.0.1:4566";
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::*;
+use super::super::*;
 
 struct Bench {
     address: std::net::SocketAddr,
@@ -21,11 +21,15 @@ impl Drop for Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    async fn with(credentials: Option<Credentials>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let bus = LocalBus::open(&dir.path().join("bus.db"), OpenOptions::default()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(serve(listener, bus, std::future::pending()));
+        let server = tokio::spawn(serve(listener, bus, credentials, std::future::pending()));
         Self { address, server, _dir: dir }
     }
 
@@ -171,4 +175,37 @@ async fn slow_clients_are_not_waited_for() {
     assert!(started.elapsed() >= std::time::Duration::from_secs(30));
     let answer = bench.ask(&post("Content-Length: 100\r\n", b"Action=")).await;
     assert_eq!((answer.status, answer.body.contains("RequestTimeout")), (408, true), "{answer:?}");
+}
+
+#[tokio::test]
+async fn with_credentials_only_what_is_signed_with_them_is_answered() {
+    use aws_sdk_sqs::config::{BehaviorVersion, Credentials as SdkCredentials, Region};
+    let credentials = Credentials { access_key_id: "123456789012".into(), secret_access_key: "right".into() };
+    let bench = Bench::with(Some(credentials)).await;
+    let client = |key: &str, secret: &str| {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SdkCredentials::new(key, secret, None, None, "test"))
+            .endpoint_url(format!("http://{}", bench.address))
+            .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        aws_sdk_sqs::Client::from_conf(config)
+    };
+    let made = client("123456789012", "right").create_queue().queue_name("q").send().await.unwrap();
+    assert_eq!(made.queue_url(), Some(format!("http://{}/123456789012/q", bench.address).as_str()));
+    for (key, secret, code) in
+        [("123456789012", "wrong", "SignatureDoesNotMatch"), ("test", "right", "InvalidClientTokenId")]
+    {
+        let refused = client(key, secret).list_queues().send().await.unwrap_err();
+        assert_eq!(aws_sdk_sqs::error::ProvideErrorMetadata::code(&refused), Some(code));
+    }
+    let reset = bench.ask(b"POST /_eventbus/reset HTTP/1.1\r\nHost: 10.0.0.1\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!((reset.status, reset.body.contains("MissingAuthenticationToken")), (403, true), "{reset:?}");
+    let look = bench.ask(b"GET /_aws/sqs/messages/eu-west-1/123456789012/q HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(look.status, 403);
+    let list = client("123456789012", "right").list_queues().send().await.unwrap();
+    assert_eq!(list.queue_urls().len(), 1);
+    assert!(answers(bench.address.port()).await);
 }
