@@ -74,14 +74,14 @@ pub enum Command {
     Publish(Box<commands::publish::PublishArgs>),
     /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
     Provision(commands::provision::ProvisionArgs),
-    /// Run a command for each event of a queue, and acknowledge by its exit code
-    Consume(commands::consume::ConsumeArgs),
-    /// Say who gets an event, and which clause of the filter stops it at the others
-    Explain(commands::explain::ExplainArgs),
     /// Show what waits in a queue, then what comes, each message once
     Tail(commands::tail::TailArgs),
+    /// Run a command for each event of a queue, and acknowledge by its exit code
+    Consume(commands::consume::ConsumeArgs),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
     Replay(commands::replay::ReplayArgs),
+    /// Say who gets an event, and which clause of the filter stops it at the others
+    Explain(commands::explain::ExplainArgs),
     /// The embedded bus as an endpoint for other programs
     Local(commands::local::LocalArgs),
     /// Write a small project to start from: configuration, topology, a schema, a payload and a handler

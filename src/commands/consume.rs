@@ -18,6 +18,9 @@ use crate::output::{Format, consume as reporters};
 
 /// Run a command for each event of a queue, and acknowledge by its exit code
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "eventbus consume [OPTIONS] [QUEUE] --exec CMD\n       eventbus consume [OPTIONS] [QUEUE] -- CMD [ARGS]..."
+)]
 #[command(group = ArgGroup::new("handler").required(true).args(["exec", "command"]))]
 #[command(
     after_help = "The command reads the event as JSON on its stdin and finds its name, ids and deadline in EVENTBUS_* variables.\n\

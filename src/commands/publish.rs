@@ -180,7 +180,9 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         }
     };
     let topology = cx.topology()?;
-    let catalogue = Catalogue::open(&cx.config.schemas.value).map_err(|e| schema_error(&e))?;
+    // As the user would write it, since violations name the file.
+    let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
+    let catalogue = Catalogue::open(folder).map_err(|e| schema_error(&e))?;
     let local = matches!(cx.config.context.value.target, Target::Local { .. });
     Ok(Request {
         event,

@@ -4,6 +4,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::engine::publish;
 use crate::event::{Attributes, EnvelopeStyle, Event, Metadata};
 use crate::filter::{FilterPolicy, Mismatch, PolicyError, Scope};
 use crate::topology::{Subscription, Topology};
@@ -172,14 +173,10 @@ fn owned(names: Vec<&str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// The payload's `id` as text, else the random one.
+/// What `publish` would take.
 fn entity_id(request: &Request<'_>) -> String {
-    let payload = request.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
-    match payload.as_ref().and_then(|payload: &serde_json::Value| payload.get("id")) {
-        Some(serde_json::Value::String(id)) => id.clone(),
-        Some(serde_json::Value::Number(id)) => id.to_string(),
-        _ => request.random_entity_id.clone(),
-    }
+    let found = request.payload.as_ref().and_then(|payload| publish::entity_id_of(payload.get()));
+    found.unwrap_or_else(|| request.random_entity_id.clone())
 }
 
 fn reach(

@@ -16,6 +16,7 @@ mod json;
 mod limits;
 mod near;
 mod number;
+mod operators;
 mod parse;
 mod policy;
 

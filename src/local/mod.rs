@@ -19,6 +19,8 @@ mod store;
 mod wire;
 
 #[cfg(test)]
+mod goldens;
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;
@@ -105,7 +107,8 @@ impl LocalBus {
         let caller = |region: String| Caller { account: ACCOUNT.to_owned(), region, base: base_of(&request) };
         if request.uri().path().starts_with(peek::PREFIX) {
             let region = wire::region_of(&request);
-            return peek::answer(&Cx { bus: &self.0, caller: caller(region) }, &request).await;
+            let cx = Cx { bus: &self.0, caller: caller(region.clone().unwrap_or_else(|| names::REGION.to_owned())) };
+            return peek::answer(&cx, region.is_some(), &request).await;
         }
         let call = match wire::read(&request) {
             Ok(call) => call,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use rusqlite::OptionalExtension as _;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -42,9 +43,9 @@ struct Shown {
 }
 
 /// Answers a request whose path begins with [`PREFIX`].
-pub(crate) async fn answer(cx: &Cx<'_>, request: &Request<Bytes>) -> Response<Bytes> {
+pub(crate) async fn answer(cx: &Cx<'_>, in_region: bool, request: &Request<Bytes>) -> Response<Bytes> {
     let (status, body) = match request.uri().path().strip_prefix(PREFIX) {
-        Some("messages") if request.method() == http::Method::GET => match messages(cx, request).await {
+        Some("messages") if request.method() == http::Method::GET => match messages(cx, in_region, request).await {
             Ok(peeked) => (200, serde_json::to_value(peeked).unwrap_or(Value::Null)),
             Err(error) => (
                 if error.sender { 400 } else { 500 },
@@ -58,7 +59,7 @@ pub(crate) async fn answer(cx: &Cx<'_>, request: &Request<Bytes>) -> Response<By
     response.body(Bytes::from(body.to_string())).unwrap_or_default()
 }
 
-async fn messages(cx: &Cx<'_>, request: &Request<Bytes>) -> ApiResult<Peeked> {
+async fn messages(cx: &Cx<'_>, in_region: bool, request: &Request<Bytes>) -> ApiResult<Peeked> {
     let pairs: Vec<(String, String)> =
         form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
     let text = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -71,7 +72,21 @@ async fn messages(cx: &Cx<'_>, request: &Request<Bytes>) -> ApiResult<Peeked> {
             })
         })
     };
-    let name = cx.caller.queue_at(text("QueueUrl").ok_or_else(|| ApiError::missing("QueueUrl"))?)?;
+    let mut name = cx.caller.queue_at(text("QueueUrl").ok_or_else(|| ApiError::missing("QueueUrl"))?)?;
+    if !in_region {
+        let wanted = name.clone();
+        name.region = cx
+            .read(move |connection| {
+                let region: Option<String> = connection
+                    .prepare_cached(
+                        "SELECT region FROM queues WHERE account = ?1 AND name = ?2 ORDER BY region <> ?3 LIMIT 1",
+                    )?
+                    .query_row((wanted.account, wanted.name, wanted.region), |row| row.get(0))
+                    .optional()?;
+                region.ok_or_else(ApiError::no_queue)
+            })
+            .await?;
+    }
     let (after, limit) = (number("after", 0)?, number("limit", USUAL)?.clamp(1, MOST));
     let wait = Duration::from_millis(number("wait", 0)?.unsigned_abs().min(LONGEST));
     let until = Instant::now() + wait;

@@ -66,13 +66,13 @@ fn people(ui: &Ui, report: &Report, out: &mut impl Write) -> io::Result<()> {
         }
     }
     let receivers = report.receivers().count() as u64;
-    let all = report.subscriptions.len() as u64;
-    writeln!(
-        out,
-        "\n{} of {} it.",
-        receivers,
-        if all == 1 { "1 queue gets".into() } else { format!("{} get", count(all, "queue")) }
-    )
+    let all = count(report.subscriptions.len() as u64, "queue");
+    match receivers {
+        0 if report.depends_on_payload() => writeln!(out, "\nWhether anybody gets it depends on the payload."),
+        0 => writeln!(out, "\nNobody gets it."),
+        1 => writeln!(out, "\n1 of {all} gets it."),
+        more => writeln!(out, "\n{more} of {all} get it."),
+    }
 }
 
 fn attribute(name: &str, attribute: &Attribute) -> String {

@@ -14,17 +14,11 @@ use crate::topology::plan::{Action, Change, FieldChange, Plan};
 /// # Errors
 /// What writing to stdout answered.
 pub fn print_plan(ui: &Ui, plan: &Plan) -> io::Result<()> {
-    let mut table = Table::new(ui, &["", "resource", "name", "what"]);
+    let mut table = Table::new(ui, &["action", "resource", "name", "what"]);
     for change in &plan.changes {
         let what: Vec<String> =
             change.fields.iter().map(|field| shown(change.action, field)).chain(change.notes.iter().cloned()).collect();
-        // A row of the table escapes line ends, so a resource with several fields has several rows.
-        let mut what = what.into_iter();
-        let first = what.next().unwrap_or_default();
-        table.row([change.action.id(), change.kind.noun(), &change.name, &first]);
-        for more in what {
-            table.row(["", "", "", &more]);
-        }
+        table.row_with_lines([change.action.id(), change.kind.noun(), &change.name], &what);
     }
     let mut out = ui.out();
     if !table.is_empty() {

@@ -301,6 +301,8 @@ impl super::Reporter for Reporter {
                     self.topics.insert(topic.clone());
                 }
             }
+            // The others are told; that these wait for them is in the sum.
+            Progress::Refused { problem: Problem::Held { .. }, .. } => {}
             Progress::Refused { item, problem } => self.trouble(item, words_for(problem)),
             Progress::Failed { item, error, tries } => {
                 let after = if *tries > 1 { format!(" (after {tries} tries)") } else { String::new() };

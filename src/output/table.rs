@@ -28,6 +28,13 @@ impl Table {
         self.0.add_row(cells.into_iter().map(|cell| escape_control(cell.as_ref()).into_owned()));
     }
 
+    /// Adds a row whose last cell has several lines; control characters are escaped in each of them.
+    pub fn row_with_lines<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>, lines: &[String]) {
+        let lines: Vec<_> = lines.iter().map(|line| escape_control(line)).collect();
+        let cells = cells.into_iter().map(|cell| escape_control(cell.as_ref()).into_owned());
+        self.0.add_row(cells.chain([lines.join("\n")]));
+    }
+
     /// Whether no row was added.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -4,10 +4,13 @@
 mod architecture;
 mod clients;
 mod config;
+mod consume;
 mod explain;
 mod generated;
 mod harness;
 mod init;
+mod publish;
+mod provision;
 mod readme;
 mod replay;
 mod support;

@@ -37,7 +37,8 @@ async fn request(line: &str) -> Request {
         idle: None,
         drain: true,
         drain_timeout: None,
-        backoff: Backoff::default(),
+        // Long enough that nothing comes back within a test.
+        backoff: Backoff { base: Duration::from_secs(60), cap: Duration::from_secs(900) },
         clock: Clock::manual(0),
     }
 }
@@ -141,7 +142,7 @@ async fn a_failed_attempt_backs_off_and_the_last_one_does_not() {
     else {
         panic!("{:?}", run.settlements())
     };
-    assert_eq!(*after, Duration::from_secs(1));
+    assert!((30..=60).contains(&after.as_secs()), "{after:?}");
     assert!(!fake.messages("users")[0].is_visible());
 
     let fake = users(1);

@@ -26,7 +26,7 @@ const JUST_MADE: (u32, Duration) = (5, Duration::from_secs(1));
 /// Queues by name, with their URLs.
 type Urls = Mutex<HashMap<String, String>>;
 
-/// Makes the changes of `plan`. `urls` are the queues that stand already.
+/// Makes the changes of `plan`.
 ///
 /// A row whose needs failed is not tried; the others go on. The first signal starts nothing new and waits for what runs.
 pub async fn apply(bus: &Bus, plan: &Plan, emit: &Emitter, shutdown: &Shutdown) -> Report {
@@ -126,7 +126,8 @@ async fn one(bus: &Bus, change: &Change, made: bool, urls: &Urls, emit: &Emitter
         }
         Work::ChangeQueue { url, attributes, tags } => {
             if !attributes.is_empty() {
-                patient(made, || bus.set_queue_attributes(url, attributes)).await?;
+                let attributes = with_policy(bus, url, attributes).await?;
+                patient(made, || bus.set_queue_attributes(url, &attributes)).await?;
             }
             if tags.is_empty() { Ok(()) } else { bus.tag_queue(url, tags).await }
         }
@@ -148,6 +149,20 @@ async fn one(bus: &Bus, change: &Change, made: bool, urls: &Urls, emit: &Emitter
             Ok(())
         }
     }
+}
+
+/// `attributes`, and on an endpoint that is not AWS's own the policy that stands: moto's server forgets the policy whenever it
+/// is not set along (`Queue._set_attributes` in <https://github.com/getmoto/moto/blob/5.2.1/moto/sqs/models.py>). On AWS it
+/// is left out, where sending it could undo what somebody else is writing.
+async fn with_policy(bus: &Bus, url: &str, attributes: &Texts) -> Result<Texts, BusError> {
+    let mut attributes = attributes.clone();
+    if bus.endpoint_url().is_some()
+        && !bus.can_peek()
+        && let Some(policy) = bus.attributes_of_queue(url).await?.remove("Policy")
+    {
+        attributes.insert("Policy".into(), policy);
+    }
+    Ok(attributes)
 }
 
 /// Makes a queue, waiting while SQS still remembers a deleted one of the name.

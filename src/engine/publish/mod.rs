@@ -19,6 +19,8 @@ pub use attributes::{AttributeError, check_attribute};
 pub use input::{Format, Source};
 pub use send::run;
 
+pub(in crate::engine) use prepare::entity_id_of;
+
 use crate::bus::{BusError, ItemError};
 use crate::clock::Clock;
 use crate::event::json::JsonError;

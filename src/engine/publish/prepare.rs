@@ -284,6 +284,11 @@ fn moved(mut error: JsonError, line: usize) -> JsonError {
 
 type Members<'a> = [(std::borrow::Cow<'a, str>, &'a str)];
 
+/// [`entity_id`] of a payload's JSON text.
+pub(in crate::engine) fn entity_id_of(payload: &str) -> Option<String> {
+    entity_id(&members(payload))
+}
+
 /// The payload's `id` as text, as the Python library takes it; of a failure event, which has the four fields of one, the `id`
 /// in its `data`.
 fn entity_id(payload: &Members<'_>) -> Option<String> {

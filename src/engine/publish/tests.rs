@@ -1,1 +1,388 @@
+//! Everything that happens before the first call: dry runs over files, without a bus.
 
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine;
+use crate::engine::shutdown::Shutdown;
+use crate::event::json::compact;
+use crate::event::{Attribute, Record, SystemRecord, WhatPythonWouldDo, read_message, what_python_would_do};
+
+const SCHEMA: &str = include_str!("../../../schemas/events/UserRegistered.json");
+const TOPOLOGY: &str = "version: 1\nname: users\ntopics:\n  users: {}\n  orders.fifo: {}\nqueues: {}\nsubscriptions: []\n\
+    events:\n  UserRegistered: { topic: users }\n  Loose: { topic: users }\n  OrderPlaced: { topic: orders.fifo, group_by: customer }\n";
+
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        let project = Self(tempfile::tempdir().unwrap());
+        project.write("schemas/UserRegistered.json", SCHEMA.as_bytes());
+        project.write("schemas/Stray.json", b"{}");
+        for (name, bytes) in files {
+            project.write(name, bytes);
+        }
+        project
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.0.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    fn request(&self, event: &str, files: &[&str]) -> Request {
+        Request {
+            event: Some(event.into()),
+            sources: files.iter().map(|file| Source::path(*file, self.0.path().join(file), None)).collect(),
+            catalogue: Arc::new(Catalogue::open(&self.0.path().join("schemas")).unwrap()),
+            schema_version: None,
+            require_schema: false,
+            topic: None,
+            topology: Some(Topology::parse(TOPOLOGY, "topology.yaml").unwrap()),
+            envelope: EnvelopeStyle::Pascal,
+            publisher: "UserService".into(),
+            entity_id: None,
+            entity_name: None,
+            personal_data: false,
+            trace: None,
+            attributes: Attributes::new(),
+            group_id: None,
+            dedup_id: None,
+            all_or_nothing: false,
+            dry_run: true,
+            concurrency: 1,
+            clock: Clock::manual(1_795_421_062_000),
+        }
+    }
+}
+
+fn dry(request: Request) -> (Result<Report, PublishError>, Vec<engine::Event>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (emitter, mut events) = engine::channel();
+    let told = std::thread::spawn(move || std::iter::from_fn(|| events.next_blocking()).collect());
+    let report = runtime.block_on(async move { run(None, request, &emitter, &Shutdown::never()).await });
+    (report, told.join().unwrap())
+}
+
+/// What happened to each input, in words.
+fn told(request: Request) -> Vec<String> {
+    let (report, events) = dry(request);
+    let report = report.unwrap();
+    let lines: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            engine::Event::Publish(Progress::Planned { item, .. }) => Some(format!("{item} planned")),
+            engine::Event::Publish(Progress::Refused { item, problem }) => Some(format!("{item} {problem}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lines.len() as u64, report.planned + report.refused, "every input exactly once");
+    lines
+}
+
+fn planned(request: Request) -> (Item, String, Attributes, Option<String>) {
+    let (report, events) = dry(request);
+    report.unwrap();
+    for event in events {
+        match event {
+            engine::Event::Publish(Progress::Planned { item, message, attributes, group_id, .. }) => {
+                return (item, message, attributes, group_id);
+            }
+            engine::Event::Publish(Progress::Refused { problem, .. }) => panic!("{problem}"),
+            _ => {}
+        }
+    }
+    panic!("nothing was planned");
+}
+
+const GOOD: &[u8] = br#"{ "email": "a@b.c", "id": "44f33071-e444-494f-bcff-b5e3594f7628" }"#;
+
+#[test]
+fn the_message_is_what_the_library_would_write_and_read() {
+    let project = Project::new(&[("p.json", GOOD)]);
+    let (item, message, attributes, _) = planned(project.request("UserRegistered", &["p.json"]));
+    assert_eq!(
+        message,
+        "{\"Metadata\":{\"ContainsPersonalData\":false,\"Tracestate\":\"\",\
+         \"Traceparent\":\"00-00000000000000000000000000000000-0000000000000000-01\",\"Authorization\":\"\",\
+         \"PublishDate\":\"2026-11-23T08:04:22+00:00\",\"EntityId\":\"44f33071-e444-494f-bcff-b5e3594f7628\",\
+         \"EntityName\":\"UserRegistered\",\"PublisherName\":\"UserService\",\"EventName\":\"UserRegistered\"},\
+         \"Payload\":{\"email\":\"a@b.c\",\"id\":\"44f33071-e444-494f-bcff-b5e3594f7628\"}}"
+    );
+    let names: Vec<_> = attributes.iter().map(|(name, value)| (name.as_str(), value.text().unwrap())).collect();
+    assert_eq!(
+        names,
+        [("entityName", "UserRegistered"), ("eventName", "UserRegistered"), ("publisherName", "UserService")]
+    );
+    assert_eq!(item.topic.as_deref(), Some("users"));
+    let body = serde_json::json!({ "Message": message }).to_string();
+    assert_eq!(what_python_would_do(&body), WhatPythonWouldDo::Deliver);
+}
+
+#[test]
+fn flags_decide_over_the_payload_and_attributes_over_the_routing_ones() {
+    let project = Project::new(&[("p.json", GOOD)]);
+    let parent: TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+    let request = Request {
+        entity_id: Some("e".into()),
+        entity_name: Some("User".into()),
+        personal_data: true,
+        trace: Some(parent),
+        envelope: EnvelopeStyle::Camel,
+        topic: Some("other".into()),
+        attributes: Attributes::from([
+            ("eventName".into(), Attribute::string("Alias")),
+            ("tags".into(), Attribute::string_array("[\"a\", 1, true, null]")),
+        ]),
+        ..project.request("UserRegistered", &["p.json"])
+    };
+    let (item, message, attributes, _) = planned(request);
+    let event = read_message(&message, &Attributes::new()).unwrap();
+    assert_eq!(event.metadata.entity_id.as_deref(), Some("e"));
+    assert_eq!(event.metadata.entity_name.as_deref(), Some("User"));
+    assert!(event.metadata.contains_personal_data && message.contains("\"containsPersonalData\":true"));
+    let trace = event.metadata.traceparent.unwrap();
+    assert!(trace.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && !trace.contains("b7ad6b7169203331"));
+    assert_eq!(attributes["eventName"], Attribute::string("Alias"));
+    assert_eq!(attributes.len(), 4);
+    assert_eq!((item.topic.as_deref(), item.entity_id.as_deref()), (Some("other"), Some("e")));
+}
+
+#[test]
+fn the_entity_is_the_payloads_id_as_the_library_finds_it() {
+    for (payload, expected) in [
+        (r#"{"id":5}"#, Some("5")),
+        (r#"{"Id":"x","other":1}"#, Some("x")),
+        (r#"{"id":1.50}"#, Some("1.50")),
+        (r#"{"code":"C","data":{"id":"d"},"detail":"","origin":""}"#, Some("d")),
+        (r#"{"Code":"C","Data":{"Id":"d"},"Detail":"","Origin":""}"#, Some("d")),
+        (r#"{"data":{"id":"d"}}"#, None),
+        (r#"{"id":null}"#, None),
+        (r#"{"id":{}}"#, None),
+        (r#"{"id":""}"#, None),
+        ("{}", None),
+    ] {
+        let project = Project::new(&[("p.json", payload.as_bytes())]);
+        let found = planned(project.request("Loose", &["p.json"])).0.entity_id.unwrap();
+        match expected {
+            Some(expected) => assert_eq!(found, expected, "{payload}"),
+            None => assert_eq!(uuid::Uuid::parse_str(&found).unwrap().get_version_num(), 4, "{payload}"),
+        }
+    }
+}
+
+#[test]
+fn bad_input_of_every_kind_is_refused_by_name_and_place() {
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(500), "]".repeat(500));
+    let big = format!(
+        "{{\"email\":\"a@b.c\",\"id\":\"44f33071-e444-494f-bcff-b5e3594f7628\",\"name\":\"{}\"}}",
+        "x".repeat(10 << 20)
+    );
+    let huge = vec![b' '; (16 << 20) + 1];
+    let project = Project::new(&[
+        ("empty.json", b""),
+        ("array.json", b"[1]"),
+        ("twice.json", b"{\"id\":1,\n \"id\":2}"),
+        ("latin.json", b"{\"a\":\"\xe9\"}"),
+        ("deep.json", deep.as_bytes()),
+        ("big.json", big.as_bytes()),
+        ("huge.json", &huge),
+        ("bad.json", b"{\n  \"id\": \"44f33071-e444-494f-bcff-b5e3594f7628\",\n  \"emial\": \"a@b.c\"\n}"),
+        ("lines.ndjson", b"\n{\"id\":1}\r\n  \nx\n"),
+        ("none.ndjson", b"\n\n"),
+        ("folder/readme.txt", b""),
+    ]);
+    let names = [
+        "missing.json",
+        "empty.json",
+        "array.json",
+        "twice.json",
+        "latin.json",
+        "deep.json",
+        "big.json",
+        "huge.json",
+        "bad.json",
+        "lines.ndjson",
+        "none.ndjson",
+        "folder",
+    ];
+    let schema = project.0.path().join("schemas/UserRegistered.json");
+    let lines = told(project.request("UserRegistered", &names));
+    let lines: Vec<_> = lines.iter().map(|line| line.replace(&schema.display().to_string(), "SCHEMA")).collect();
+    assert_eq!(
+        lines,
+        [
+            "missing.json the file does not exist",
+            "empty.json the text is empty, expected a JSON object",
+            "array.json line 1, column 1: found an array, expected an object",
+            "twice.json line 2, column 2: key `id` stands twice in one object (`/id`, first at line 1, column 2)",
+            "latin.json line 1, column 7: the text is not UTF-8 (byte 0xE9)",
+            "deep.json line 1, column 132: the value is nested deeper than 127 levels",
+            "big.json the message has 10486262 bytes with its attributes, topic `users` takes at most 262144",
+            "huge.json the payload is longer than 16 MiB, more than any topic takes",
+            "bad.json 2 violations of SCHEMA: line 1, column 1: the payload lacks the property `email`; did you mean `emial`? …",
+            "lines.ndjson:2 2 violations of SCHEMA: line 2, column 1: the payload lacks the property `email` …",
+            "lines.ndjson:4 line 4, column 1: expected a value, found `x`",
+            "none.ndjson the input is empty, expected a line per event",
+            "folder the folder holds no `.json`, `.ndjson` or `.jsonl` file",
+        ]
+    );
+}
+
+#[test]
+fn folders_and_lines_are_read_in_order_and_good_ones_pass_beside_bad_ones() {
+    let project = Project::new(&[("in/b.json", GOOD), ("in/a.ndjson", b"{}\n[]\n{}"), ("in/c.txt", b"")]);
+    let found = told(project.request("Loose", &["in/"]));
+    assert_eq!(
+        found,
+        [
+            "in/a.ndjson:1 planned",
+            "in/a.ndjson:2 line 2, column 1: found an array, expected an object",
+            "in/a.ndjson:3 planned",
+            "in/b.json planned"
+        ]
+    );
+}
+
+#[test]
+fn all_or_nothing_holds_the_good_ones_back() {
+    let project = Project::new(&[("in.ndjson", b"{}\n[]\n{}")]);
+    let request = Request { all_or_nothing: true, ..project.request("Loose", &["in.ndjson"]) };
+    let found = told(request);
+    assert_eq!(found[0], "in.ndjson:1 not sent, because 1 other was refused");
+    assert!(found[2].starts_with("in.ndjson:3 not sent"));
+    project.write("in.ndjson", b"{}\n{}");
+    let request = Request { all_or_nothing: true, ..project.request("Loose", &["in.ndjson"]) };
+    assert_eq!(told(request), ["in.ndjson:1 planned", "in.ndjson:2 planned"]);
+}
+
+fn refused(request: Request) -> String {
+    dry(request).0.unwrap_err().to_string()
+}
+
+#[test]
+fn unknown_events_are_refused_with_the_nearest_names_and_unchecked_ones_warned_about() {
+    let project = Project::new(&[("p.json", b"{}")]);
+    let request = |event: &str| project.request(event, &["p.json"]);
+    assert_eq!(
+        refused(request("UserRegisterd")),
+        "event `UserRegisterd` is neither routed nor known; did you mean `UserRegistered`?"
+    );
+    assert!(refused(request("Userregisteredpayload")).ends_with("did you mean `UserRegistered`?"));
+    assert_eq!(refused(request("Xyz")), "event `Xyz` is neither routed nor known");
+    assert_eq!(refused(request("Stray")), "event `Stray` has a schema, but no topic to go to");
+    assert!(refused(Request { require_schema: true, ..request("Loose") }).contains("the configuration requires one"));
+    assert!(
+        refused(Request { schema_version: Some(2), ..request("UserRegistered") })
+            .contains("no schema of version 2, only of 1")
+    );
+    let (report, events) = dry(request("Loose"));
+    assert_eq!(report.unwrap().planned, 1);
+    let warnings: Vec<_> = events.iter().filter(|event| matches!(event, engine::Event::Warning(_))).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
+
+#[test]
+fn what_sns_refuses_is_refused_before_it() {
+    let project =
+        Project::new(&[("p.json", "{\"a\":\"\u{ffff}\"}".as_bytes()), ("q.json", b"{\"a\":\"\\uffff\\u0000\"}")]);
+    let with = |name: &str, attribute: Attribute| Request {
+        attributes: Attributes::from([(name.to_owned(), attribute)]),
+        ..project.request("Loose", &["q.json"])
+    };
+    assert_eq!(
+        told(project.request("Loose", &["p.json"])),
+        ["p.json the message holds the character U+FFFF, which SNS refuses; write it as `\\uffff`"]
+    );
+    assert_eq!(told(project.request("Loose", &["q.json"])), ["q.json planned"]);
+    for (name, attribute, reason) in [
+        ("a b", Attribute::string("x"), "a character other than"),
+        (".a", Attribute::string("x"), "period"),
+        ("a..b", Attribute::string("x"), "period"),
+        ("AWS.x", Attribute::string("x"), "reserved"),
+        ("a", Attribute::string(""), "is empty"),
+        ("a", Attribute::string("x\0"), "U+0000"),
+        ("a", Attribute::number("five"), "is not a number"),
+        ("a", Attribute::string_array("[[1]]"), "is not an array"),
+        ("a", Attribute::string("x".repeat(262_144)), "takes at most 262144"),
+    ] {
+        let found = told(with(name, attribute)).remove(0);
+        assert!(found.contains(reason), "{found}");
+    }
+    // A name with a control character goes into an attribute, too.
+    let request = Request { entity_name: Some("a\0".into()), ..project.request("Loose", &["q.json"]) };
+    assert!(told(request)[0].contains("attribute `entityName` holds the character U+0000"));
+    // An id does not: it is escaped in the message, however odd or long.
+    for id in ["a\0b".to_owned(), "x".repeat(200_000)] {
+        let request = Request { entity_id: Some(id.clone()), ..project.request("Loose", &["q.json"]) };
+        let (_, message, attributes, _) = planned(request);
+        assert_eq!(read_message(&message, &attributes).unwrap().metadata.entity_id, Some(id));
+    }
+}
+
+#[test]
+fn fifo_topics_get_a_group_and_standard_ones_no_deduplication() {
+    let project = Project::new(&[
+        ("p.json", b"{\"id\":7,\"customer\":\"c 1\"}"),
+        ("q.json", b"{\"id\":7}"),
+        ("r.json", b"{\"customer\":\"c1\"}"),
+    ]);
+    let request = |file: &str| project.request("OrderPlaced", &[file]);
+    assert_eq!(planned(request("r.json")).3.as_deref(), Some("c1"));
+    assert_eq!(planned(request("q.json")).3.as_deref(), Some("7"), "the entity where the field is missing");
+    assert_eq!(planned(Request { group_id: Some("g".into()), ..request("r.json") }).3.as_deref(), Some("g"));
+    assert!(told(request("p.json"))[0].contains("`c 1` is no message group id"));
+    let twice = Request { dedup_id: Some("d".into()), ..project.request("OrderPlaced", &["q.json", "r.json"]) };
+    assert_eq!(told(twice), ["q.json planned", "r.json `--dedup-id` names one message, this is another"]);
+    let standard = Request { dedup_id: Some("d".into()), ..project.request("Loose", &["q.json"]) };
+    assert!(told(standard)[0].contains("is not FIFO"));
+}
+
+#[test]
+fn records_are_published_again_as_they_were() {
+    let message = "{\"metadata\": {\"event_name\": \"UserRegistered\", \"publisher_name\": \"P\", \"entity_name\": \"U\"},\n \"payload\": {\"id\": \"44f33071-e444-494f-bcff-b5e3594f7628\", \"email\": \"a@b.c\"}}";
+    let wrapper = serde_json::json!({"Type": "Notification", "MessageId": "m", "TopicArn": "arn:t", "Message": message,
+        "MessageAttributes": {"n": {"Type": "Number", "Value": "5"}, "b": {"Type": "Binary", "Value": "AP8="}}});
+    let good = Record::new(wrapper.to_string(), Attributes::new(), SystemRecord::default());
+    let invalid = Record::new(message.replace("a@b.c", "no"), Attributes::new(), SystemRecord::default());
+    let opaque = Record::new("hello", Attributes::new(), SystemRecord::default());
+    let lines = [good.to_line(), invalid.to_line(), opaque.to_line(), "{\"version\":9}".into(), "x".into()].join("\n");
+    let project = Project::new(&[("r.ndjson", lines.as_bytes())]);
+    let request = || Request {
+        event: None,
+        publisher: String::new(),
+        sources: vec![Source::path("r", project.0.path().join("r.ndjson"), Some(Format::Records))],
+        ..project.request("UserRegistered", &[])
+    };
+    let (item, again, attributes, _) = planned(request());
+    assert_eq!(again, message, "to the last byte");
+    assert_eq!(attributes, good.attributes);
+    assert_eq!(item.event.as_deref(), Some("UserRegistered"));
+    let found = told(request());
+    assert_eq!(found.len(), 5);
+    assert!(found[1].contains("expected an email address"), "{}", found[1]);
+    assert!(found[2].contains("there is no event in the record: the message is not JSON"), "{}", found[2]);
+    assert!(found[3].contains("version 9"), "{}", found[3]);
+    assert!(found[4].contains("no record"), "{}", found[4]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn payloads_reach_the_wire_byte_for_byte_but_for_blanks(
+        members in prop::collection::vec(("[a-zA-Z_é\\u{1F600}]{1,8}", "(-?[1-9][0-9]{0,30}(\\.[0-9]{1,20})?|\"[ -!#-\\[\\]-~é]{0,20}\"|\\[ *\\]|null|true)"), 0..8),
+        blank in "[ \\t\\n]{0,3}",
+    ) {
+        let mut seen = std::collections::HashSet::new();
+        let members: Vec<_> = members.into_iter().filter(|(name, _)| seen.insert(name.clone())).collect();
+        let spaced: Vec<_> = members.iter().map(|(name, value)| format!("{blank}\"{name}\"{blank}:{blank}{value}{blank}")).collect();
+        let text = format!("{{{blank}{}}}", spaced.join(","));
+        let project = Project::new(&[("p.json", text.as_bytes())]);
+        let (_, message, _, _) = planned(project.request("Loose", &["p.json"]));
+        let expected = format!("\"Payload\":{}}}", compact(&text));
+        prop_assert!(message.ends_with(&expected), "{} {}", message, text);
+    }
+}

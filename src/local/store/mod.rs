@@ -69,4 +69,10 @@ impl Store {
     pub(crate) fn waiting(&self, queue: i64) -> Waiting {
         Wakes::wait(&self.wakes, queue)
     }
+
+    /// How many wait.
+    #[cfg(test)]
+    pub(crate) fn waiters(&self) -> usize {
+        self.wakes.waiters()
+    }
 }

@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     fn refusal(path: &Path) -> String {
-        prepare(path).err().expect("must be refused").to_string()
+        prepare(path).expect_err("must be refused").to_string()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The reading threads: each with a connection of its own, opened at its first job.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
@@ -56,7 +56,7 @@ fn snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> ApiRes
     found
 }
 
-fn serve(path: &PathBuf, queue: &Mutex<Receiver<Job>>) {
+fn serve(path: &Path, queue: &Mutex<Receiver<Job>>) {
     let mut connection: Option<Connection> = None;
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();

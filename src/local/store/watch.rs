@@ -61,6 +61,12 @@ impl Wakes {
         }
     }
 
+    /// How many wait.
+    #[cfg(test)]
+    pub(super) fn waiters(&self) -> usize {
+        self.state().queues.values().map(|(_, waiters)| waiters).sum()
+    }
+
     fn wake_all(&self) {
         self.state().queues.values().for_each(|(notify, _)| notify.notify_waiters());
     }

@@ -13,6 +13,10 @@ use super::Service;
 /// How deep names may nest: the model needs six.
 const DEEPEST: usize = 12;
 
+/// Lists and maps: given as empty text they are empty.
+const PLURAL: [&str; 6] =
+    ["Attributes", "MessageAttributes", "PublishBatchRequestEntries", "TagKeys", "Tags", "AttributeNames"];
+
 /// The decoded pairs of a form or of a query string.
 pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).into_owned().collect()
@@ -28,7 +32,11 @@ struct Node {
 pub(crate) fn tree(pairs: &[(String, String)], service: Service) -> ApiResult<Value> {
     let mut root = Node::default();
     for (key, value) in pairs {
-        if key.starts_with("X-Amz-") || key == "Action" || key == "Version" {
+        if key.starts_with("X-Amz-")
+            || key == "Action"
+            || key == "Version"
+            || (value.is_empty() && PLURAL.contains(&key.as_str()))
+        {
             continue;
         }
         let mut node = &mut root;
@@ -157,6 +165,11 @@ mod tests {
                 "Entries": [{ "Id": "x", "MessageAttributes": { "q": { "DataType": "Number" } } }],
             })
         );
+    }
+
+    #[test]
+    fn an_empty_list_is_written_as_nothing() {
+        assert_eq!(read("Action=X&PublishBatchRequestEntries=&Tags=&Subject=", Service::Sns), json!({ "Subject": "" }));
     }
 
     #[test]

@@ -145,9 +145,9 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError
     })
 }
 
-/// The region of a request.
-pub(crate) fn region_of(request: &Request<Bytes>) -> String {
-    Scope::of(request).region.unwrap_or_else(|| REGION.to_owned())
+/// The region that a request's credentials name.
+pub(crate) fn region_of(request: &Request<Bytes>) -> Option<String> {
+    Scope::of(request).region
 }
 
 /// What the credential scope says: `AKID/20260101/eu-west-1/sqs/aws4_request`, in the header or in a presigned URL.

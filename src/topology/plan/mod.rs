@@ -250,6 +250,3 @@ fn depth(topology: &Topology, queue: &str) -> usize {
     };
     std::iter::successors(Some(queue.to_owned()), next).take(topology.queues.len() + 1).count()
 }
-
-#[cfg(test)]
-mod tests;

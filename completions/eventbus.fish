@@ -1,0 +1,199 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_eventbus_global_optspecs
+    string join \n context= profile= region= endpoint-url= y/yes q/quiet v/verbose color= show-settings h/help V/version
+end
+
+function __fish_eventbus_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_eventbus_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_eventbus_using_subcommand
+    set -l cmd (__fish_eventbus_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c eventbus -n "__fish_eventbus_needs_command" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_needs_command" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_needs_command" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_needs_command" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_needs_command" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_needs_command" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_needs_command" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_needs_command" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_needs_command" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_needs_command" -s V -l version -d 'Print version'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "publish" -d 'Check payloads against the event\'s schema and publish them to its topic'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "provision" -d 'Plan and apply topics, queues, dead-letter queues, policies and subscriptions'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "consume" -d 'Run a command for each event of a queue, and acknowledge by its exit code'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "explain" -d 'Say who gets an event, and which clause of the filter stops it at the others'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "local" -d 'The embedded bus as an endpoint for other programs'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "init" -d 'Write a small project to start from: configuration, topology, a schema, a payload and a handler'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "demo" -d 'Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l input -d 'What the inputs hold [default: by the file\'s ending; stdin: json]' -r -f -a "json\t'One payload'
+ndjson\t'A payload a line'
+records\t'A record a line, as tail and recordings write them'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l schema-version -d 'Check against this version of the schema [default: the highest]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l topic -d 'Publish to this topic (name or ARN) [default: `events:` of the topology]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l attr -d 'Add or replace a message attribute: `k=text`, `k:=5`, `k:=\'["a","b"]\'` (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l publisher -d 'Who publishes [default: `publisher:` of the configuration] [env: EVENTBUS_PUBLISHER]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l entity-id -d 'What the event is about [default: the payload\'s `id`, else random]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l entity-name -d 'The kind of thing it is about [default: the event\'s name]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l group-id -d 'The message group on a FIFO topic [default: `group_by:` of the topology, else the entity\'s id]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l dedup-id -d 'The deduplication id of the one message on a FIFO topic [default: random]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s o -l output -d 'How to print the answer [default: table on a terminal, else ndjson]' -r -f -a "table\t''
+ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l all-or-nothing -d 'Send nothing if anything is refused'
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l personal-data -d 'Mark the event as containing personal data'
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l dry-run -d 'Send nothing: print the exact message and attributes'
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
+json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l dry-run -d 'Show the plan and change nothing'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l check -d 'Show the plan, change nothing, and end with 6 when something would be changed'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l exec -d 'Run this shell line (`sh -c`) for each event' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l stdin -d 'What the command reads on its stdin' -r -f -a "event\t'`{"metadata":{…},"payload":{…}}` in one line'
+payload\t'The payload alone'
+record\t'The record: event, body, attributes and system fields in one line'
+body\t'The queue\'s body, to the last byte'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l workers -d 'How many commands run at once' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l timeout -d 'How long one may run [default, and longest: the queue\'s visibility timeout]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l count -d 'End after so many events' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l idle -d 'End when nothing came for so long' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l drain-timeout -d 'After the first signal, end commands that still run after so long [default: their own timeout]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s o -l output -d '`pretty`: the commands\' stdout on stdout, what became of each event on stderr. `json`: the summary on stdout; `ndjson`: a line for each event and the summary; with these two the commands\' stdout goes to stderr' -r -f -a "pretty\t''
+json\t''
+ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l drain -d 'End when nothing is left to receive'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l fail-on-error -d 'Exit with 3 if an event failed, was rejected or was left'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l topic -d 'The topic [default: where the topology routes the event]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l attr -d 'A message attribute more: `k=text`, `k:=5`, `k:=\'["a"]\'` (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l publisher -d 'Who publishes it [default: `publisher` of eventbus.yaml]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
+json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve" -f -a "serve" -d 'Answer SNS and SQS requests on a loopback port until interrupted'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l port -d 'The port on 127.0.0.1; 0 takes any free one and prints it' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l path -d 'The bus file [default: the local context\'s, .eventbus/bus.db]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -l dir -d 'Work in this new folder and keep it [default: a temporary one that is removed]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
