@@ -72,10 +72,9 @@ fn read(body: &str) -> Result<(), Stop> {
                 return Err(Stop::Drop(format!("the metadata has neither `{}` nor `{}`{but}", key.pascal, key.snake)));
             }
             None => {}
+            Some(value) if Kind::of(value) == Kind::Null && key.snake == AUTHORIZATION.snake => {}
             Some(value) if Kind::of(value) == Kind::Null => {
-                if key.snake != AUTHORIZATION.snake {
-                    return Err(Stop::Drop(format!("the metadata's `{}` is null", key.pascal)));
-                }
+                return Err(Stop::Drop(format!("the metadata's `{}` is null", key.pascal)));
             }
             Some(value) if convert(value) => {}
             Some(_) => {

@@ -161,10 +161,8 @@ impl Reporter for Human {
                 self.ui.error(&error);
             }
             Event::Provision(Progress::Waiting(why)) => self.ui.note(format!("waiting: {why}")),
-            Event::Provision(Progress::Started { change, .. }) => {
-                if self.ui.verbose() {
-                    self.ui.note(format!("{} {}", change.action.id(), named(change)));
-                }
+            Event::Provision(Progress::Started { change, .. }) if self.ui.verbose() => {
+                self.ui.note(format!("{} {}", change.action.id(), named(change)));
             }
             Event::Warning(text) => self.ui.warn(text),
             Event::Note(text) => self.ui.note(text),

@@ -65,7 +65,7 @@ fn every_mistake_in_the_file_is_told_and_nothing_is_sent() {
     let env = project();
     env.write("topology.yaml", TOPOLOGY.replace("14d", "20d").replace("topic: users", "topic: user"));
     let refused = env.run(&["provision", "--yes"]).expect_code(4);
-    for wanted in ["topology.yaml:8:32:", "AWS takes `1m` to `14d`", "topology.yaml:10:14:", "did you mean `users`?"] {
+    for wanted in ["topology.yaml:8:33:", "AWS takes `1m` to `14d`", "topology.yaml:10:14:", "did you mean `users`?"] {
         assert!(refused.stderr().contains(wanted), "{wanted}: {}", refused.snapshot());
     }
     assert!(!env.path(".eventbus").exists(), "the bus was opened");

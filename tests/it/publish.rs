@@ -124,6 +124,8 @@ fn a_signal_ends_the_reading_and_what_was_read_is_sent() {
     running.write_line(GOOD);
     running.wait_stdout("\"status\":\"sent\"");
     running.signal(nix::sys::signal::Signal::SIGINT);
+    // stdin is still open: nothing but the signal ends this.
+    running.wait_stderr("Published 1 event");
     let ended = running.wait().expect_code(130);
     assert_eq!(statuses(&ended), ["-:1 sent"]);
 }

@@ -2,17 +2,22 @@
 
 use crate::support::{TestEnv, assert_lines_match};
 
+fn ok(env: &TestEnv, args: &[&str]) {
+    let _ = env.run(args).success();
+}
+
 /// Three events, rejected to the dead-letter queue by a handler that cannot use them.
 fn dead_letters() -> TestEnv {
     let env = TestEnv::new();
-    env.run(&["init", "--yes"]).success();
-    env.run(&["provision", "topology.yaml", "--yes"]).success();
+    ok(&env, &["init", "--yes"]);
+    ok(&env, &["provision", "topology.yaml", "--yes"]);
     for n in 1..=3 {
-        let payload = format!("{{\"id\": \"00000000-0000-4000-8000-00000000000{n}\", \"email\": \"a{n}@example.com\"}}");
+        let payload =
+            format!("{{\"id\": \"00000000-0000-4000-8000-00000000000{n}\", \"email\": \"a{n}@example.com\"}}");
         env.write(format!("p{n}.json"), payload);
     }
-    env.run(&["publish", "UserRegistered", "p1.json", "p2.json", "p3.json"]).success();
-    env.run(&["consume", "user_events", "--exec", "exit 65", "--drain"]).success();
+    ok(&env, &["publish", "UserRegistered", "p1.json", "p2.json", "p3.json"]);
+    ok(&env, &["consume", "user_events", "--exec", "exit 65", "--drain"]);
     env
 }
 
@@ -45,11 +50,11 @@ fn a_dry_run_a_copy_and_a_limit() {
     assert_lines_match("replay.schema", &lines);
     assert_eq!(lines.iter().filter(|line| line["outcome"] == "would_move").count(), 3);
     assert_eq!((waiting(&env, "user_events_dlq"), waiting(&env, "user_events")), (3, 0));
-    env.run(&["replay", "user_events_dlq", "--copy", "--limit", "2", "--yes"]).success();
+    ok(&env, &["replay", "user_events_dlq", "--copy", "--limit", "2", "--yes"]);
     assert_eq!((waiting(&env, "user_events_dlq"), waiting(&env, "user_events")), (3, 2));
-    env.run(&["replay", "user_events_dlq", "--limit", "1", "--yes"]).success();
+    ok(&env, &["replay", "user_events_dlq", "--limit", "1", "--yes"]);
     assert_eq!((waiting(&env, "user_events_dlq"), waiting(&env, "user_events")), (2, 3));
-    env.run(&["replay", "user_events_dlq", "--event", "Other", "--yes"]).success();
+    ok(&env, &["replay", "user_events_dlq", "--event", "Other", "--yes"]);
     assert_eq!(waiting(&env, "user_events_dlq"), 2);
 }
 
@@ -64,11 +69,11 @@ fn without_a_terminal_it_names_the_flag() {
 #[test]
 fn a_queue_without_an_origin_needs_to_be_told_where_to() {
     let env = dead_letters();
-    env.run(&["replay", "user_events_dlq", "--yes"]).success();
+    ok(&env, &["replay", "user_events_dlq", "--yes"]);
     let refused = env.run(&["replay", "user_events", "--yes"]).expect_code(2);
     assert!(refused.stderr().contains("--to queue:"), "{}", refused.stderr());
     assert_eq!(waiting(&env, "user_events"), 3);
-    env.run(&["replay", "user_events", "--to", "queue:user_events_dlq", "--yes"]).success();
+    ok(&env, &["replay", "user_events", "--to", "queue:user_events_dlq", "--yes"]);
     assert_eq!(waiting(&env, "user_events_dlq"), 3);
     let same = env.run(&["replay", "user_events_dlq", "--to", "queue:user_events_dlq", "--yes"]).expect_code(2);
     assert!(same.stderr().contains("both `user_events_dlq`"), "{}", same.stderr());

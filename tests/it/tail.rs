@@ -4,16 +4,21 @@ use serde_json::Value;
 
 use crate::support::TestEnv;
 
+fn ok(env: &TestEnv, args: &[&str]) {
+    let _ = env.run(args).success();
+}
+
 /// The project that `init` writes, provisioned, with three events waiting.
 fn project() -> TestEnv {
     let env = TestEnv::new();
-    env.run(&["init", "--yes"]).success();
-    env.run(&["provision", "topology.yaml", "--yes"]).success();
+    ok(&env, &["init", "--yes"]);
+    ok(&env, &["provision", "topology.yaml", "--yes"]);
     for n in 1..=3 {
-        let payload = format!("{{\"id\": \"00000000-0000-4000-8000-00000000000{n}\", \"email\": \"a{n}@example.com\"}}");
+        let payload =
+            format!("{{\"id\": \"00000000-0000-4000-8000-00000000000{n}\", \"email\": \"a{n}@example.com\"}}");
         env.write(format!("p{n}.json"), payload);
     }
-    env.run(&["publish", "UserRegistered", "p1.json", "p2.json", "p3.json"]).success();
+    ok(&env, &["publish", "UserRegistered", "p1.json", "p2.json", "p3.json"]);
     env
 }
 
@@ -45,7 +50,7 @@ fn what_comes_later_is_shown_when_it_comes() {
     let mut tail = env.command(&["tail", "user_events", "--count", "4"]).spawn();
     tail.wait_stdout("000000000003");
     env.write("late.json", "{\"id\": \"00000000-0000-4000-8000-0000000000ff\", \"email\": \"late@example.com\"}");
-    env.run(&["publish", "UserRegistered", "late.json"]).success();
+    ok(&env, &["publish", "UserRegistered", "late.json"]);
     let done = tail.wait().success();
     assert!(done.ndjson()[3]["event"]["metadata"]["entityId"].as_str().unwrap().ends_with("ff"));
 }
@@ -54,7 +59,8 @@ fn what_comes_later_is_shown_when_it_comes() {
 fn a_closed_stdout_ends_it_with_0_even_when_nothing_more_comes() {
     let env = project();
     // `head` closes the pipe after the first line; no fourth message ever comes.
-    let done = env.script("{ eventbus tail user_events; echo \"code $?\" >&2; } | head -n 1").run();
+    let program = crate::support::binary().display();
+    let done = env.script(&format!("{{ '{program}' tail user_events; echo \"code $?\" >&2; }} | head -n 1")).run();
     assert!(done.stderr().contains("code 0"), "{}", done.snapshot());
 }
 
@@ -88,5 +94,9 @@ fn an_endpoint_without_peek_refuses_where_looking_can_dead_letter() {
 fn for_people_it_is_pretty() {
     let env = project();
     let shown = env.run(&["tail", "user_events", "--count", "1", "-o", "pretty"]).success();
-    assert!(shown.stdout().contains("UserRegistered") && shown.stdout().contains("\"email\": \"a1@example.com\""), "{}", shown.stdout());
+    assert!(
+        shown.stdout().contains("UserRegistered") && shown.stdout().contains("\"email\": \"a1@example.com\""),
+        "{}",
+        shown.stdout()
+    );
 }

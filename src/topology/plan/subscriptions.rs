@@ -112,9 +112,8 @@ fn differences(
         let at = if wanted.scope == Scope::MessageBody { 0 } else { set.len() };
         set.insert(at, change);
     }
-    if !stands("RawMessageDelivery").eq_ignore_ascii_case(if wanted.raw { "true" } else { "false" })
-        && !(stands("RawMessageDelivery").is_empty() && !wanted.raw)
-    {
+    // An endpoint that leaves the attribute out means `false`.
+    if stands("RawMessageDelivery").eq_ignore_ascii_case("true") != wanted.raw {
         add("raw", Some((!wanted.raw).to_string()), Some(wanted.raw.to_string()));
         set.push(("RawMessageDelivery".into(), Some(wanted.raw.to_string())));
     }
