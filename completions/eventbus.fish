@@ -39,7 +39,9 @@ complete -c eventbus -n "__fish_eventbus_needs_command" -s h -l help -d 'Print h
 complete -c eventbus -n "__fish_eventbus_needs_command" -s V -l version -d 'Print version'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "publish" -d 'Check payloads against the event\'s schema and publish them to its topic'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "provision" -d 'Plan and apply topics, queues, dead-letter queues, policies and subscriptions'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "tail" -d 'Show what waits in a queue, then what comes, each message once'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "consume" -d 'Run a command for each event of a queue, and acknowledge by its exit code'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "replay" -d 'Send the messages of a dead-letter queue back to their origin, or those of any queue to another'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "explain" -d 'Say who gets an event, and which clause of the filter stops it at the others'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "local" -d 'The embedded bus as an endpoint for other programs'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "init" -d 'Write a small project to start from: configuration, topology, a schema, a payload and a handler'
@@ -89,6 +91,26 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s q -l qui
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l event -d 'Show only events of this name' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l count -d 'End after so many' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l idle -d 'End when nothing came for so long' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l for -d 'End after so long' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s o -l output -d 'How to write the messages [default: pretty on a terminal, else ndjson]' -r -f -a "pretty\t''
+ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l force -d 'Look even where looking can dead-letter a message or block a FIFO group'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l show-personal-data -d 'Show payloads marked as personal data on a terminal, too'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l exec -d 'Run this shell line (`sh -c`) for each event' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l stdin -d 'What the command reads on its stdin' -r -f -a "event\t'`{"metadata":{…},"payload":{…}}` in one line'
 payload\t'The payload alone'
@@ -116,6 +138,25 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s q -l quiet
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l to -d 'Where to: `origin`, or `queue:NAME`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l event -d 'Only events of this name' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l limit -d 'At most so many' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s o -l output -d 'How to report [default: pretty on a terminal, else ndjson]' -r -f -a "pretty\t''
+ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l dry-run -d 'Only show what would be done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l copy -d 'Leave the originals where they are'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l topic -d 'The topic [default: where the topology routes the event]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l attr -d 'A message attribute more: `k=text`, `k:=5`, `k:=\'["a"]\'` (can be repeated)' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l publisher -d 'Who publishes it [default: `publisher` of eventbus.yaml]' -r

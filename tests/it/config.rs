@@ -8,7 +8,13 @@ use crate::support::TestEnv;
 fn an_unknown_key_is_told_with_its_line_and_the_likely_one() {
     let env = TestEnv::new();
     env.write("eventbus.yaml", "publisher: UserService\ntopolgy: topology.yaml\n");
-    assert_snapshot!(env.run(&["tail", "user_events"]).expect_code(2).snapshot(), @"");
+    assert_snapshot!(env.run(&["tail", "user_events"]).expect_code(2).snapshot(), @r"
+    exit 2
+    --- stdout: nothing
+    --- stderr
+    error: [PROJECT]/eventbus.yaml:2:1: unknown key `topolgy`; expected one of `publisher`, `topology`, `schemas`, `envelope`, `require_schema`, `consume`, `context` and `contexts`
+    hint: did you mean `topology`?
+    ");
 }
 
 #[test]
@@ -20,7 +26,21 @@ fn the_settings_and_their_sources_can_be_shown() {
     );
     let shown =
         env.command(&["tail", "user_events", "--show-settings"]).dir("below").env("EVENTBUS_CONTEXT", "prod").run();
-    assert_snapshot!(shown.success().snapshot(), @"");
+    assert_snapshot!(shown.success().snapshot(), @r"
+    exit 0
+    --- stdout
+    config = [PROJECT]/eventbus.yaml  (searched upwards)
+    context = prod  (env EVENTBUS_CONTEXT)
+    bus = aws region eu-west-1  (env EVENTBUS_CONTEXT)
+    protected = false  (env EVENTBUS_CONTEXT)
+    publisher = UserService  ([PROJECT]/eventbus.yaml)
+    topology = [PROJECT]/topology.yaml  (default)
+    schemas = [PROJECT]/schemas  (default)
+    envelope = snake  ([PROJECT]/eventbus.yaml)
+    require_schema = false  (default, or the file)
+    consume.queue = none  (default)
+    --- stderr: nothing
+    ");
 }
 
 #[test]
@@ -29,7 +49,15 @@ fn each_run_says_which_bus_it_talks_to_and_quiet_drops_it() {
     let _made = env.run(&["init", "--yes"]).success();
     let _made = env.run(&["provision", "--yes"]).success();
     let said = env.command(&["tail", "user_events", "--idle", "1ms"]).env("AWS_PROFILE", "prod").run().success();
-    assert_snapshot!(said.snapshot(), @"");
+    assert_snapshot!(said.snapshot(), @r"
+    exit 0
+    --- stdout: nothing
+    --- stderr
+    note: bus `local`: embedded, .eventbus/bus.db
+    note: AWS_PROFILE is `prod`, but this is the embedded bus; add `--profile prod` to use AWS
+    note: Looking into `user_events` without receiving: nothing is changed
+    Showed 0 messages
+    ");
     let quiet = env.run(&["tail", "user_events", "--idle", "1ms", "--quiet"]).success();
     assert_eq!(quiet.stderr(), "");
 }
