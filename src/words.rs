@@ -12,7 +12,6 @@ fn plural(noun: &str) -> String {
     match noun {
         "policy" => "policies".into(),
         "queue policy" => "queue policies".into(),
-        "reply" => "replies".into(),
         other => format!("{other}s"),
     }
 }

@@ -13,6 +13,7 @@ mod hold;
 pub mod provision;
 pub mod publish;
 mod record;
+pub mod rejected;
 pub mod replay;
 pub mod shutdown;
 pub mod tail;

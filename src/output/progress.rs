@@ -1,39 +1,47 @@
-//! Progress on a terminal's stderr, and only there.
+//! Progress on a terminal's stderr, and only there, and only when there is something to wait for.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::Instant;
 
-/// A running count with its rate. Hidden where nobody looks.
-#[derive(Clone, Debug)]
-pub struct Progress(ProgressBar);
+/// What is over sooner than this needs no progress.
+const SLOW: Duration = Duration::from_millis(250);
+
+/// A running count with its rate. Hidden where nobody looks, and until the work turns out to be slow.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    hidden_since: Option<Instant>,
+}
 
 impl Progress {
     pub(super) fn new(label: &'static str, visible: bool) -> Self {
-        let target = if visible { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{spinner} {prefix} {human_pos} ({per_sec})")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(style);
         bar.set_prefix(label);
-        if visible {
-            bar.enable_steady_tick(Duration::from_millis(250));
-        }
-        Self(bar)
+        Self { bar, hidden_since: visible.then(Instant::now) }
     }
 
     /// `n` more were done.
-    pub fn inc(&self, n: u64) {
-        self.0.inc(n);
+    pub fn inc(&mut self, n: u64) {
+        self.bar.inc(n);
+        if self.hidden_since.is_some_and(|since| since.elapsed() >= SLOW) {
+            self.hidden_since = None;
+            self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+            self.bar.enable_steady_tick(SLOW);
+        }
     }
 
     /// Takes the indicator off the screen, so that lines below it start on a clean one.
     pub fn clear(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 
     /// Runs `write` with the indicator out of the way.
     pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
-        self.0.suspend(write)
+        self.bar.suspend(write)
     }
 }

@@ -14,7 +14,7 @@ use crate::topology::plan::{Action, Change, FieldChange, Plan};
 /// # Errors
 /// What writing to stdout answered.
 pub fn print_plan(ui: &Ui, plan: &Plan) -> io::Result<()> {
-    let mut table = Table::new(ui, &["action", "resource", "name", "what"]);
+    let mut table = Table::new(ui, &["Action", "Resource", "Name", "What"]);
     for change in &plan.changes {
         let what: Vec<String> =
             change.fields.iter().map(|field| shown(change.action, field)).chain(change.notes.iter().cloned()).collect();

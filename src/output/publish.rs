@@ -224,7 +224,8 @@ impl Reporter {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let mut table = Table::new(&self.ui, &["Input", "Event", "Topic", "Entity", "Message id"]);
+        let mut table =
+            Table::new(&self.ui, &["Input", "Event", "Topic", "Entity", "Message id"]).unbroken(&[1, 2, 3, 4]);
         for row in self.rows.drain(..) {
             table.row(row);
         }

@@ -1,6 +1,6 @@
 //! Tables for people: borderless where it helps, and safe for a terminal.
 
-use comfy_table::{ContentArrangement, LineStyle, TableStyle};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, TableStyle};
 
 use super::{Ui, escape_control};
 
@@ -21,6 +21,17 @@ impl Table {
         }
         table.set_header(headings.iter().copied());
         Self(table)
+    }
+
+    /// The same with `columns` (counted from 0) never wrapped: an id that is broken in two cannot be copied.
+    #[must_use]
+    pub fn unbroken(mut self, columns: &[usize]) -> Self {
+        for column in columns {
+            if let Some(column) = self.0.column_mut(*column) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        self
     }
 
     /// Adds a row; control characters in its cells are escaped.

@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 
 use super::{Format, Reporter, Tone, Ui, escape_control, escape_control_keeping_lines};
 use crate::engine;
+use crate::engine::rejected::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE};
 use crate::engine::tail::{Mode, Progress, Report};
 use crate::event::{AttributeValue, Record, json};
 use crate::words::count;
@@ -107,6 +108,12 @@ impl Pretty<'_> {
                 })
                 .collect();
             text.push_str(&format!("  {}\n", self.ui.paint(Tone::Dim, shown.join(" "))));
+        }
+        if let Some(reason) = record.outer_attributes.get(REASON_ATTRIBUTE).and_then(|reason| reason.text()) {
+            let origin = record.outer_attributes.get(ORIGIN_ATTRIBUTE).and_then(|origin| origin.text());
+            let from = origin.map_or(String::new(), |arn| format!(" from `{}`", arn.rsplit(':').next().unwrap_or(arn)));
+            let says = self.safe(&format!("rejected{from}: {reason}"));
+            text.push_str(&format!("  {}\n", self.ui.paint(Tone::Warn, says)));
         }
         match &record.event {
             Some(event) if self.terminal && event.metadata.contains_personal_data && !self.personal => {

@@ -55,7 +55,7 @@ fn each_run_says_which_bus_it_talks_to_and_quiet_drops_it() {
     --- stderr
     note: bus `local`: embedded, .eventbus/bus.db
     note: AWS_PROFILE is `prod`, but this is the embedded bus; add `--profile prod` to use AWS
-    note: Looking into `user_events` without receiving: nothing is changed
+    note: looking into `user_events` without receiving: nothing is changed
     Showed 0 messages
     ");
     let quiet = env.run(&["tail", "user_events", "--idle", "1ms", "--quiet"]).success();

@@ -55,7 +55,7 @@ pub fn run(cx: &mut Cx, args: &InitArgs) -> Result<Outcome, CliError> {
         })?;
         cx.ui.status(format!("Wrote {name}"));
     }
-    cx.ui.hint("next: `eventbus provision topology.yaml`, then `eventbus publish UserRegistered payload.json`");
+    cx.ui.status("Next: `eventbus provision topology.yaml`, then `eventbus publish UserRegistered payload.json`");
     Ok(Outcome::Done)
 }
 

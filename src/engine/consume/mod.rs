@@ -38,7 +38,6 @@ use tokio::time::Instant;
 
 pub use backoff::Backoff;
 pub use receive::run;
-pub use reject::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE};
 
 use crate::bus::{BusError, Message};
 use crate::clock::Clock;

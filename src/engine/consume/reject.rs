@@ -9,14 +9,8 @@ use super::settle::Change;
 use super::work::Context;
 use super::{Received, Settlement};
 use crate::bus::{Bus, ItemError, Outgoing, Queue};
+use crate::engine::rejected::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE, without_labels};
 use crate::event::{Attribute, Attributes};
-
-/// The attribute of a message moved by us that holds the ARN of the queue it came from. SQS's own moves say that in the system
-/// field `DeadLetterQueueSourceArn`, which nobody else can set.
-pub const ORIGIN_ATTRIBUTE: &str = "eventbus.origin";
-
-/// The attribute of a message moved by us that says why.
-pub const REASON_ATTRIBUTE: &str = "eventbus.reason";
 
 /// Attributes that one SQS message may have:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
@@ -107,10 +101,8 @@ async fn send(
 /// `attributes` with origin and reason, as far as count and `room` (bytes for all attributes) allow; and what they do not. The
 /// origin wins: without it nobody can send the message back.
 fn labelled(attributes: &Attributes, origin: &str, reason: &str, room: usize) -> (Attributes, Vec<&'static str>) {
-    let mut labelled = attributes.clone();
     // Labels of an earlier move do not count.
-    labelled.remove(ORIGIN_ATTRIBUTE);
-    labelled.remove(REASON_ATTRIBUTE);
+    let mut labelled = without_labels(attributes);
     let mut untold = Vec::new();
     for (name, value) in [(ORIGIN_ATTRIBUTE, origin.to_owned()), (REASON_ATTRIBUTE, sendable(reason))] {
         labelled.insert(name.to_owned(), Attribute::string(value));

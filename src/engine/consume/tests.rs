@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::bus::tests::fake::{Fake, Fault, arn};
 use crate::engine::exec::HandlerCommand;
+use crate::engine::rejected::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{self, Event};
 

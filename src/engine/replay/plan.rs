@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::ReplayError;
 use crate::bus::{Bus, BusError, BusErrorKind, Message, Queue, QueueAttributes};
+use crate::engine::rejected::origin_of;
 
 /// Where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl<'a> Origins<'a> {
     pub(super) fn are_unknown(&self, messages: &[Message]) -> bool {
         self.plan.to.is_none()
             && self.plan.sources.len() != 1
-            && messages.iter().all(|message| message.system.dead_letter_source.is_none())
+            && messages.iter().all(|message| origin_of(message, &self.plan.sources).is_none())
     }
 
     /// The destination, or why there is none.
@@ -90,7 +91,7 @@ impl<'a> Origins<'a> {
         if let Some(to) = &self.plan.to {
             return Ok(Ok(to.clone()));
         }
-        let Some(arn) = &message.system.dead_letter_source else {
+        let Some(arn) = origin_of(message, &self.plan.sources) else {
             return Ok(match self.plan.sources.as_slice() {
                 [only] => Ok(only.clone()),
                 _ => Err("it does not say where it came from; name a queue with `--to queue:NAME`".into()),
@@ -108,7 +109,7 @@ impl<'a> Origins<'a> {
             }
             Err(error) => return Err(error),
         };
-        self.known.insert(arn.clone(), found.clone());
+        self.known.insert(arn.to_owned(), found.clone());
         Ok(found)
     }
 }

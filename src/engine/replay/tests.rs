@@ -120,6 +120,27 @@ async fn the_origin_is_each_messages_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_consume_rejected_goes_back_without_its_labels() {
+    let fake = dead_letters(&[]);
+    fake.redrive("billing", "dlq");
+    let labelled = |origin: &str| {
+        json!({
+            "eventbus.origin": {"DataType": "String", "StringValue": origin},
+            "eventbus.reason": {"DataType": "String", "StringValue": "the handler exited with 65"},
+            "own": {"DataType": "String", "StringValue": "x"},
+        })
+    };
+    fake.put("dlq", "b", labelled(&arn("billing")), &[]);
+    // A publisher can write this label too, with raw delivery: it must not choose where its message is sent.
+    fake.put("dlq", "forged", labelled(&arn("elsewhere")), &[]);
+    let ran = replay(&fake, Request::default()).await;
+    assert_eq!((ran.report().done, ran.report().refused), (1, 1));
+    let back = fake.messages("billing").remove(0);
+    assert_eq!((back.body.as_str(), back.attributes), ("b", json!({"own": {"DataType": "String", "StringValue": "x"}})));
+    assert_eq!(fake.bodies("dlq"), ["forged"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_any_origin_nothing_is_moved() {
     let fake = dead_letters(&["a", "b"]);
     fake.redrive("billing", "dlq");

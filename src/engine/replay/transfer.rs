@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Fate, Item, Outcome, Parcel, Run};
 use crate::bus::{ItemError, Message, Outgoing, Queue, Sent};
 use crate::engine::hold::Holds;
+use crate::engine::rejected::without_labels;
 
 /// A `SendMessageBatch` may hold so many bytes in all, on every endpoint: AWS takes 1 MiB since 2025-08, but a queue's own
 /// `MaximumMessageSize` and older endpoints count to 256 KiB. A single message that is larger goes alone.
@@ -107,7 +108,7 @@ impl Run<'_> {
         });
         Outgoing {
             body: message.body.clone(),
-            attributes: message.attributes.clone(),
+            attributes: without_labels(&message.attributes),
             subject: None,
             group_id: message.system.group_id.clone(),
             dedup_id,

@@ -133,7 +133,7 @@ pub async fn run(
     };
     tokio::pin!(ends);
     if bus.can_peek() {
-        let says = format!("Looking into `{}` without receiving: nothing is changed", request.queue.name);
+        let says = format!("looking into `{}` without receiving: nothing is changed", request.queue.name);
         let ended = match emit.emit(Progress::Cost { mode: Mode::Peek, says }).await {
             Ok(()) => peek(bus, &request, emit, &mut look, ends).await?,
             Err(OutputClosed) => Ended::OutputClosed,
