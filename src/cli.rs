@@ -56,6 +56,19 @@ pub struct GlobalArgs {
 }
 
 impl GlobalArgs {
+    /// The flags that choose a bus, as typed.
+    pub fn choosing(&self) -> Vec<(&str, &str)> {
+        [
+            ("--context", &self.context),
+            ("--profile", &self.profile),
+            ("--region", &self.region),
+            ("--endpoint-url", &self.endpoint_url),
+        ]
+        .into_iter()
+        .filter_map(|(flag, value)| value.as_deref().map(|value| (flag, value)))
+        .collect()
+    }
+
     /// The flags that choose a bus.
     pub fn overrides(&self) -> Overrides {
         Overrides {

@@ -58,7 +58,8 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         color: app.global.color,
         no_color: env.no_color,
         columns: env.columns,
-    });
+    })
+    .with_flags(&app.global.choosing());
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| start(app, &env, ui.clone()))).unwrap_or_else(|_| {
         ui.error(&CliError::failed("this is a bug in eventbus").hint("please report it with the lines above"));
         Ok(Outcome::Bug)

@@ -12,9 +12,10 @@ use tokio::process::Command;
 
 use super::Cx;
 use crate::config;
+use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
 use crate::outcome::Outcome;
-use crate::output::Tone;
+use crate::output::{Tone, quoted};
 
 /// Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay
 #[derive(Debug, Args)]
@@ -113,15 +114,26 @@ pub async fn run(cx: &mut Cx, args: &DemoArgs) -> Result<Outcome, CliError> {
             dir
         }
         None => {
-            throw_away = tempfile::Builder::new().prefix("eventbus-demo-").tempdir()?;
+            throw_away = tempfile::Builder::new().prefix("eventbus-demo-").tempdir().map_err(|error| {
+                CliError::failed("a throw-away folder cannot be made")
+                    .because(&error)
+                    .hint("name a folder to work in and keep: `eventbus demo --dir my-first-bus`")
+            })?;
             throw_away.path().to_owned()
         }
     };
     for (name, text) in EXTRAS {
         write(&dir.join(name), text)?;
     }
+    let shutdown = Shutdown::from_signals()?;
     for step in &STEPS {
-        run_step(cx, &program, &dir, step).await?;
+        tokio::select! {
+            done = run_step(cx, &program, &dir, step) => done?,
+            // The step is ended with us, and the folder goes.
+            () = shutdown.draining() => {
+                return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Interrupted));
+            }
+        }
     }
     let mut out = cx.ui.out();
     let end = match &args.dir {
@@ -133,13 +145,18 @@ pub async fn run(cx: &mut Cx, args: &DemoArgs) -> Result<Outcome, CliError> {
 }
 
 async fn run_step(cx: &Cx, program: &Path, dir: &Path, step: &Step) -> Result<(), CliError> {
-    let typed = step.args.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(" ");
+    let typed = step.args.iter().copied().map(quoted).collect::<Vec<_>>().join(" ");
     let mut out = cx.ui.out();
     let heading = cx.ui.paint(Tone::Dim, format!("# {}", step.say));
     let command = cx.ui.paint(Tone::Strong, format!("$ eventbus {typed}"));
     super::written(writeln!(out, "\n{heading}\n{command}").and_then(|()| out.flush()))?;
     let mut child = Command::new(program);
-    child.args(step.args).current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
+    child
+        .args(step.args)
+        .args(cx.ui.quiet().then_some("--quiet"))
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     // The tour is about this folder's own bus, whatever the caller's shell has chosen.
     for name in config::CHOOSING_VARIABLES {
         child.env_remove(name);
@@ -150,15 +167,6 @@ async fn run_step(cx: &Cx, program: &Path, dir: &Path, step: &Step) -> Result<()
         return Ok(());
     }
     Err(CliError::failed(format!("`eventbus {typed}` ended with {status} where {} was expected", step.ends.code())))
-}
-
-/// `arg` as a user would type it.
-fn quoted(arg: &str) -> String {
-    if arg.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)) {
-        arg.to_owned()
-    } else {
-        format!("'{arg}'")
-    }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {

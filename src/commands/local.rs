@@ -61,8 +61,7 @@ async fn serve(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliError> {
             ));
         }
     };
-    let bus = embedded::LocalBus::open(&path, embedded::OpenOptions::default())
-        .map_err(|error| CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error))?;
+    let bus = super::open_local(&path)?;
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
         CliError::failed(format!("port {} on 127.0.0.1 cannot be listened on", args.port))
             .because(&error)

@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 
 use crate::bus::{Bus, ConnectOptions};
 use crate::cli::Command;
-use crate::config::{Config, Target};
+use crate::config::{Config, DEFAULT_BUS, Target};
 use crate::engine::{self, Emitter};
 use crate::error::CliError;
+use crate::local::{LocalBus, OpenError, OpenOptions};
 use crate::outcome::Outcome;
-use crate::output::{Reporter, Ui, dispatch};
+use crate::output::{Reporter, Ui, dispatch, quoted};
 use crate::topology::{Problem, Topology};
 
 /// What every verb is handed.
@@ -50,8 +51,27 @@ impl Cx {
     /// Connects to the chosen bus, once, and says on stderr which one it is.
     ///
     /// # Errors
-    /// The bus file cannot be used, or the AWS configuration cannot be loaded.
+    /// There is no bus file, it cannot be used, or the AWS configuration cannot be loaded.
     pub async fn bus(&mut self) -> Result<Bus, CliError> {
+        if let Target::Local { path } = &self.config.context.value.target
+            && !path.exists()
+        {
+            let next = if self.config.topology.value.exists() {
+                "make it from the topology: `eventbus provision`"
+            } else {
+                "make a project to start from (`eventbus init`), or go to the folder that has one"
+            };
+            let shown = self.shown(&path.display().to_string());
+            return Err(CliError::failed(format!("there is no bus here yet: {shown} does not exist")).hint(next));
+        }
+        self.bus_or_new().await
+    }
+
+    /// The same, making the embedded bus's file if it is not there: for those who create what is in it.
+    ///
+    /// # Errors
+    /// The bus file cannot be used, or the AWS configuration cannot be loaded.
+    pub async fn bus_or_new(&mut self) -> Result<Bus, CliError> {
         if let Some(bus) = &self.bus {
             return Ok(bus.clone());
         }
@@ -65,10 +85,7 @@ impl Cx {
         }
         let options = match &context.target {
             Target::Local { path } => {
-                let bus =
-                    crate::local::LocalBus::open(path, crate::local::OpenOptions::default()).map_err(|error| {
-                        CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error)
-                    })?;
+                let bus = open_local(path)?;
                 ConnectOptions {
                     endpoint_url: Some("http://localhost".into()),
                     region: Some("us-east-1".into()),
@@ -179,6 +196,37 @@ impl Cx {
     pub fn path(&self, path: &Path) -> PathBuf {
         self.cwd.join(path)
     }
+}
+
+/// Opens the embedded bus in `path`, making the file if it is not there.
+///
+/// # Errors
+/// The file cannot be used; with the fix where there is one.
+pub fn open_local(path: &Path) -> Result<LocalBus, CliError> {
+    LocalBus::open(path, OpenOptions::default()).map_err(|error| {
+        let file = quoted(&path.display().to_string());
+        let hint = match &error {
+            OpenError::ReadOnly { path, .. } => {
+                Some(format!("make it writable: `chmod u+w {}`", quoted(&path.display().to_string())))
+            }
+            OpenError::NotADatabase { .. } | OpenError::Foreign { .. } | OpenError::NotAFile { .. } => {
+                Some(format!("name another file in eventbus.yaml: `contexts: {{ local: {{ kind: local, path: {DEFAULT_BUS} }} }}`"))
+            }
+            OpenError::Newer { .. } => Some("update eventbus, or name another file in eventbus.yaml".to_owned()),
+            OpenError::Corrupt { .. } => {
+                Some(format!("move it away and make a new one: `mv {file} {file}.damaged && eventbus provision`"))
+            }
+            OpenError::Network { .. } => {
+                Some("name a file on a local disk in eventbus.yaml: `contexts: { local: { kind: local, path: /var/tmp/bus.db } }`".to_owned())
+            }
+            _ => None,
+        };
+        let unusable = CliError::failed(format!("the bus file {} cannot be used", path.display())).because(&error);
+        match hint {
+            Some(hint) => unusable.hint(hint),
+            None => unusable,
+        }
+    })
 }
 
 fn invalid(problem: &Problem) -> CliError {

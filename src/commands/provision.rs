@@ -42,7 +42,7 @@ pub struct ProvisionArgs {
 pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError> {
     let path = args.file.as_deref().map_or_else(|| cx.config.topology.value.clone(), |file| cx.path(file));
     let topology = cx.topology_at(&path)?;
-    let bus = cx.bus().await?;
+    let bus = cx.bus_or_new().await?;
     let plan = provision::plan(&bus, &topology).await?;
     for warning in &plan.warnings {
         cx.ui.warn(warning);

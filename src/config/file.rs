@@ -119,10 +119,16 @@ fn parse(text: &str, name: &str) -> Result<ConfigFile, CliError> {
                     None => wrong,
                 }
             }
+            Error::DuplicateMappingKey { key, .. } => {
+                let key = key.as_deref().unwrap_or("a key");
+                CliError::usage(format!("{name}{at}: `{key}` is there twice")).hint("remove one of the two")
+            }
             other => {
                 let text = other.to_string();
-                let line = text.lines().next().unwrap_or_default().to_owned();
-                CliError::usage(format!("{name}{at}: {line}"))
+                let line = text.lines().next().unwrap_or_default();
+                // The place is said in front already.
+                let says = line.split(" at line ").next().unwrap_or(line);
+                CliError::usage(format!("{name}{at}: the file does not read as settings: {says}"))
             }
         }
     })
@@ -151,6 +157,12 @@ mod tests {
         assert!(error.message.contains("e.yaml:2:") && error.message.contains("`azure`"), "{}", error.message);
         let error = parse("publisher: [\n", "e.yaml").unwrap_err();
         assert!(error.message.starts_with("e.yaml:"), "{}", error.message);
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_told_in_our_words() {
+        let error = parse("topology: a\ntopology: b\n", "e.yaml").unwrap_err();
+        assert_eq!(error.message, "e.yaml:2:1: `topology` is there twice");
     }
 
     #[test]

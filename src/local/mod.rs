@@ -25,6 +25,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,6 +61,19 @@ pub struct LocalBus(Arc<Inner>);
 struct Inner {
     store: Store,
     options: OpenOptions,
+    /// Whether somebody in this process drives the tasks that move messages.
+    driven: AtomicBool,
+}
+
+impl Inner {
+    /// Takes on the driving; `false` when somebody has it already.
+    fn driver_begins(&self) -> bool {
+        !self.driven.swap(true, Ordering::SeqCst)
+    }
+
+    fn driver_ended(&self) {
+        self.driven.store(false, Ordering::SeqCst);
+    }
 }
 
 /// One request at work: the bus and who asks.
@@ -98,7 +112,7 @@ impl LocalBus {
     /// When the file is not one of ours, is newer than this program, is damaged, must not be written, or lies on a network
     /// file system.
     pub fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
-        Ok(Self(Arc::new(Inner { store: Store::open(path)?, options })))
+        Ok(Self(Arc::new(Inner { store: Store::open(path)?, options, driven: AtomicBool::new(false) })))
     }
 
     /// Answers one HTTP request as SNS, SQS or STS would. Never fails: an error is an answer, too.
@@ -114,13 +128,28 @@ impl LocalBus {
             Ok(call) => call,
             Err((protocol, error)) => return wire::write_error(Service::Sqs, protocol, &error, &request_id),
         };
+        // Also what another process, or an earlier one, has left to do: this request may wait for it.
+        self.drive_moves();
         let cx = Cx { bus: &self.0, caller: caller(call.region) };
         let outcome = match call.service {
             Service::Sqs => sqs::call(&cx, &call.operation, call.input).await,
             Service::Sns => sns::call(&cx, &call.operation, call.input).await,
             Service::Sts => sns::call_sts(&cx, &call.operation, &call.input),
         };
+        self.drive_moves();
         wire::write(call.service, call.protocol, &call.operation, outcome, &request_id)
+    }
+}
+
+impl LocalBus {
+    /// Sees to it that messages that a task moves are moved, for as long as this bus is open in a runtime.
+    fn drive_moves(&self) {
+        if self.0.store.moving()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            && self.0.driver_begins()
+        {
+            runtime.spawn(sqs::drive_moves(Arc::downgrade(&self.0)));
+        }
     }
 }
 

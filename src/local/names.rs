@@ -72,6 +72,11 @@ impl QueueName {
         format!("arn:aws:sqs:{}:{}:{}", self.region, self.account, self.name)
     }
 
+    /// Whether it names a FIFO queue.
+    pub(crate) fn fifo(&self) -> bool {
+        self.name.ends_with(".fifo")
+    }
+
     /// Reads the ARN of a queue; `None` when it is anything else.
     pub(crate) fn from_arn(arn: &str) -> Option<Self> {
         let parts = split_arn(arn)?;

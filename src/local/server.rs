@@ -34,6 +34,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// # Errors
 /// When the listener breaks. A connection that fails ends alone.
 pub async fn serve(listener: TcpListener, bus: LocalBus, stop: impl Future<Output = ()>) -> io::Result<()> {
+    bus.drive_moves();
     let mut connections = JoinSet::new();
     let (ending, ended) = watch::channel(());
     tokio::pin!(stop);

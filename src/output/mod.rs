@@ -21,7 +21,7 @@ pub use progress::Progress;
 pub use prompt::Confirmed;
 pub use sanitize::{escape_control, escape_control_keeping_lines};
 pub use table::Table;
-pub use ui::{ColorChoice, Tone, Ui, UiOptions};
+pub use ui::{ColorChoice, Tone, Ui, UiOptions, quoted};
 
 use std::io;
 

@@ -70,6 +70,7 @@ impl Tone {
 #[derive(Clone, Debug)]
 pub struct Ui {
     options: UiOptions,
+    flags: String,
     stdin_tty: bool,
     stdout_tty: bool,
     stderr_tty: bool,
@@ -80,10 +81,18 @@ impl Ui {
     pub fn new(options: UiOptions) -> Self {
         Self {
             options,
+            flags: String::new(),
             stdin_tty: io::stdin().is_terminal(),
             stdout_tty: io::stdout().is_terminal(),
             stderr_tty: io::stderr().is_terminal(),
         }
+    }
+
+    /// The same, with the flags that chose the bus put into every hinted command: pasted, it must not reach another bus.
+    #[must_use]
+    pub fn with_flags(mut self, flags: &[(&str, &str)]) -> Self {
+        self.flags = flags.iter().map(|(flag, value)| format!("{flag} {} ", quoted(value))).collect();
+        self
     }
 
     /// Whether a person reads stdout.
@@ -174,6 +183,7 @@ impl Ui {
 
     /// Something to paste. Never dropped: it belongs to an error or a warning.
     pub fn hint(&self, text: impl Display) {
+        let text = text.to_string().replace("`eventbus ", &format!("`eventbus {}", self.flags));
         self.say(&format!("{} {text}", self.paint_err(Tone::Name, "hint:")));
     }
 
@@ -201,6 +211,16 @@ impl Ui {
         let safe = if self.stderr_tty { keep_styles(text) } else { text.to_owned() };
         let mut err = io::stderr().lock();
         let _ = writeln!(err, "{safe}");
+    }
+}
+
+/// `text` as a shell takes it for one word.
+pub fn quoted(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 
@@ -241,6 +261,13 @@ fn keep_styles(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("http://127.0.0.1:4566"), "http://127.0.0.1:4566");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
 
     #[test]
     fn colours_pass_and_cursor_movements_do_not() {

@@ -63,6 +63,26 @@ fn each_run_says_which_bus_it_talks_to_and_quiet_drops_it() {
 }
 
 #[test]
+fn a_verb_that_only_uses_a_bus_makes_none() {
+    let env = TestEnv::new();
+    for args in [&["tail", "users"][..], &["consume", "users", "--exec", "true"], &["replay", "users", "--yes"]] {
+        let refused = env.run(args).expect_code(1);
+        assert!(refused.stderr().contains("there is no bus here yet"), "{}", refused.snapshot());
+        assert!(refused.stderr().contains("`eventbus init`"), "{}", refused.snapshot());
+    }
+    assert_eq!(std::fs::read_dir(env.project()).unwrap().count(), 0, "something was left behind");
+}
+
+#[test]
+fn a_hint_pasted_reaches_the_same_bus() {
+    let env = TestEnv::new();
+    let server = env.serve();
+    let url = &server.url;
+    let refused = env.run(&["tail", "nowhere", "--endpoint-url", url]).expect_code(1);
+    assert!(refused.stderr().contains(&format!("`eventbus --endpoint-url {url} provision")), "{}", refused.snapshot());
+}
+
+#[test]
 fn an_endpoint_is_chosen_by_flag_or_variable_and_never_by_a_profile_alone() {
     let env = TestEnv::new();
     let asked = |args: &[&str], name: &str, value: &str| {

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use nix::sys::signal::Signal;
+
 use crate::support::TestEnv;
 
 #[test]
@@ -51,6 +53,22 @@ fn the_demo_walks_the_whole_road_and_leaves_nothing() {
     }
     assert!(shown.stderr().contains("/emial"), "the refusal does not name the place: {}", shown.snapshot());
     assert_eq!(fs::read_dir(env.project().parent().unwrap().join("tmp")).unwrap().count(), 0, "the folder was left");
+}
+
+#[test]
+fn a_demo_that_is_interrupted_leaves_nothing_either() {
+    let env = TestEnv::new();
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut demo = env.command(&["demo"]).spawn();
+        demo.wait_stdout("$ eventbus publish");
+        demo.signal(signal);
+        let _ended = demo.wait().expect_code(128 + signal as i32);
+        assert_eq!(
+            fs::read_dir(env.project().parent().unwrap().join("tmp")).unwrap().count(),
+            0,
+            "the folder was left"
+        );
+    }
 }
 
 #[test]

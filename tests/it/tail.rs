@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::TestEnv;
+use crate::support::{TestEnv, assert_matches};
 
 fn ok(env: &TestEnv, args: &[&str]) {
     let _ = env.run(args).success();
@@ -25,7 +25,11 @@ fn project() -> TestEnv {
 fn records(env: &TestEnv, args: &[&str]) -> Vec<Value> {
     let mut all = vec!["tail", "user_events"];
     all.extend(args);
-    env.run(&all).success().ndjson()
+    let records = env.run(&all).success().ndjson();
+    for record in &records {
+        assert_matches("record.schema", record);
+    }
+    records
 }
 
 #[test]

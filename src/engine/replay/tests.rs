@@ -136,7 +136,10 @@ async fn what_consume_rejected_goes_back_without_its_labels() {
     let ran = replay(&fake, Request::default()).await;
     assert_eq!((ran.report().done, ran.report().refused), (1, 1));
     let back = fake.messages("billing").remove(0);
-    assert_eq!((back.body.as_str(), back.attributes), ("b", json!({"own": {"DataType": "String", "StringValue": "x"}})));
+    assert_eq!(
+        (back.body.as_str(), back.attributes),
+        ("b", json!({"own": {"DataType": "String", "StringValue": "x"}}))
+    );
     assert_eq!(fake.bodies("dlq"), ["forged"]);
 }
 

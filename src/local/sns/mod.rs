@@ -5,9 +5,9 @@
 //!
 //! | operation | state |
 //! |---|---|
-//! | CreateTopic, DeleteTopic, ListTopics, Get/SetTopicAttributes, TagResource, UntagResource, ListTagsForResource | as AWS; FIFO topics are refused as not supported; attributes about logging, tracing and encryption are kept and have no effect |
+//! | CreateTopic, DeleteTopic, ListTopics, Get/SetTopicAttributes, TagResource, UntagResource, ListTagsForResource | as AWS; attributes about archives are refused, those about logging, tracing and encryption are kept and have no effect |
 //! | Subscribe, Unsubscribe, Get/SetSubscriptionAttributes, ListSubscriptions, ListSubscriptionsByTopic | as AWS for `sqs`, effective at once (on AWS within 15 minutes); every other protocol is refused as not supported |
-//! | Publish, PublishBatch | as AWS for queues; signatures are well-formed and verify against nothing |
+//! | Publish, PublishBatch | as AWS for queues, FIFO topics included: order, groups and duplicates by topic or by group; signatures are well-formed and verify against nothing |
 //! | everything else | refused as not supported |
 //!
 //! **Queue policies are stored and not asked.** On AWS a topic's messages reach a queue only if the queue's policy allows the

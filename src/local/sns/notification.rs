@@ -29,6 +29,9 @@ pub(crate) struct Origin {
     pub(crate) at: i64,
     /// `1` or `2`: the topic's signature version.
     pub(crate) signature_version: String,
+    /// FIFO topics only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sequence: Option<String>,
 }
 
 /// The body and the message attributes of a message. `base` is where the reader reached the bus: the link that ends the
@@ -53,21 +56,23 @@ fn wrap(base: &str, body: &str, attributes: &WireAttributes, origin: Origin, tok
             (name.clone(), NotificationAttribute { data_type, value })
         })
         .collect();
+    // FIFO topics sign nothing.
+    let signed = origin.sequence.is_none();
     let notification = Notification {
         kind: "Notification".into(),
-        signing_cert_url: Some(format!(
-            "https://sns.{region}.amazonaws.com/SimpleNotificationService-0000000000000000000000.pem"
-        )),
+        signing_cert_url: signed.then(|| {
+            format!("https://sns.{region}.amazonaws.com/SimpleNotificationService-0000000000000000000000.pem")
+        }),
         unsubscribe_url: Some(format!("{base}/?Action=Unsubscribe&SubscriptionArn={subscription}")),
-        signature: Some(signature(&origin.message_id)),
-        signature_version: Some(origin.signature_version),
+        signature: signed.then(|| signature(&origin.message_id)),
+        signature_version: signed.then_some(origin.signature_version),
         timestamp: timestamp(origin.at),
         message_id: origin.message_id,
         topic_arn: origin.topic_arn,
         subject: origin.subject,
         message: body.to_owned(),
         message_attributes,
-        sequence_number: None,
+        sequence_number: origin.sequence,
     };
     // A structure of strings always becomes JSON.
     serde_json::to_string(&notification).unwrap_or_default()

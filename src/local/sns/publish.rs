@@ -10,6 +10,7 @@ use super::super::sqs::send::valid_group;
 use super::super::sqs::types::{Failed, WireAttributes};
 use super::super::store::Tx;
 use super::super::store::catalogue::Topic;
+use super::super::store::fifo;
 use super::super::store::messages::{self, Put};
 use super::notification::Origin;
 use super::types::{Publish, PublishBatch, Published, PublishedBatch};
@@ -29,6 +30,7 @@ struct Ready {
     attributes_json: Option<String>,
     subject: Option<String>,
     group_id: Option<String>,
+    dedup_id: Option<String>,
     size: usize,
 }
 
@@ -42,14 +44,14 @@ pub(crate) async fn one(cx: &Cx<'_>, mut input: Publish) -> ApiResult<Published>
         .or_else(|| input.target_arn.take())
         .ok_or_else(|| ApiError::parameter("TopicArn or TargetArn Reason: no value for required parameter"))?;
     check_arn(&arn)?;
-    let ready = check(input);
+    let fifo = arn.ends_with(".fifo");
+    let ready = check(input, fifo);
     let now = cx.now();
     cx.write(move |tx| {
         let topic = tx.catalogue.topic(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
         let ready = ready?;
         fits(&topic, &ready)?;
-        deliver(tx, &arn, &topic, &ready, now)?;
-        Ok(Published { id: None, message_id: ready.id.to_string() })
+        publish(tx, &arn, &topic, ready, now)
     })
     .await
 }
@@ -60,10 +62,21 @@ pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<Publishe
     let entries = input.publish_batch_request_entries;
     let ids = check_ids(&entries)?;
     let total: usize = entries.iter().map(size_of).sum();
-    let entries: Vec<(String, ApiResult<Ready>)> = ids.into_iter().zip(entries.into_iter().map(check)).collect();
+    let fifo = arn.ends_with(".fifo");
+    // A FIFO topic refuses a batch as a whole for what it would refuse one message.
+    let groupless = fifo && entries.iter().any(|entry| entry.message_group_id.is_none());
+    let nameless = fifo && entries.iter().any(|entry| entry.message_deduplication_id.is_none());
+    let entries: Vec<(String, ApiResult<Ready>)> =
+        ids.into_iter().zip(entries.into_iter().map(|entry| check(entry, fifo))).collect();
     let now = cx.now();
     cx.write(move |tx| {
         let topic = tx.catalogue.topic(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
+        if groupless {
+            return Err(no_group());
+        }
+        if nameless && !topic.content_based {
+            return Err(no_dedup_id());
+        }
         if total > topic.max_size {
             return Err(ApiError::coded(
                 "BatchRequestTooLongException",
@@ -75,8 +88,7 @@ pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<Publishe
         for (id, entry) in entries {
             match entry {
                 Ok(ready) => {
-                    deliver(tx, &arn, &topic, &ready, now)?;
-                    answer.successful.push(Published { id: Some(id), message_id: ready.id.to_string() });
+                    answer.successful.push(Published { id: Some(id), ..publish(tx, &arn, &topic, ready, now)? });
                 }
                 Err(error) => answer.failed.push(Failed::of(id, error)),
             }
@@ -140,7 +152,17 @@ fn fits(topic: &Topic, message: &Ready) -> ApiResult<()> {
     if message.size > topic.max_size { Err(ApiError::parameter("Message too long")) } else { Ok(()) }
 }
 
-fn check(input: Publish) -> ApiResult<Ready> {
+fn no_group() -> ApiError {
+    ApiError::parameter("The MessageGroupId parameter is required for FIFO topics")
+}
+
+fn no_dedup_id() -> ApiError {
+    ApiError::parameter(
+        "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+    )
+}
+
+fn check(input: Publish, fifo: bool) -> ApiResult<Ready> {
     let size = size_of(&input);
     let message =
         input.message.filter(|message| !message.is_empty()).ok_or_else(|| ApiError::parameter("Empty message"))?;
@@ -153,7 +175,15 @@ fn check(input: Publish) -> ApiResult<Ready> {
             return Err(ApiError::parameter("Subject"));
         }
     }
-    if input.message_deduplication_id.is_some() {
+    if fifo && input.message_group_id.is_none() {
+        return Err(no_group());
+    }
+    if fifo && input.message_deduplication_id.as_ref().is_some_and(|id| !valid_group(id)) {
+        return Err(ApiError::parameter(
+            "MessageDeduplicationId Reason: MessageDeduplicationId can only include alphanumeric and punctuation characters. 1 to 128 in length",
+        ));
+    }
+    if !fifo && input.message_deduplication_id.is_some() {
         return Err(ApiError::parameter(
             "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type",
         ));
@@ -180,6 +210,7 @@ fn check(input: Publish) -> ApiResult<Ready> {
         attributes_json,
         subject: input.subject,
         group_id: input.message_group_id,
+        dedup_id: input.message_deduplication_id,
         size,
     })
 }
@@ -268,10 +299,52 @@ fn check_attributes(attributes: &WireAttributes) -> ApiResult<event::Attributes>
     Ok(found)
 }
 
+/// Publishes a message and returns what is answered. On a FIFO topic a duplicate is answered with the one before it, and
+/// reaches nobody.
+fn publish(tx: &mut Tx<'_>, arn: &str, topic: &Topic, mut message: Ready, now: i64) -> ApiResult<Published> {
+    let answered = |message_id: uuid::Uuid, sequence_number| {
+        Ok(Published { id: None, message_id: message_id.to_string(), sequence_number })
+    };
+    if !arn.ends_with(".fifo") {
+        deliver(tx, arn, topic, &message, None, now)?;
+        return answered(message.id, None);
+    }
+    if message.dedup_id.is_none() && !topic.content_based {
+        return Err(no_dedup_id());
+    }
+    let group = message.group_id.clone().unwrap_or_default();
+    let scope = if topic.dedup_per_group { group.as_str() } else { "" };
+    let dedup_id = message.dedup_id.get_or_insert_with(|| digest::sha256(&message.body)).clone();
+    if let Some(earlier) = fifo::seen(tx, -topic.id, scope, &dedup_id, now)? {
+        return answered(uuid::Uuid::from_bytes(earlier.message), Some(earlier.sequence));
+    }
+    let sequence = fifo::topic_sequence(tx);
+    fifo::remember(tx, -topic.id, scope, &dedup_id, message.id.into_bytes(), &sequence, now)?;
+    deliver(tx, arn, topic, &message, Some(&sequence), now)?;
+    answered(message.id, Some(sequence))
+}
+
+/// Where a message goes: a queue, from when on it is visible there, and what it is called.
+struct Place {
+    queue: i64,
+    delay: i64,
+    subscription: Option<[u8; 16]>,
+    id: uuid::Uuid,
+    /// In FIFO queues.
+    sequence: Option<String>,
+}
+
 /// Puts a message into every queue that wants it. What cannot be delivered goes to the subscription's dead-letter queue, or
 /// nowhere, as on AWS: the publisher is told nothing.
-fn deliver(tx: &mut Tx<'_>, arn: &str, topic: &Topic, message: &Ready, now: i64) -> ApiResult<()> {
-    let mut places: Vec<(i64, i64, Option<[u8; 16]>)> = Vec::with_capacity(topic.deliveries.len());
+fn deliver(
+    tx: &mut Tx<'_>,
+    arn: &str,
+    topic: &Topic,
+    message: &Ready,
+    sequence: Option<&str>,
+    now: i64,
+) -> ApiResult<()> {
+    let mut places: Vec<Place> = Vec::with_capacity(topic.deliveries.len());
     for delivery in &topic.deliveries {
         if delivery.filter.as_ref().is_some_and(|filter| !filter.matches(&message.attributes, &message.body)) {
             continue;
@@ -285,9 +358,27 @@ fn deliver(tx: &mut Tx<'_>, arn: &str, topic: &Topic, message: &Ready, now: i64)
             (None, Some(dead_letter)) => tx.catalogue.maybe_queue(tx.connection, dead_letter)?,
             (None, None) => None,
         };
-        if let Some(queue) = queue {
-            places.push((queue.id, queue.number("DelaySeconds"), (!delivery.raw).then_some(delivery.token)));
+        let Some(queue) = queue else { continue };
+        let mut place = Place {
+            queue: queue.id,
+            delay: queue.number("DelaySeconds"),
+            subscription: (!delivery.raw).then_some(delivery.token),
+            id: random_id(),
+            sequence: None,
+        };
+        if queue.fifo() {
+            // Only FIFO topics have both; a queue of the other type cannot be subscribed to a standard topic.
+            let (Some(group), Some(dedup_id)) = (&message.group_id, &message.dedup_id) else { continue };
+            let scope = queue.scope(group);
+            // The queue looks for duplicates, too: they may have come another way.
+            if fifo::seen(tx, queue.id, scope, dedup_id, now)?.is_some() {
+                continue;
+            }
+            let number = fifo::sequence(tx);
+            fifo::remember(tx, queue.id, scope, dedup_id, place.id.into_bytes(), &number, now)?;
+            place.sequence = Some(number);
         }
+        places.push(place);
     }
     if places.is_empty() {
         return Ok(());
@@ -298,21 +389,26 @@ fn deliver(tx: &mut Tx<'_>, arn: &str, topic: &Topic, message: &Ready, now: i64)
         subject: message.subject.clone(),
         at: now,
         signature_version: topic.signature_version.clone(),
+        sequence: sequence.map(str::to_owned),
     };
     let origin = serde_json::to_string(&origin).map_err(|e| ApiError::internal(e.to_string()))?;
     let content =
         messages::put_content(tx, places.len(), &message.body, message.attributes_json.as_deref(), Some(&origin))?;
-    for (queue, delay, subscription) in places {
+    for place in &places {
+        let in_fifo = place.sequence.is_some();
         let put = Put {
             content,
-            id: random_id().into_bytes(),
-            subscription,
+            id: place.id.into_bytes(),
+            subscription: place.subscription,
             sent: now,
-            visible: now + delay * 1_000,
-            group_id: message.group_id.as_deref(),
+            visible: now + place.delay * 1_000,
+            // A standard queue gets the group of a standard topic's message, as a tenant, and nothing of a FIFO topic's.
+            group_id: message.group_id.as_deref().filter(|_| in_fifo || sequence.is_none()),
+            dedup_id: message.dedup_id.as_deref().filter(|_| in_fifo),
+            sequence: place.sequence.as_deref(),
             trace: None,
         };
-        messages::put(tx, queue, &put)?;
+        messages::put(tx, place.queue, &put)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::super::sqs::types::Nothing;
 use super::super::store::catalogue::{
     RedrivePolicy, Settings, filters_nothing, scope_of, settings_from, settings_text,
 };
-use super::topics::{self, PAGE};
+use super::topics::{self, FIFO_END, PAGE};
 use super::types::{
     Attributes, OfSubscription, OfTopic, SetAttribute, Subscribe, Subscription, SubscriptionArn, Subscriptions,
 };
@@ -19,6 +19,9 @@ use crate::filter::FilterPolicy;
 
 /// Protocols of SNS that lead off the messaging path.
 const OTHER_PROTOCOLS: [&str; 8] = ["http", "https", "email", "email-json", "sms", "application", "lambda", "firehose"];
+
+/// Subscriptions of a FIFO topic at most.
+const MOST_OF_FIFO: i64 = 100;
 
 const SETTABLE: [&str; 7] = [
     "DeliveryPolicy",
@@ -60,6 +63,18 @@ fn check(name: &str, value: &str, prefix: &str) -> ApiResult<()> {
     }
 }
 
+/// A FIFO queue's dead letters keep their order, too.
+fn check_dead_letter(settings: &Settings, endpoint: &str, prefix: &str) -> ApiResult<()> {
+    let policy = settings.get("RedrivePolicy").and_then(|text| serde_json::from_str::<RedrivePolicy>(text).ok());
+    let target = policy.and_then(|policy| policy.dead_letter_target_arn);
+    if endpoint.ends_with(FIFO_END) && target.is_some_and(|arn| !arn.ends_with(FIFO_END)) {
+        return Err(ApiError::parameter(format!(
+            "{prefix}RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
+        )));
+    }
+    Ok(())
+}
+
 /// Checks the filter policy in the scope that stands beside it.
 fn check_filter(settings: &Settings, on_subscribe: bool) -> ApiResult<()> {
     match settings.get("FilterPolicy").filter(|policy| !filters_nothing(policy)) {
@@ -81,7 +96,7 @@ pub(crate) async fn subscribe(cx: &Cx<'_>, input: Subscribe) -> ApiResult<Subscr
     }
     let endpoint = input.endpoint.unwrap_or_default();
     let queue = QueueName::from_arn(&endpoint).ok_or_else(|| ApiError::parameter("SQS endpoint ARN"))?;
-    if queue.name.ends_with(".fifo") {
+    if queue.fifo() && !topic.ends_with(FIFO_END) {
         return Err(ApiError::parameter(
             "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
         ));
@@ -95,9 +110,17 @@ pub(crate) async fn subscribe(cx: &Cx<'_>, input: Subscribe) -> ApiResult<Subscr
         check(name, value, PREFIX)?;
     }
     check_filter(&wanted, true)?;
+    check_dead_letter(&wanted, &endpoint, PREFIX)?;
     let (owner, region) = (cx.caller.account.clone(), cx.caller.region.clone());
     cx.write(move |tx| {
         let found = topics::find(tx.connection, &topic)?.ok_or_else(|| ApiError::not_found("Topic"))?;
+        let subscribed: i64 = if topic.ends_with(FIFO_END) {
+            tx.connection
+                .prepare_cached("SELECT count(*) FROM subscriptions WHERE topic = ?1")?
+                .query_row([found.id], |row| row.get(0))?
+        } else {
+            0
+        };
         let there: Option<(String, String)> = tx
             .connection
             .prepare_cached(
@@ -112,6 +135,14 @@ pub(crate) async fn subscribe(cx: &Cx<'_>, input: Subscribe) -> ApiResult<Subscr
                 return Err(ApiError::parameter(reason));
             }
             return Ok(SubscriptionArn { subscription_arn: arn });
+        }
+        if subscribed >= MOST_OF_FIFO {
+            return Err(ApiError::coded(
+                "SubscriptionLimitExceededException",
+                "SubscriptionLimitExceeded",
+                format!("Subscription limit exceeded: a FIFO topic has at most {MOST_OF_FIFO} subscriptions"),
+            )
+            .status(403));
         }
         let arn = format!("{topic}:{}", random_id());
         tx.connection
@@ -235,6 +266,7 @@ pub(crate) async fn set_attribute(cx: &Cx<'_>, input: SetAttribute) -> ApiResult
             settings.insert(name, value);
         }
         check_filter(&settings, false)?;
+        check_dead_letter(&settings, &found.endpoint, "")?;
         tx.connection
             .prepare_cached("UPDATE subscriptions SET attributes = ?2 WHERE id = ?1")?
             .execute((found.id, settings_text(&settings)))?;

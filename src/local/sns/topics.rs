@@ -10,12 +10,21 @@ use super::super::error::{ApiError, ApiResult};
 use super::super::names::{split_arn, valid_topic_name};
 use super::super::sqs::types::Nothing;
 use super::super::store::catalogue::{Settings, settings_from, settings_text};
+use super::super::store::fifo;
 use super::nothing;
 use super::types::{Attributes, CreateTopic, OfResource, OfTopic, SetAttribute, Tag, Tags, TopicArn, Topics};
 
 /// Topics and subscriptions of a page.
 pub(super) const PAGE: i64 = 100;
 const MOST_TAGS: usize = 50;
+/// How the name of a FIFO topic ends.
+pub(super) const FIFO_END: &str = ".fifo";
+/// Attributes that are `true` or `false`, in any case when given.
+const FLAGS: [&str; 2] = ["FifoTopic", "ContentBasedDeduplication"];
+
+fn only_fifo(name: &str) -> ApiError {
+    ApiError::parameter(format!("{name}: can only be set on FIFO topics"))
+}
 
 /// A topic's row.
 pub(super) struct Found {
@@ -44,9 +53,12 @@ pub(super) fn check_arn(arn: Option<String>) -> ApiResult<String> {
 fn check_setting(name: &str, value: &str) -> ApiResult<bool> {
     let refused = |reason: &str| Err(ApiError::parameter(reason));
     match name {
-        "FifoTopic" if value.eq_ignore_ascii_case("true") => {
-            return Err(super::unsupported("CreateTopic of a FIFO topic is"));
+        "FifoTopic" | "ContentBasedDeduplication"
+            if !["true", "false"].contains(&value.to_ascii_lowercase().as_str()) =>
+        {
+            return refused(name);
         }
+        "FifoThroughputScope" if value != "Topic" && value != "MessageGroup" => return refused("FifoThroughputScope"),
         "Policy" | "DeliveryPolicy" | "DataProtectionPolicy" if !value.is_empty() => {
             if !serde_json::from_str::<serde_json::Value>(value).is_ok_and(|json| json.is_object()) {
                 return refused(&format!("{name}: failed to parse JSON"));
@@ -59,6 +71,8 @@ fn check_setting(name: &str, value: &str) -> ApiResult<bool> {
             return refused("MaximumMessageSize");
         }
         "FifoTopic"
+        | "ContentBasedDeduplication"
+        | "FifoThroughputScope"
         | "Policy"
         | "DeliveryPolicy"
         | "DataProtectionPolicy"
@@ -99,13 +113,16 @@ fn check_tags(tags: BTreeMap<String, String>) -> ApiResult<BTreeMap<String, Stri
 
 pub(crate) async fn create(cx: &Cx<'_>, input: CreateTopic) -> ApiResult<TopicArn> {
     let name = input.name.unwrap_or_default();
-    if name.ends_with(".fifo") {
-        return Err(super::unsupported("CreateTopic of a FIFO topic is"));
+    let mut wanted = input.attributes;
+    let fifo = wanted.get("FifoTopic").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    if fifo && !(valid_topic_name(&name) && name.ends_with(FIFO_END)) {
+        return Err(ApiError::parameter(
+            "Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long.",
+        ));
     }
-    if !valid_topic_name(&name) {
+    if !valid_topic_name(&name) || (name.ends_with(FIFO_END) && !fifo) {
         return Err(ApiError::parameter("Topic Name"));
     }
-    let mut wanted = input.attributes;
     if let Some(policy) = input.data_protection_policy {
         wanted.insert("DataProtectionPolicy".into(), policy);
     }
@@ -114,13 +131,27 @@ pub(crate) async fn create(cx: &Cx<'_>, input: CreateTopic) -> ApiResult<TopicAr
             return Err(ApiError::parameter(format!("Attributes Reason: Unknown attribute {name}")));
         }
     }
+    if let Some(name) =
+        ["ContentBasedDeduplication", "FifoThroughputScope"].iter().find(|name| !fifo && wanted.contains_key(**name))
+    {
+        return Err(only_fifo(name));
+    }
     wanted.retain(|name, value| !(name == "FifoTopic" && value.eq_ignore_ascii_case("false")));
+    for name in FLAGS {
+        if let Some(value) = wanted.get_mut(name) {
+            value.make_ascii_lowercase();
+        }
+    }
     let tags = tag_map(input.tags)?;
     let arn = cx.caller.topic_arn(&name);
     let caller = cx.caller.clone();
     cx.write(move |tx| {
         if let Some(found) = find(tx.connection, &arn)? {
-            let differs = wanted.iter().any(|(name, value)| found.settings.get(name) != Some(value));
+            let has = |name: &str| match found.settings.get(name) {
+                None if name == "ContentBasedDeduplication" => Some("false"),
+                set => set.map(String::as_str),
+            };
+            let differs = wanted.iter().any(|(name, value)| has(name) != Some(value));
             if differs {
                 return Err(ApiError::parameter("Attributes Reason: Topic already exists with different attributes"));
             }
@@ -142,7 +173,13 @@ pub(crate) async fn delete(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Nothing> {
     let arn = check_arn(input.topic_arn)?;
     cx.write(move |tx| {
         // Its subscriptions go with it; a topic that is not there is no error.
-        if tx.connection.prepare_cached("DELETE FROM topics WHERE arn = ?1")?.execute([arn])? > 0 {
+        let gone: Option<i64> = tx
+            .connection
+            .prepare_cached("DELETE FROM topics WHERE arn = ?1 RETURNING id")?
+            .query_row([arn], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = gone {
+            fifo::forget(tx, -id)?;
             tx.catalogue_changed();
         }
         Ok(nothing())
@@ -196,6 +233,10 @@ pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Att
             };
             assumed("Policy", default_policy(&arn, &owner));
             assumed("DisplayName", String::new());
+            if arn.ends_with(FIFO_END) {
+                assumed("FifoTopic", "true".into());
+                assumed("ContentBasedDeduplication", "false".into());
+            }
             assumed("EffectiveDeliveryPolicy", DELIVERY_POLICY.to_owned());
             assumed("Owner", owner);
             assumed("SubscriptionsConfirmed", confirmed.to_string());
@@ -243,6 +284,10 @@ pub(crate) async fn set_attribute(cx: &Cx<'_>, input: SetAttribute) -> ApiResult
         if name == "FifoTopic" || !check_setting(&name, &value)? {
             return Err(ApiError::parameter("AttributeName"));
         }
+        if ["ContentBasedDeduplication", "FifoThroughputScope"].contains(&name.as_str()) && !arn.ends_with(FIFO_END) {
+            return Err(only_fifo(&name));
+        }
+        let value = if FLAGS.contains(&name.as_str()) { value.to_ascii_lowercase() } else { value };
         if value.is_empty() && name != "DisplayName" {
             found.settings.remove(&name);
         } else {

@@ -134,6 +134,8 @@ pub(crate) struct Published {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
     pub(crate) message_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sequence_number: Option<String>,
 }
 
 #[derive(Debug, Serialize)]

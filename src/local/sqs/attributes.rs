@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use rusqlite::Connection;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::error::{ApiError, ApiResult};
@@ -51,10 +53,18 @@ const COMPUTED: [&str; 6] = [
 
 const FIFO: [&str; 4] = ["FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"];
 
-/// Checks attributes that somebody wants to set. `dead_letter_exists` is asked for the target of a redrive policy.
+/// Whose attributes are checked, and whether it is being made.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) queue: &'a QueueName,
+    pub(crate) creating: bool,
+}
+
+/// Checks attributes that somebody wants to set, each by itself. `find` is asked for the target of a redrive policy.
 pub(crate) fn check(
     settings: &Settings,
-    mut dead_letter_exists: impl FnMut(&QueueName) -> ApiResult<bool>,
+    subject: Subject<'_>,
+    mut find: impl FnMut(&QueueName) -> ApiResult<Option<Rc<Queue>>>,
 ) -> ApiResult<()> {
     for (name, value) in settings {
         let invalid = || ApiError::new("InvalidAttributeValue", format!("Invalid value for the parameter {name}."));
@@ -67,27 +77,114 @@ pub(crate) fn check(
             }
             "RedrivePolicy" if !value.is_empty() => {
                 let target = check_redrive(value)?;
-                if !dead_letter_exists(&target)? {
+                let Some(found) = find(&target)? else {
                     return Err(redrive_error(value, "Dead letter target does not exist."));
+                };
+                if target.fifo() != subject.queue.fifo() {
+                    return Err(redrive_error(value, "Dead-letter queue must be same type of queue as the source."));
+                }
+                if !allows(&found, subject.queue) {
+                    return Err(redrive_error(
+                        value,
+                        "The redrive allow policy of the dead-letter queue does not allow this source queue.",
+                    ));
                 }
             }
-            "Policy" | "RedriveAllowPolicy" if !value.is_empty() => {
+            "RedriveAllowPolicy" if !value.is_empty() => check_redrive_allow(value)?,
+            "Policy" if !value.is_empty() => {
                 if !serde_json::from_str::<Value>(value).is_ok_and(|json| json.is_object()) {
                     return Err(invalid());
                 }
             }
             "SqsManagedSseEnabled" if value != "true" && value != "false" => return Err(invalid()),
             "Policy" | "RedrivePolicy" | "RedriveAllowPolicy" | "KmsMasterKeyId" | "SqsManagedSseEnabled" => {}
-            fifo if FIFO.contains(&fifo) => {
-                return Err(match fifo {
-                    "FifoQueue" if value == "true" => ApiError::unsupported("CreateQueue of a FIFO queue is"),
-                    _ => ApiError::new("InvalidAttributeName", format!("Unknown Attribute {fifo}.")),
-                });
+            fifo if FIFO.contains(&fifo) && !subject.queue.fifo() => {
+                return Err(ApiError::new("InvalidAttributeName", format!("Unknown Attribute {fifo}.")));
             }
+            "FifoQueue" if value != "true" => {
+                return Err(ApiError::new(
+                    "InvalidAttributeValue",
+                    "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+                ));
+            }
+            // Saying again what it is changes nothing.
+            "FifoQueue" => {}
+            "ContentBasedDeduplication" if !["true", "false"].contains(&value.as_str()) => return Err(invalid()),
+            "DeduplicationScope" if !["messageGroup", "queue"].contains(&value.as_str()) => return Err(invalid()),
+            "FifoThroughputLimit" if !["perQueue", "perMessageGroupId"].contains(&value.as_str()) => {
+                return Err(invalid());
+            }
+            "ContentBasedDeduplication" | "DeduplicationScope" | "FifoThroughputLimit" => {}
             unknown => return Err(ApiError::new("InvalidAttributeName", format!("Unknown Attribute {unknown}."))),
         }
     }
+    if subject.creating && subject.queue.fifo() && settings.get("FifoQueue").is_none_or(|value| value != "true") {
+        return Err(ApiError::invalid_value("The name of a standard queue must not end with .fifo"));
+    }
     Ok(())
+}
+
+/// Checks attributes that only go together: throughput by group needs duplicates looked for by group
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>).
+pub(crate) fn check_together(settings: &Settings) -> ApiResult<()> {
+    let is = |name: &str, value: &str| settings.get(name).is_some_and(|found| found == value);
+    if is("FifoThroughputLimit", "perMessageGroupId") && !is("DeduplicationScope", "messageGroup") {
+        return Err(ApiError::new(
+            "InvalidAttributeValue",
+            "Invalid value for the parameter FifoThroughputLimit. Reason: The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup.",
+        ));
+    }
+    Ok(())
+}
+
+/// SQS's value of the redrive allow policy.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RedriveAllowPolicy {
+    redrive_permission: String,
+    #[serde(default)]
+    source_queue_arns: Option<Vec<String>>,
+}
+
+/// Source queues that a redrive allow policy may name.
+const MOST_SOURCES: usize = 10;
+
+fn check_redrive_allow(value: &str) -> ApiResult<()> {
+    let refused = |reason: &str| {
+        Err(ApiError::invalid_value(format!(
+            "Value {value} for parameter RedriveAllowPolicy is invalid. Reason: {reason}"
+        )))
+    };
+    let Ok(policy) = serde_json::from_str::<RedriveAllowPolicy>(value) else {
+        return refused("Amazon SQS can't create the redrive allow policy, as it's in an unsupported format.");
+    };
+    match (policy.redrive_permission.as_str(), policy.source_queue_arns) {
+        ("allowAll" | "denyAll", None) => Ok(()),
+        ("allowAll" | "denyAll", Some(_)) => refused("sourceQueueArns can only be used with the permission byQueue."),
+        ("byQueue", Some(arns)) if (1..=MOST_SOURCES).contains(&arns.len()) => {
+            if arns.iter().all(|arn| QueueName::from_arn(arn).is_some()) {
+                Ok(())
+            } else {
+                refused("Invalid value for sourceQueueArns.")
+            }
+        }
+        ("byQueue", _) => refused("sourceQueueArns must name 1 to 10 queues with the permission byQueue."),
+        _ => refused("redrivePermission must be one of allowAll, denyAll and byQueue."),
+    }
+}
+
+/// Whether `target` lets `source` use it as its dead-letter queue.
+fn allows(target: &Queue, source: &QueueName) -> bool {
+    let policy = target.settings.get("RedriveAllowPolicy").map(|text| serde_json::from_str::<RedriveAllowPolicy>(text));
+    match policy {
+        None => true,
+        Some(Ok(policy)) => match policy.redrive_permission.as_str() {
+            "allowAll" => true,
+            "byQueue" => policy.source_queue_arns.is_some_and(|arns| arns.contains(&source.arn())),
+            _ => false,
+        },
+        Some(Err(_)) => false,
+    }
 }
 
 fn redrive_error(value: &str, reason: &str) -> ApiError {
@@ -150,6 +247,15 @@ fn effective(queue: &Queue, name: &str) -> Option<String> {
             queue.settings.get(name).cloned()
         }
         name if range(name).is_some() => Some(queue.number(name).to_string()),
+        fifo if FIFO.contains(&fifo) && queue.fifo() => Some(queue.settings.get(fifo).cloned().unwrap_or_else(|| {
+            match fifo {
+                "FifoQueue" => "true",
+                "DeduplicationScope" => "queue",
+                "FifoThroughputLimit" => "perQueue",
+                _ => "false",
+            }
+            .to_owned()
+        })),
         name => queue.settings.get(name).cloned(),
     }
 }
@@ -178,6 +284,9 @@ pub(crate) fn describe(
     let mut wanted: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != "All").collect();
     if all {
         wanted.extend(ALWAYS.iter().chain(&COMPUTED));
+        if queue.fifo() {
+            wanted.extend(FIFO);
+        }
         wanted.extend(queue.settings.keys().map(String::as_str));
     }
     let counts = if wanted.iter().any(|name| name.starts_with("Approximate")) {
@@ -208,7 +317,9 @@ mod tests {
     use super::*;
 
     fn verdict(name: &str, value: &str) -> Result<(), String> {
-        check(&Settings::from([(name.into(), value.into())]), |_| Ok(true)).map_err(|e| e.code.to_owned())
+        let queue = QueueName { region: "r".into(), account: "1".into(), name: "q".into() };
+        let subject = Subject { queue: &queue, creating: false };
+        check(&Settings::from([(name.into(), value.into())]), subject, |_| Ok(None)).map_err(|e| e.code.to_owned())
     }
 
     #[test]
@@ -233,7 +344,20 @@ mod tests {
     fn redrive_policies_are_read_closely() {
         let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
         let say = |policy: &str| {
-            check(&Settings::from([("RedrivePolicy".into(), policy.into())]), |_| Ok(true)).err().map(|e| e.message)
+            let queue = QueueName { region: "r".into(), account: "1".into(), name: "q".into() };
+            let subject = Subject { queue: &queue, creating: false };
+            let find = |name: &QueueName| {
+                Ok(Some(Rc::new(Queue {
+                    id: 1,
+                    name: name.clone(),
+                    settings: Settings::new(),
+                    created: 0,
+                    modified: 0,
+                    purged: None,
+                    redrive: None,
+                })))
+            };
+            check(&Settings::from([("RedrivePolicy".into(), policy.into())]), subject, find).err().map(|e| e.message)
         };
         assert_eq!(say(&format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"3"}}"#)), None);
         assert_eq!(say(&format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":1000}}"#)), None);

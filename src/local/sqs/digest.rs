@@ -13,6 +13,11 @@ pub(crate) fn of_text(text: &str) -> String {
     hex(&Md5::digest(text.as_bytes()))
 }
 
+/// The SHA-256 of a body, in hex: its deduplication id where nobody gave one.
+pub(crate) fn sha256(text: &str) -> String {
+    hex(&sha2::Sha256::digest(text.as_bytes()))
+}
+
 /// The digest of message attributes, in hex; `None` when there are none.
 pub(crate) fn of_attributes(attributes: &WireAttributes) -> Option<String> {
     if attributes.is_empty() {

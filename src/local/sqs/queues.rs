@@ -10,7 +10,7 @@ use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
 use super::super::names::{QueueName, valid_queue_name};
 use super::super::store::catalogue::{Queue, Settings, settings_from, settings_text};
-use super::super::store::messages;
+use super::super::store::{fifo, messages};
 use super::attributes;
 use super::types::{
     Attributes, CreateQueue, GetQueueAttributes, GetQueueUrl, ListDeadLetterSourceQueues, ListQueues, Nothing, OfQueue,
@@ -26,10 +26,13 @@ pub(crate) fn named(cx: &Cx<'_>, url: Option<&String>) -> ApiResult<QueueName> {
 
 pub(crate) async fn create(cx: &Cx<'_>, input: CreateQueue) -> ApiResult<QueueUrl> {
     let name = input.queue_name.ok_or_else(|| ApiError::missing("QueueName"))?;
-    if name.ends_with(".fifo") || input.attributes.get("FifoQueue").is_some_and(|value| value == "true") {
-        return Err(ApiError::unsupported("CreateQueue of a FIFO queue is"));
+    let wants_fifo = input.attributes.get("FifoQueue").is_some_and(|value| value == "true");
+    if wants_fifo && !name.ends_with(".fifo") {
+        return Err(ApiError::invalid_value(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.",
+        ));
     }
-    if !valid_queue_name(&name) {
+    if !valid_queue_name(&name) || (name.ends_with(".fifo") && !wants_fifo) {
         return Err(ApiError::invalid_value(
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         ));
@@ -66,9 +69,11 @@ pub(crate) async fn create(cx: &Cx<'_>, input: CreateQueue) -> ApiResult<QueueUr
                 "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
             ));
         }
-        attributes::check(&input.attributes, |target| Ok(tx.catalogue.maybe_queue(tx.connection, target)?.is_some()))?;
+        let subject = attributes::Subject { queue: &queue, creating: true };
+        attributes::check(&input.attributes, subject, |target| tx.catalogue.maybe_queue(tx.connection, target))?;
         let mut settings = Settings::new();
         attributes::merge(&mut settings, &input.attributes);
+        attributes::check_together(&settings)?;
         tx.connection
             .prepare_cached(
                 "INSERT INTO queues (account, region, name, attributes, tags, created, modified)
@@ -97,6 +102,7 @@ pub(crate) async fn delete(cx: &Cx<'_>, input: OfQueue) -> ApiResult<Nothing> {
     cx.write(move |tx| {
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         messages::clear(tx, queue.id)?;
+        fifo::forget(tx, queue.id)?;
         tx.connection.prepare_cached("DELETE FROM queues WHERE id = ?1")?.execute([queue.id])?;
         tx.connection
             .prepare_cached(
@@ -207,9 +213,11 @@ pub(crate) async fn set_attributes(cx: &Cx<'_>, input: SetQueueAttributes) -> Ap
     let now = cx.now();
     cx.write(move |tx| {
         let queue = tx.catalogue.queue(tx.connection, &name)?;
-        attributes::check(&input.attributes, |target| Ok(tx.catalogue.maybe_queue(tx.connection, target)?.is_some()))?;
+        let subject = attributes::Subject { queue: &name, creating: false };
+        attributes::check(&input.attributes, subject, |target| tx.catalogue.maybe_queue(tx.connection, target))?;
         let mut settings = queue.settings.clone();
         attributes::merge(&mut settings, &input.attributes);
+        attributes::check_together(&settings)?;
         tx.connection.prepare_cached("UPDATE queues SET attributes = ?2, modified = ?3 WHERE id = ?1")?.execute((
             queue.id,
             settings_text(&settings),

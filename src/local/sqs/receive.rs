@@ -9,8 +9,10 @@ use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
 use super::super::sns::notification;
 use super::super::store::catalogue::Queue;
-use super::super::store::messages::{self, Stored};
+use super::super::store::fifo;
+use super::super::store::messages::{self, Stored, Taken};
 use super::receipt::Receipt;
+use super::send::valid_group;
 use super::types::{Message, Messages, ReceiveMessage, WireAttributes};
 use super::{digest, queues};
 
@@ -77,8 +79,16 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
         return Err(ApiError::new("InvalidAttributeName", format!("Unknown Attribute {unknown}.")));
     }
     let wanted = Wanted { system, user: input.message_attribute_names };
-    let most = input.max_number_of_messages.unwrap_or(1) as usize;
-
+    if let Some(attempt) = input.receive_request_attempt_id.as_ref().filter(|attempt| !valid_group(attempt)) {
+        return Err(ApiError::invalid_value(format!(
+            "Value {attempt} for parameter ReceiveRequestAttemptId is invalid. Reason: ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        )));
+    }
+    // Standard queues have no use for it.
+    let attempt = input.receive_request_attempt_id.filter(|_| name.fifo());
+    let ask =
+        Ask { visibility: input.visibility_timeout, most: input.max_number_of_messages.unwrap_or(1) as usize, attempt };
+    let mut asked_again = ask.attempt.is_some();
     let mut waiting = None;
     let mut deadline = None;
     loop {
@@ -87,13 +97,16 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
         let (queue, next) = cx
             .read(move |connection| {
                 let queue = Queue::find(connection, &found)?.ok_or_else(ApiError::no_queue)?;
-                let next = messages::next_visible(connection, queue.id)?;
+                let next = messages::next_visible(connection, &queue)?;
                 Ok((queue, next))
             })
             .await?;
-        if next.is_some_and(|next| next <= cx.now()) {
-            let taken = take(cx, &queue, input.visibility_timeout, most).await?;
+        // What an earlier attempt took is found although it is hidden.
+        if std::mem::take(&mut asked_again) || next.is_some_and(|next| next <= cx.now()) {
+            let taken = take(cx, &queue, ask.clone()).await?;
             if !taken.is_empty() {
+                // From here to the answer nothing waits, so nothing can be dropped half-way.
+                let taken = taken.hand_over();
                 let messages = taken.iter().map(|message| render(cx, &queue, message, &wanted)).collect();
                 return Ok(Messages { messages });
             }
@@ -119,18 +132,36 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
     }
 }
 
-async fn take(cx: &Cx<'_>, queue: &Queue, visibility: Option<i64>, most: usize) -> ApiResult<Vec<Stored>> {
+/// What a receive asks for.
+#[derive(Clone)]
+struct Ask {
+    visibility: Option<i64>,
+    most: usize,
+    attempt: Option<String>,
+}
+
+async fn take(cx: &Cx<'_>, queue: &Queue, ask: Ask) -> ApiResult<Taken> {
     let (name, now) = (queue.name.clone(), cx.now());
+    let afterwards = cx.bus.store.afterwards();
     cx.write(move |tx| {
         let queue = tx.catalogue.queue(tx.connection, &name)?;
-        let hidden = now + visibility.unwrap_or_else(|| queue.number("VisibilityTimeout")) * 1_000;
+        let hidden = now + ask.visibility.unwrap_or_else(|| queue.number("VisibilityTimeout")) * 1_000;
+        if let Some(attempt) = &ask.attempt
+            && let Some(messages) = fifo::again(tx, queue.id, attempt, now, hidden)?
+        {
+            return Ok(Taken::new(queue.id, hidden, messages, None, None));
+        }
         let target = match &queue.redrive {
             None => None,
             // A dead-letter queue that is gone: the message stays where it is.
             Some((target, most)) => tx.catalogue.maybe_queue(tx.connection, target)?.map(|target| (target, *most)),
         };
         let dead_letters = target.as_ref().map(|(target, most)| (&**target, *most));
-        messages::take(tx, &queue, dead_letters, now, hidden, most)
+        let taken = messages::take(tx, &queue, dead_letters, now, hidden, ask.most)?;
+        if let Some(attempt) = ask.attempt.as_ref().filter(|_| !taken.is_empty()) {
+            fifo::attempted(tx, queue.id, attempt, &taken, now, hidden)?;
+        }
+        Ok(Taken::new(queue.id, hidden, taken, ask.attempt, Some(afterwards)))
     })
     .await
 }

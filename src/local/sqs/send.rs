@@ -5,6 +5,7 @@ use super::super::error::{ApiError, ApiResult};
 use super::super::names::valid_text;
 use super::super::store::Tx;
 use super::super::store::catalogue::Queue;
+use super::super::store::fifo;
 use super::super::store::messages::{self, Put};
 use super::types::{Batch, BatchAnswer, Failed, SendMessage, Sent, WireAttribute, WireAttributes};
 use super::{batch, digest, queues};
@@ -19,6 +20,7 @@ struct Ready {
     body: String,
     attributes: Option<String>,
     group_id: Option<String>,
+    dedup_id: Option<String>,
     trace: Option<String>,
     delay: Option<i64>,
     size: usize,
@@ -28,13 +30,12 @@ struct Ready {
 
 pub(crate) async fn one(cx: &Cx<'_>, input: SendMessage) -> ApiResult<Sent> {
     let name = queues::named(cx, input.queue_url.as_ref())?;
-    let ready = check(input);
+    let ready = check(input, name.fifo());
     let now = cx.now();
     cx.write(move |tx| {
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let ready = ready?;
-        store(tx, &queue, &ready, now)?;
-        Ok(ready.answer)
+        store(tx, &queue, ready, now)
     })
     .await
 }
@@ -50,7 +51,9 @@ pub(crate) async fn many(cx: &Cx<'_>, input: Batch<SendMessage>) -> ApiResult<Ba
             format!("Batch requests cannot be longer than {MOST_BYTES} bytes. You have sent {total} bytes."),
         ));
     }
-    let entries: Vec<(String, ApiResult<Ready>)> = ids.into_iter().zip(input.entries.into_iter().map(check)).collect();
+    let fifo = name.fifo();
+    let checked = input.entries.into_iter().map(|entry| check(entry, fifo));
+    let entries: Vec<(String, ApiResult<Ready>)> = ids.into_iter().zip(checked).collect();
     let now = cx.now();
     cx.write(move |tx| {
         let queue = tx.catalogue.queue(tx.connection, &name)?;
@@ -62,10 +65,7 @@ pub(crate) async fn many(cx: &Cx<'_>, input: Batch<SendMessage>) -> ApiResult<Ba
                 Ok(ready) => fits(&queue, &ready).map(|()| ready),
             };
             match stored {
-                Ok(ready) => {
-                    store(tx, &queue, &ready, now)?;
-                    answer.successful.push(Sent { id: Some(id), ..ready.answer });
-                }
+                Ok(ready) => answer.successful.push(Sent { id: Some(id), ..store(tx, &queue, ready, now)? }),
                 Err(error) => answer.failed.push(Failed::of(id, error)),
             }
         }
@@ -85,12 +85,31 @@ fn fits(queue: &Queue, message: &Ready) -> ApiResult<()> {
             "One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
         )));
     }
+    if queue.fifo() && message.dedup_id.is_none() && !queue.content_based() {
+        return Err(ApiError::invalid_value(
+            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+        ));
+    }
     Ok(())
 }
 
-fn store(tx: &mut Tx<'_>, queue: &Queue, message: &Ready, now: i64) -> ApiResult<()> {
-    fits(queue, message)?;
+/// Puts a message into its queue and returns what is answered. A duplicate is answered with the one before it.
+fn store(tx: &mut Tx<'_>, queue: &Queue, mut message: Ready, now: i64) -> ApiResult<Sent> {
+    fits(queue, &message)?;
     let delay = message.delay.unwrap_or_else(|| queue.number("DelaySeconds"));
+    if queue.fifo() {
+        let group = message.group_id.as_deref().unwrap_or_default();
+        let dedup_id = message.dedup_id.get_or_insert_with(|| digest::sha256(&message.body));
+        if let Some(earlier) = fifo::seen(tx, queue.id, queue.scope(group), dedup_id, now)? {
+            message.answer.message_id = uuid::Uuid::from_bytes(earlier.message).to_string();
+            message.answer.sequence_number = Some(earlier.sequence);
+            return Ok(message.answer);
+        }
+        let sequence = fifo::sequence(tx);
+        let id = message.id.into_bytes();
+        fifo::remember(tx, queue.id, queue.scope(group), dedup_id, id, &sequence, now)?;
+        message.answer.sequence_number = Some(sequence);
+    }
     let content = messages::put_content(tx, 1, &message.body, message.attributes.as_deref(), None)?;
     let put = Put {
         content,
@@ -99,12 +118,15 @@ fn store(tx: &mut Tx<'_>, queue: &Queue, message: &Ready, now: i64) -> ApiResult
         sent: now,
         visible: now + delay * 1_000,
         group_id: message.group_id.as_deref(),
+        dedup_id: message.dedup_id.as_deref(),
+        sequence: message.answer.sequence_number.as_deref(),
         trace: message.trace.as_deref(),
     };
-    messages::put(tx, queue.id, &put)
+    messages::put(tx, queue.id, &put)?;
+    Ok(message.answer)
 }
 
-fn check(message: SendMessage) -> ApiResult<Ready> {
+fn check(message: SendMessage, fifo: bool) -> ApiResult<Ready> {
     let size = size_of(&message);
     let body = message.message_body.filter(|body| !body.is_empty()).ok_or_else(|| ApiError::missing("MessageBody"))?;
     if !valid_text(&body) {
@@ -115,7 +137,20 @@ fn check(message: SendMessage) -> ApiResult<Ready> {
             "Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."
         )));
     }
-    if let Some(id) = &message.message_deduplication_id {
+    if let Some(delay) = message.delay_seconds.filter(|delay| fifo && *delay > 0) {
+        return Err(ApiError::invalid_value(format!(
+            "Value {delay} for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type."
+        )));
+    }
+    if fifo && message.message_group_id.is_none() {
+        return Err(ApiError::missing("MessageGroupId"));
+    }
+    if let Some(id) = message.message_deduplication_id.as_ref().filter(|id| fifo && !valid_group(id)) {
+        return Err(ApiError::invalid_value(format!(
+            "Value {id} for parameter MessageDeduplicationId is invalid. Reason: MessageDeduplicationId can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        )));
+    }
+    if let Some(id) = message.message_deduplication_id.as_ref().filter(|_| !fifo) {
         return Err(ApiError::invalid_value(format!(
             "Value {id} for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type."
         )));
@@ -134,6 +169,7 @@ fn check(message: SendMessage) -> ApiResult<Ready> {
         body_digest: digest::of_text(&body),
         attributes_digest: digest::of_attributes(&message.message_attributes),
         system_digest: digest::of_attributes(&message.message_system_attributes),
+        sequence_number: None,
     };
     let attributes = (!message.message_attributes.is_empty())
         .then(|| serde_json::to_string(&message.message_attributes))
@@ -143,8 +179,10 @@ fn check(message: SendMessage) -> ApiResult<Ready> {
         body,
         attributes,
         group_id: message.message_group_id,
+        dedup_id: message.message_deduplication_id,
         trace,
-        delay: message.delay_seconds,
+        // Zero is accepted there, and the queue's own delay still counts.
+        delay: message.delay_seconds.filter(|_| !fifo),
         size,
         id,
         answer,

@@ -67,7 +67,16 @@ fn settle(tx: &mut Tx<'_>, queue: &Queue, action: Action, input: &Settle, now: i
     }
     match action {
         // An old handle deletes too, and one of a message that is gone succeeds: deleting twice is no error on AWS.
-        Action::Delete => messages::remove(tx, queue.id, receipt.seq).map(drop),
+        // FIFO queues want the handle of the receive that still has the message
+        // (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
+        Action::Delete => match messages::state(tx, queue.id, receipt.seq)? {
+            Some((receives, visible)) if queue.fifo() && (visible <= now || receives != receipt.receives) => {
+                Err(ApiError::invalid_value(format!(
+                    "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+                )))
+            }
+            _ => messages::remove(tx, queue.id, receipt.seq, now).map(drop),
+        },
         Action::ChangeVisibility => change_visibility(tx, queue, handle, receipt, input.visibility_timeout, now),
     }
 }
@@ -104,5 +113,5 @@ fn change_visibility(
             "Value {timeout} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [{LONGEST} seconds]."
         )));
     }
-    messages::set_visible(tx, queue.id, receipt.seq, now + timeout * 1_000)
+    messages::set_visible(tx, queue.id, receipt.seq, now + timeout * 1_000, now)
 }

@@ -170,6 +170,8 @@ pub(crate) struct Sent {
     pub(crate) attributes_digest: Option<String>,
     #[serde(rename = "MD5OfMessageSystemAttributes", skip_serializing_if = "Option::is_none")]
     pub(crate) system_digest: Option<String>,
+    #[serde(rename = "SequenceNumber", skip_serializing_if = "Option::is_none")]
+    pub(crate) sequence_number: Option<String>,
 }
 
 /// An entry of a settling batch that went well.
@@ -210,6 +212,7 @@ pub(crate) struct ReceiveMessage {
     pub(crate) visibility_timeout: Option<i64>,
     #[serde(deserialize_with = "lenient::integer")]
     pub(crate) wait_time_seconds: Option<i64>,
+    pub(crate) receive_request_attempt_id: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -246,6 +249,88 @@ pub(crate) struct Settle {
     pub(crate) receipt_handle: Option<String>,
     #[serde(deserialize_with = "lenient::integer")]
     pub(crate) visibility_timeout: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct StartMessageMoveTask {
+    pub(crate) source_arn: Option<String>,
+    pub(crate) destination_arn: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) max_number_of_messages_per_second: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MoveTaskStarted {
+    pub(crate) task_handle: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct CancelMessageMoveTask {
+    pub(crate) task_handle: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MoveTaskCancelled {
+    #[serde(rename = "ApproximateNumberOfMessagesMoved")]
+    pub(crate) moved: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ListMessageMoveTasks {
+    pub(crate) source_arn: Option<String>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub(crate) max_results: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MoveTasks {
+    pub(crate) results: Vec<MoveTask>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MoveTask {
+    /// Only while the task runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) task_handle: Option<String>,
+    pub(crate) status: String,
+    pub(crate) source_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) destination_arn: Option<String>,
+    #[serde(rename = "MaxNumberOfMessagesPerSecond", skip_serializing_if = "Option::is_none")]
+    pub(crate) rate: Option<i64>,
+    #[serde(rename = "ApproximateNumberOfMessagesMoved")]
+    pub(crate) moved: i64,
+    #[serde(rename = "ApproximateNumberOfMessagesToMove")]
+    pub(crate) to_move: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failure_reason: Option<String>,
+    /// Milliseconds since the epoch.
+    pub(crate) started_timestamp: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct AddPermission {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) label: Option<String>,
+    #[serde(rename = "AWSAccountIds")]
+    pub(crate) aws_account_ids: Vec<String>,
+    // The Query form calls one of them `ActionName`.
+    #[serde(alias = "ActionNames")]
+    pub(crate) actions: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct RemovePermission {
+    pub(crate) queue_url: Option<String>,
+    pub(crate) label: Option<String>,
 }
 
 /// The answer that says nothing.

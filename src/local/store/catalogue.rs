@@ -86,6 +86,24 @@ impl Queue {
         })
     }
 
+    /// Whether it is a FIFO queue: its name says so, for good.
+    pub(crate) fn fifo(&self) -> bool {
+        self.name.fifo()
+    }
+
+    /// Whether messages that name no deduplication id get one of their body.
+    pub(crate) fn content_based(&self) -> bool {
+        self.settings.get("ContentBasedDeduplication").is_some_and(|value| value == "true")
+    }
+
+    /// Where duplicates of a message of `group` are looked for: the group, or empty for the whole queue.
+    pub(crate) fn scope<'a>(&self, group: &'a str) -> &'a str {
+        match self.settings.get("DeduplicationScope").map(String::as_str) {
+            Some("messageGroup") => group,
+            _ => "",
+        }
+    }
+
     /// What was sent at or before this instant has expired.
     pub(crate) fn expired_before(&self, now: i64) -> i64 {
         now - self.number("MessageRetentionPeriod") * 1_000
@@ -95,6 +113,12 @@ impl Queue {
 /// A topic as publishing needs it.
 #[derive(Debug)]
 pub(crate) struct Topic {
+    /// Its row.
+    pub(crate) id: i64,
+    /// Whether messages that name no deduplication id get one of their body.
+    pub(crate) content_based: bool,
+    /// Whether duplicates are looked for in one group only.
+    pub(crate) dedup_per_group: bool,
     /// Bytes of a message at most.
     pub(crate) max_size: usize,
     /// `1` or `2`.
@@ -188,6 +212,8 @@ fn load_topic(connection: &Connection, arn: &str) -> ApiResult<Option<Topic>> {
         return Ok(None);
     };
     let mut settings = settings_from(&attributes)?;
+    let content_based = settings.get("ContentBasedDeduplication").is_some_and(|value| value == "true");
+    let dedup_per_group = settings.get("FifoThroughputScope").is_some_and(|value| value == "MessageGroup");
     let max_size = settings.get("MaximumMessageSize").and_then(|n| n.parse().ok()).unwrap_or(262_144);
     let signature_version = settings.remove("SignatureVersion").unwrap_or_else(|| "1".into());
     let mut statement = connection.prepare_cached(
@@ -213,7 +239,7 @@ fn load_topic(connection: &Connection, arn: &str) -> ApiResult<Option<Topic>> {
         let raw = settings.get("RawMessageDelivery").is_some_and(|value| value.eq_ignore_ascii_case("true"));
         deliveries.push(Delivery { token: token.into_bytes(), raw, queue, dead_letter, filter });
     }
-    Ok(Some(Topic { max_size, signature_version, deliveries }))
+    Ok(Some(Topic { id, content_based, dedup_per_group, max_size, signature_version, deliveries }))
 }
 
 /// Whether a filter policy lets everything through: there is none, or it names no key.

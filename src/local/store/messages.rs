@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::super::error::ApiResult;
 use super::catalogue::Queue;
-use super::writer::Tx;
+use super::fifo;
+use super::writer::{Afterwards, Tx};
 
 /// How many expired messages one receive clears away at most before it looks again.
 const SWEEP: i64 = 1_000;
@@ -23,8 +24,12 @@ pub(crate) struct Put<'a> {
     /// When it was sent and from when on it may be received.
     pub(crate) sent: i64,
     pub(crate) visible: i64,
-    /// The tenant of a fair queue.
+    /// The group of a FIFO queue, or the tenant of a fair queue.
     pub(crate) group_id: Option<&'a str>,
+    /// In FIFO queues only.
+    pub(crate) dedup_id: Option<&'a str>,
+    /// In FIFO queues always, and nowhere else.
+    pub(crate) sequence: Option<&'a str>,
     /// The trace header.
     pub(crate) trace: Option<&'a str>,
 }
@@ -51,13 +56,17 @@ pub(crate) struct Stored {
     pub(crate) sns: Option<String>,
     /// When it was received; zero when it was only looked at.
     pub(crate) taken_at: i64,
+    /// From when on it could be received, before it was.
+    pub(super) visible: i64,
+    /// Whether this receive was its first.
+    new: bool,
 }
 
-const STORED: &str = "m.seq, m.id, m.subscription, m.sent, m.receives, m.first_received, m.dead_letter_of, \
-                      m.group_id, m.dedup_id, m.sequence, m.trace, c.body, c.attributes, c.sns";
+pub(super) const STORED: &str = "m.seq, m.id, m.subscription, m.sent, m.receives, m.first_received, m.dead_letter_of, \
+                      m.group_id, m.dedup_id, m.sequence, m.trace, c.body, c.attributes, c.sns, m.visible";
 
 impl Stored {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             seq: row.get(0)?,
             id: row.get(1)?,
@@ -74,6 +83,8 @@ impl Stored {
             attributes: row.get(12)?,
             sns: row.get(13)?,
             taken_at: 0,
+            visible: row.get(14)?,
+            new: false,
         })
     }
 }
@@ -99,8 +110,9 @@ pub(crate) fn put(tx: &mut Tx<'_>, queue: i64, message: &Put<'_>) -> ApiResult<(
     let seq = tx.next_seq();
     tx.connection
         .prepare_cached(
-            "INSERT INTO messages (queue, seq, content, id, subscription, sent, visible, receives, group_id, trace)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)",
+            "INSERT INTO messages (queue, seq, content, id, subscription, sent, visible, receives, group_id, trace,
+                                   dedup_id, sequence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11)",
         )?
         .execute((
             queue,
@@ -112,7 +124,13 @@ pub(crate) fn put(tx: &mut Tx<'_>, queue: i64, message: &Put<'_>) -> ApiResult<(
             message.visible,
             message.group_id,
             message.trace,
+            message.dedup_id,
+            message.sequence,
         ))?;
+    if let (Some(_), Some(group)) = (message.sequence, message.group_id) {
+        let ready = if message.visible > message.sent { message.visible } else { 0 };
+        fifo::arrived(tx, queue, group, seq, ready)?;
+    }
     tx.wake(queue);
     Ok(())
 }
@@ -127,6 +145,9 @@ pub(crate) fn take(
     hidden_until: i64,
     most: usize,
 ) -> ApiResult<Vec<Stored>> {
+    if queue.fifo() {
+        return fifo::take(tx, queue, dead_letters, now, hidden_until, most);
+    }
     let mut taken: Vec<Stored> = Vec::with_capacity(most);
     while taken.len() < most {
         sweep(tx, queue, now)?;
@@ -146,17 +167,10 @@ pub(crate) fn take(
         for mut message in found {
             match dead_letters {
                 Some((target, most_receives)) if message.receives >= most_receives => {
-                    bury(tx, queue, target, message.seq, now)?;
+                    bury(tx, queue, target, &message, now)?;
                 }
                 _ => {
-                    message.receives += 1;
-                    message.taken_at = now;
-                    message.first_received.get_or_insert(now);
-                    tx.connection
-                        .prepare_cached(
-                            "UPDATE messages SET visible = ?3, receives = ?4, first_received = ?5 WHERE queue = ?1 AND seq = ?2",
-                        )?
-                        .execute((queue.id, message.seq, hidden_until, message.receives, message.first_received))?;
+                    mark_taken(tx, queue.id, &mut message, now, hidden_until)?;
                     taken.push(message);
                 }
             }
@@ -168,18 +182,107 @@ pub(crate) fn take(
     Ok(taken)
 }
 
-/// Moves a message to its dead-letter queue. Id, content, attributes, receive count and time of sending stay.
-fn bury(tx: &mut Tx<'_>, from: &Queue, to: &Queue, seq: i64, now: i64) -> ApiResult<()> {
+/// Counts a receive and hides the message.
+pub(super) fn mark_taken(tx: &Tx<'_>, queue: i64, message: &mut Stored, now: i64, hidden_until: i64) -> ApiResult<()> {
+    message.receives += 1;
+    message.taken_at = now;
+    message.new = message.first_received.is_none();
+    message.first_received.get_or_insert(now);
+    tx.connection
+        .prepare_cached(
+            "UPDATE messages SET visible = ?3, receives = ?4, first_received = ?5 WHERE queue = ?1 AND seq = ?2",
+        )?
+        .execute((queue, message.seq, hidden_until, message.receives, message.first_received))?;
+    Ok(())
+}
+
+/// Messages that were taken and not yet handed over. Dropped before that, they go back to where they were.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    queue: i64,
+    hidden_until: i64,
+    messages: Vec<Stored>,
+    /// The id under which the receive may be asked for again.
+    attempt: Option<String>,
+    /// Absent: they were taken before and are only shown again, so nothing is to be undone.
+    afterwards: Option<Afterwards>,
+}
+
+impl Taken {
+    pub(crate) fn new(
+        queue: i64,
+        hidden_until: i64,
+        messages: Vec<Stored>,
+        attempt: Option<String>,
+        afterwards: Option<Afterwards>,
+    ) -> Self {
+        Self { queue, hidden_until, messages, attempt, afterwards }
+    }
+
+    /// The messages, for good.
+    pub(crate) fn hand_over(mut self) -> Vec<Stored> {
+        std::mem::take(&mut self.messages)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let Some(afterwards) = self.afterwards.take().filter(|_| !self.messages.is_empty()) else { return };
+        let (queue, hidden_until, messages) = (self.queue, self.hidden_until, std::mem::take(&mut self.messages));
+        let attempt = self.attempt.take();
+        afterwards.run(move |tx| {
+            messages.iter().try_for_each(|message| untake(tx, queue, hidden_until, message))?;
+            attempt.map_or(Ok(()), |attempt| fifo::unattempted(tx, queue, &attempt))
+        });
+    }
+}
+
+/// Makes a receive undone, unless the message has changed since.
+fn untake(tx: &mut Tx<'_>, queue: i64, hidden_until: i64, message: &Stored) -> ApiResult<()> {
+    tx.connection
+        .prepare_cached(
+            "UPDATE messages SET visible = ?5, receives = receives - 1, first_received = iif(?6, NULL, first_received)
+             WHERE queue = ?1 AND seq = ?2 AND receives = ?3 AND visible = ?4",
+        )?
+        .execute((queue, message.seq, message.receives, hidden_until, message.visible, message.new))?;
+    tx.wake(queue);
+    refresh_of(tx, queue, message.sequence.as_ref().and(message.group_id.as_deref()), message.taken_at)
+}
+
+/// Looks at the group anew, where there is one.
+fn refresh_of(tx: &mut Tx<'_>, queue: i64, group: Option<&str>, now: i64) -> ApiResult<()> {
+    group.map_or(Ok(()), |group| fifo::refresh(tx, queue, group, now))
+}
+
+/// Moves a message to its dead-letter queue. Id, content, attributes and receive count stay; so does the time of sending, but
+/// not in FIFO queues, where the message also gets a new sequence number and its own id for the deduplication id
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html>).
+/// The group it leaves is the caller's to refresh.
+pub(super) fn bury(tx: &mut Tx<'_>, from: &Queue, to: &Queue, message: &Stored, now: i64) -> ApiResult<()> {
     let place = tx.next_seq();
+    let (sequence, dedup_id, sent) = if to.fifo() {
+        (Some(fifo::sequence(tx)), Some(uuid::Uuid::from_bytes(message.id).to_string()), now)
+    } else {
+        (None, None, message.sent)
+    };
     tx.connection
         .prepare_cached(
             "INSERT INTO messages (queue, seq, content, id, subscription, sent, visible, receives, first_received,
                                    dead_letter_of, group_id, dedup_id, sequence, trace)
-             SELECT ?3, ?4, content, id, subscription, sent, ?5, receives, first_received,
-                    ?6, group_id, dedup_id, sequence, trace FROM messages WHERE queue = ?1 AND seq = ?2",
+             SELECT ?3, ?4, content, id, subscription, ?7, ?5, receives, first_received,
+                    ?6, group_id, ?8, ?9, trace FROM messages WHERE queue = ?1 AND seq = ?2",
         )?
-        .execute((from.id, seq, to.id, place, now, from.name.arn()))?;
-    tx.connection.prepare_cached("DELETE FROM messages WHERE queue = ?1 AND seq = ?2")?.execute((from.id, seq))?;
+        .execute((from.id, message.seq, to.id, place, now, from.name.arn(), sent, dedup_id, &sequence))?;
+    tx.connection
+        .prepare_cached("DELETE FROM messages WHERE queue = ?1 AND seq = ?2")?
+        .execute((from.id, message.seq))?;
+    if let (Some(_), Some(group)) = (sequence, &message.group_id) {
+        fifo::arrived(tx, to.id, group, place, 0)?;
+    }
     tx.wake(to.id);
     Ok(())
 }
@@ -207,24 +310,35 @@ fn sweep(tx: &mut Tx<'_>, queue: &Queue, now: i64) -> ApiResult<()> {
             .query_map((queue.id, now, SWEEP), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?
             .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
         for (seq, _) in expired.into_iter().filter(|(_, sent)| *sent <= deadline) {
-            remove(tx, queue.id, seq)?;
+            erase(tx, queue.id, seq)?;
         }
     }
 }
 
-/// Removes a message, and its content with the last of those that share it. Whether it was there.
-pub(crate) fn remove(tx: &Tx<'_>, queue: i64, seq: i64) -> ApiResult<bool> {
-    let content: Option<i64> = tx
+/// Removes a message and looks at its group anew. Whether it was there.
+pub(crate) fn remove(tx: &mut Tx<'_>, queue: i64, seq: i64, now: i64) -> ApiResult<bool> {
+    let Some(group) = erase(tx, queue, seq)? else { return Ok(false) };
+    refresh_of(tx, queue, group.as_deref(), now)?;
+    Ok(true)
+}
+
+/// Removes a message, and its content with the last of those that share it. The group is the caller's to refresh; `None` if
+/// the message was not there.
+pub(super) fn erase(tx: &Tx<'_>, queue: i64, seq: i64) -> ApiResult<Option<Option<String>>> {
+    let gone: Option<(i64, Option<String>)> = tx
         .connection
-        .prepare_cached("DELETE FROM messages WHERE queue = ?1 AND seq = ?2 RETURNING content")?
-        .query_row((queue, seq), |row| row.get(0))
+        .prepare_cached(
+            "DELETE FROM messages WHERE queue = ?1 AND seq = ?2
+             RETURNING content, iif(sequence IS NULL, NULL, group_id)",
+        )?
+        .query_row((queue, seq), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(content) = content else { return Ok(false) };
+    let Some((content, group)) = gone else { return Ok(None) };
     let last = tx.connection.prepare_cached("DELETE FROM contents WHERE id = ?1 AND refs = 1")?.execute([content])?;
     if last == 0 {
         tx.connection.prepare_cached("UPDATE contents SET refs = refs - 1 WHERE id = ?1")?.execute([content])?;
     }
-    Ok(true)
+    Ok(Some(group))
 }
 
 /// Removes every message of a queue, whatever its state.
@@ -234,6 +348,8 @@ pub(crate) fn clear(tx: &Tx<'_>, queue: i64) -> ApiResult<()> {
          WHERE queue = ?1 GROUP BY content) n WHERE contents.id = n.content",
         "DELETE FROM contents WHERE id IN (SELECT content FROM messages WHERE queue = ?1) AND refs <= 0",
         "DELETE FROM messages WHERE queue = ?1",
+        "DELETE FROM groups WHERE queue = ?1",
+        "DELETE FROM attempts WHERE queue = ?1",
     ] {
         tx.connection.execute(sql, [queue])?;
     }
@@ -250,19 +366,27 @@ pub(crate) fn state(tx: &Tx<'_>, queue: i64, seq: i64) -> ApiResult<Option<(i64,
 }
 
 /// Hides a message until another instant, or shows it.
-pub(crate) fn set_visible(tx: &mut Tx<'_>, queue: i64, seq: i64, visible: i64) -> ApiResult<()> {
-    tx.connection
-        .prepare_cached("UPDATE messages SET visible = ?3 WHERE queue = ?1 AND seq = ?2")?
-        .execute((queue, seq, visible))?;
+pub(crate) fn set_visible(tx: &mut Tx<'_>, queue: i64, seq: i64, visible: i64, now: i64) -> ApiResult<()> {
+    let group: Option<Option<String>> = tx
+        .connection
+        .prepare_cached(
+            "UPDATE messages SET visible = ?3 WHERE queue = ?1 AND seq = ?2
+             RETURNING iif(sequence IS NULL, NULL, group_id)",
+        )?
+        .query_row((queue, seq, visible), |row| row.get(0))
+        .optional()?;
     tx.wake(queue);
-    Ok(())
+    refresh_of(tx, queue, group.flatten().as_deref(), now)
 }
 
 /// When the next message of a queue becomes visible: at or before now means "there is one".
-pub(crate) fn next_visible(connection: &Connection, queue: i64) -> ApiResult<Option<i64>> {
-    Ok(connection
-        .prepare_cached("SELECT min(visible) FROM messages WHERE queue = ?1")?
-        .query_row([queue], |row| row.get(0))?)
+pub(crate) fn next_visible(connection: &Connection, queue: &Queue) -> ApiResult<Option<i64>> {
+    let sql = if queue.fifo() {
+        "SELECT min(ready) FROM groups WHERE queue = ?1"
+    } else {
+        "SELECT min(visible) FROM messages WHERE queue = ?1"
+    };
+    Ok(connection.prepare_cached(sql)?.query_row([queue.id], |row| row.get(0))?)
 }
 
 /// How many messages may be received, are in flight, are delayed.

@@ -10,8 +10,10 @@
 //!   [`watch`].
 
 pub(crate) mod catalogue;
+pub(crate) mod fifo;
 mod filesystem;
 pub(crate) mod messages;
+pub(crate) mod moves;
 mod open;
 mod reader;
 mod watch;
@@ -19,6 +21,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 
@@ -27,7 +30,9 @@ use watch::Wakes;
 
 pub use open::OpenError;
 pub(crate) use watch::Waiting;
-pub(crate) use writer::Tx;
+#[cfg(test)]
+pub(crate) use writer::steps;
+pub(crate) use writer::{Afterwards, Tx};
 
 /// The open bus file.
 #[derive(Debug)]
@@ -35,6 +40,8 @@ pub(crate) struct Store {
     writer: writer::Writer,
     reader: reader::Reader,
     wakes: Arc<Wakes>,
+    /// Whether the file has tasks that move messages, as of the last transaction.
+    moving: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -42,9 +49,14 @@ impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         let connection = open::prepare(path)?;
         let wakes = Arc::new(Wakes::new(path));
-        let writer = writer::Writer::start(connection, Arc::clone(&wakes)).map_err(OpenError::Thread)?;
+        let left: bool = connection
+            .query_row("SELECT moving > 0 FROM bus", [], |row| row.get(0))
+            .map_err(|source| OpenError::of(path, source))?;
+        let moving = Arc::new(AtomicBool::new(left));
+        let writer =
+            writer::Writer::start(connection, Arc::clone(&wakes), Arc::clone(&moving)).map_err(OpenError::Thread)?;
         let reader = reader::Reader::start(path).map_err(OpenError::Thread)?;
-        Ok(Self { writer, reader, wakes })
+        Ok(Self { writer, reader, wakes, moving })
     }
 
     /// Runs `work` in a write transaction and returns its result once that is on disk. If `work` or the commit fails, nothing
@@ -54,6 +66,21 @@ impl Store {
         work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         self.writer.run(work).await
+    }
+
+    /// Whether the file has tasks that move messages, as far as this process knows: every transaction looks.
+    pub(crate) fn moving(&self) -> bool {
+        self.moving.load(Ordering::SeqCst)
+    }
+
+    /// Says that this process has just added one.
+    pub(crate) fn set_moving(&self) {
+        self.moving.store(true, Ordering::SeqCst);
+    }
+
+    /// The way to write something after its caller has gone.
+    pub(crate) fn afterwards(&self) -> Afterwards {
+        self.writer.afterwards()
     }
 
     /// Runs `work` on a snapshot.

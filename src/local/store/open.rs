@@ -11,7 +11,9 @@ use super::filesystem::network_of;
 /// "evbu": what `PRAGMA application_id` of a bus file says.
 const APPLICATION: i64 = 0x6576_6275;
 /// The layout this program writes.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
+/// How a file comes from each layout to the next: the first makes layout 1 out of nothing.
+const STEPS: [&str; LAYOUT as usize] = [include_str!("schema.sql"), include_str!("layout2.sql")];
 
 /// How long one lock is waited for before the caller is told that the file is busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -107,7 +109,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    fn of(path: &Path, source: rusqlite::Error) -> Self {
+    pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
@@ -196,10 +198,13 @@ fn initialise(connection: &mut Connection, path: &Path) -> Result<(), OpenError>
         (APPLICATION, newer, _) if newer > LAYOUT => {
             return Err(OpenError::Newer { path: path.to_owned(), found: newer });
         }
-        (0, 0, 0) => {}
+        (0, 0, 0) | (APPLICATION, 1.., _) => {}
         _ => return Err(OpenError::Foreign { path: path.to_owned() }),
     }
-    transaction.execute_batch(include_str!("schema.sql")).map_err(failed)?;
+    // All steps in one transaction: a file is of one layout or of another, never between them.
+    for step in STEPS.iter().skip(usize::try_from(layout).unwrap_or_default()) {
+        transaction.execute_batch(step).map_err(failed)?;
+    }
     transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
     transaction.pragma_update(None, "user_version", LAYOUT).map_err(failed)?;
     transaction.commit().map_err(failed)
@@ -268,6 +273,40 @@ mod tests {
         assert!(refusal(&path).contains("layout 99, written by a newer eventbus"));
         let raw = Connection::open(&path).unwrap();
         assert_eq!(raw.pragma_query_value(None, "user_version", |r| r.get::<_, i64>(0)).unwrap(), 99);
+    }
+
+    #[test]
+    fn a_file_of_the_first_layout_is_brought_forward_with_what_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bus.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(STEPS[0]).unwrap();
+        old.execute_batch(
+            "INSERT INTO queues VALUES (7, '000000000000', 'us-east-1', 'q', '{}', '{}', 1, 1, NULL);
+             INSERT INTO contents VALUES (1, 1, 'kept', NULL, NULL);
+             INSERT INTO messages (queue, seq, content, id, sent, visible, receives, group_id)
+             VALUES (7, 2, 1, x'00', 1, 1, 0, 'tenant');
+             UPDATE bus SET next_seq = 3;
+             PRAGMA application_id = 0x65766275; PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(old);
+        let new = prepare(&path).unwrap();
+        assert_eq!(new.pragma_query_value(None, "user_version", |r| r.get::<_, i64>(0)).unwrap(), LAYOUT);
+        let kept: (String, i64) = new
+            .query_row("SELECT body, next_seq FROM messages JOIN contents ON contents.id = content, bus", [], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
+            .unwrap();
+        assert_eq!(kept, ("kept".into(), 3));
+        let groups: i64 = new.query_row("SELECT count(*) FROM groups", [], |r| r.get(0)).unwrap();
+        assert_eq!(groups, 0, "a tenant of a standard queue is no group");
+        let schema = |c: &Connection| -> Vec<String> {
+            let mut statement = c.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+            statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let fresh = prepare(&dir.path().join("fresh.db")).unwrap();
+        assert_eq!(schema(&new), schema(&fresh));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! savepoint, so that one that fails leaves no trace and harms no other, and each is answered only after the commit.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
 
 use rusqlite::Connection;
@@ -52,6 +53,26 @@ impl Tx<'_> {
     }
 }
 
+/// How many steps SQLite takes for `work` in a transaction of its own, in hundreds.
+#[cfg(test)]
+pub(crate) fn steps(path: &std::path::Path, work: impl FnOnce(&mut Tx<'_>) -> ApiResult<()>) -> ApiResult<usize> {
+    use std::sync::atomic::AtomicUsize;
+    let mut connection = Connection::open(path)?;
+    let counted = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&counted);
+    let count = move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+        false
+    };
+    connection.progress_handler(100, Some(count))?;
+    let (version, next_seq, _) = begin(&connection)?;
+    let mut catalogue = Catalogue::default();
+    catalogue.renew(version);
+    work(&mut Tx { connection: &connection, catalogue: &mut catalogue, version, next_seq, woken: Vec::new() })?;
+    execute(&connection, "COMMIT")?;
+    Ok(counted.load(Ordering::SeqCst))
+}
+
 trait Job: Send {
     /// Does the work and keeps its result; whether it succeeded.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
@@ -81,23 +102,75 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, 
             (Ok(()), Some(Ok(result))) => Ok(result),
             (Ok(()), None) => Err(ApiError::internal("the request was not run")),
         };
-        // The caller may have gone away; what is committed stays committed, as on AWS.
+        // The caller may have gone away; what is committed stays committed, as on AWS. A result that must not stay when nobody
+        // gets it says so when it is dropped.
         let _ = self.answer.send(answer);
+    }
+}
+
+/// A request that nobody waits for.
+struct Unasked<F>(Option<F>);
+
+impl<F: FnOnce(&mut Tx<'_>) -> ApiResult<()> + Send> Job for Unasked<F> {
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        self.0.take().is_some_and(|work| work(tx).is_ok())
+    }
+
+    fn finish(self: Box<Self>, _committed: ApiResult<()>) {}
+}
+
+type Jobs = Sender<Box<dyn Job>>;
+
+/// A way to the writing thread that does not keep it alive, for what must be made undone when nobody waits any more.
+#[derive(Clone)]
+pub(crate) struct Afterwards {
+    jobs: Weak<Jobs>,
+    /// What arrives while the thread is already ending; it does this last.
+    late: Late,
+}
+
+type Late = Arc<Mutex<Vec<Box<dyn Job>>>>;
+
+impl std::fmt::Debug for Afterwards {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Afterwards")
+    }
+}
+
+impl Afterwards {
+    /// Runs `work` in one of the next transactions and says nothing of how it went.
+    pub(crate) fn run(&self, work: impl FnOnce(&mut Tx<'_>) -> ApiResult<()> + Send + 'static) {
+        let job: Box<dyn Job> = Box::new(Unasked(Some(work)));
+        let refused = match self.jobs.upgrade() {
+            Some(jobs) => jobs.send(job).err().map(|unsent| unsent.0),
+            None => Some(job),
+        };
+        if let Some(job) = refused {
+            self.late.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+        }
     }
 }
 
 /// The way to the writing thread; dropping it waits for what is queued and closes the file.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: Option<Sender<Box<dyn Job>>>,
+    jobs: Option<Arc<Jobs>>,
+    afterwards: Afterwards,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, wakes: Arc<Wakes>) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, wakes: Arc<Wakes>, moving: Arc<AtomicBool>) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
-        let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &wakes))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        let (jobs, late) = (Arc::new(jobs), Late::default());
+        let afterwards = Afterwards { jobs: Arc::downgrade(&jobs), late: Arc::clone(&late) };
+        let shared = Shared { late: Arc::clone(&late), wakes, moving };
+        let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &shared))?;
+        Ok(Self { jobs: Some(jobs), afterwards, thread: Some(thread) })
+    }
+
+    pub(super) fn afterwards(&self) -> Afterwards {
+        self.afterwards.clone()
     }
 
     pub(super) async fn run<T: Send + 'static>(
@@ -124,7 +197,14 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, wakes: &Wakes) {
+/// What the writing thread has in common with the others.
+struct Shared {
+    late: Late,
+    wakes: Arc<Wakes>,
+    moving: Arc<AtomicBool>,
+}
+
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, shared: &Shared) {
     let mut catalogue = Catalogue::default();
     while let Ok(first) = queue.recv() {
         let mut waiting = VecDeque::from([first]);
@@ -135,15 +215,19 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, wakes: &Wakes)
             }
         }
         while !waiting.is_empty() {
-            commit(connection, &mut catalogue, &mut waiting, wakes);
+            commit(connection, &mut catalogue, &mut waiting, shared);
         }
+    }
+    let mut waiting: VecDeque<_> = shared.late.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+    while !waiting.is_empty() {
+        commit(connection, &mut catalogue, &mut waiting, shared);
     }
 }
 
 /// One transaction over as much of `waiting` as it can carry; takes at least one.
-fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecDeque<Box<dyn Job>>, wakes: &Wakes) {
+fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecDeque<Box<dyn Job>>, shared: &Shared) {
     let begun = begin(connection);
-    let (version, next_seq) = match begun {
+    let (version, next_seq, moving) = match begun {
         Ok(found) => found,
         Err(error) => {
             roll_back(connection);
@@ -152,6 +236,7 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
             return;
         }
     };
+    shared.moving.store(moving, Ordering::SeqCst);
     catalogue.renew(version);
     let mut tx = Tx { connection, catalogue, version, next_seq, woken: Vec::new() };
     let mut done: Vec<Box<dyn Job>> = Vec::with_capacity(waiting.len());
@@ -192,7 +277,7 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
     })();
     match ended {
         Ok(()) => {
-            wakes.wake(&woken);
+            shared.wakes.wake(&woken);
             done.into_iter().for_each(|job| job.finish(Ok(())));
         }
         Err(error) => {
@@ -204,11 +289,11 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
     }
 }
 
-fn begin(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+fn begin(connection: &Connection) -> rusqlite::Result<(i64, i64, bool)> {
     execute(connection, "BEGIN IMMEDIATE")?;
     connection
-        .prepare_cached("SELECT catalogue, next_seq FROM bus")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT catalogue, next_seq, moving > 0 FROM bus")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {

@@ -108,6 +108,7 @@ fn flattened(xml: &mut Xml, operation: &str, name: &str, value: &Value) -> io::R
             let one = match name {
                 "QueueUrls" | "queueUrls" => "QueueUrl".to_owned(),
                 "Messages" => "Message".to_owned(),
+                "Results" => format!("{operation}ResultEntry"),
                 "Successful" => format!("{operation}ResultEntry"),
                 "Failed" => "BatchResultErrorEntry".to_owned(),
                 other => other.to_owned(),

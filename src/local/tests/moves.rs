@@ -1,0 +1,278 @@
+//! Moving dead letters, and who may use a dead-letter queue.
+
+use super::*;
+
+impl Bench {
+    /// A queue `q` with the dead-letter queue `dead`, in which these lie.
+    async fn dead_letters(&self, bodies: &[&str]) {
+        self.queue("dead", json!({})).await;
+        let policy = json!({ "deadLetterTargetArn": format!("{ARN}dead"), "maxReceiveCount": 1 }).to_string();
+        self.queue("q", json!({ "VisibilityTimeout": "0", "RedrivePolicy": policy })).await;
+        for body in bodies {
+            self.send("q", body).await;
+        }
+        for _ in 0..2 {
+            self.receive("q").await;
+        }
+    }
+
+    async fn start(&self, more: Value) -> Value {
+        let mut input = json!({ "SourceArn": format!("{ARN}dead") });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.sqs("StartMessageMoveTask", input).await
+    }
+
+    async fn task(&self) -> Value {
+        let input = json!({ "SourceArn": format!("{ARN}dead") });
+        self.sqs("ListMessageMoveTasks", input).await["Results"][0].clone()
+    }
+
+    /// Does what is due now, as the driver does, and says how many have been moved in all.
+    async fn step(&self) -> i64 {
+        let now = self.clock.now_ms();
+        self.bus.0.store.write(move |tx| store::moves::step(tx, now)).await.unwrap();
+        self.task().await["ApproximateNumberOfMessagesMoved"].as_i64().unwrap()
+    }
+
+    async fn ended(&self) -> Value {
+        let look = async {
+            loop {
+                let task = self.task().await;
+                if task["Status"] != "RUNNING" && task["Status"] != "CANCELLING" {
+                    return task;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), look).await.expect("the task does not end")
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_go_back_to_where_they_came_from_as_new_messages() {
+    let bench = Bench::new();
+    bench.dead_letters(&["1", "2", "3"]).await;
+    let before = bench.sqs("ReceiveMessage", json!({ "QueueUrl": format!("{URL}dead"), "VisibilityTimeout": 0 })).await;
+    bench.clock.advance(Duration::from_secs(7));
+    assert!(bench.start(json!({})).await["TaskHandle"].is_string());
+    let task = bench.ended().await;
+    assert_eq!(task["Status"], "COMPLETED", "{task}");
+    assert_eq!(
+        (&task["ApproximateNumberOfMessagesMoved"], &task["ApproximateNumberOfMessagesToMove"]),
+        (&json!(3), &json!(3))
+    );
+    assert!(task.get("TaskHandle").is_none() && task.get("DestinationArn").is_none());
+    assert_eq!(task["StartedTimestamp"], 1_800_000_007_000_i64);
+    let back = bench.receive("q").await;
+    assert_eq!(back.iter().map(|m| m["Body"].as_str().unwrap()).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert_ne!(back[0]["MessageId"], before["Messages"][0]["MessageId"]);
+    assert_eq!(back[0]["Attributes"]["SentTimestamp"], "1800000007000");
+    assert_eq!(back[0]["Attributes"]["ApproximateReceiveCount"], "1");
+    assert!(bench.receive("dead").await.is_empty());
+}
+
+#[tokio::test]
+async fn the_rate_is_kept_a_cancel_takes_its_time_and_a_restart_goes_on() {
+    let bench = Bench::new();
+    bench.dead_letters(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]).await;
+    bench.queue("other", json!({})).await;
+    let started =
+        bench.start(json!({ "MaxNumberOfMessagesPerSecond": 1, "DestinationArn": format!("{ARN}other") })).await;
+    assert_eq!(bench.step().await, 1);
+    assert_eq!(bench.step().await, 1, "the next is due in a second");
+    let second = bench.start(json!({})).await;
+    assert!(second["message"].as_str().unwrap().starts_with("There is already a task running."), "{second}");
+    // Another process, later: what was missed meanwhile is not made good in one burst.
+    bench.clock.advance(Duration::from_secs(60));
+    let again = Bench { bus: bench.again(), clock: bench.clock.clone(), dir: tempfile::tempdir().unwrap() };
+    assert!(again.bus.0.store.moving());
+    assert_eq!(again.step().await, 3);
+    let task = again.task().await;
+    assert_eq!((&task["Status"], &task["TaskHandle"]), (&json!("RUNNING"), &started["TaskHandle"]));
+    let cancel = json!({ "TaskHandle": started["TaskHandle"] });
+    assert_eq!(again.sqs("CancelMessageMoveTask", cancel.clone()).await["ApproximateNumberOfMessagesMoved"], 3);
+    assert_eq!(again.task().await["Status"], "CANCELLING");
+    assert_eq!(code(&again.sqs("CancelMessageMoveTask", cancel).await), "InvalidParameterValue");
+    for _ in 0..8 {
+        again.clock.advance(Duration::from_secs(1));
+        again.step().await;
+    }
+    let task = again.ended().await;
+    assert_eq!(task["Status"], "CANCELLED");
+    let moved = task["ApproximateNumberOfMessagesMoved"].as_u64().unwrap() as usize;
+    assert!((4..9).contains(&moved), "{task}");
+    assert_eq!((bench.receive("other").await.len(), bench.receive("dead").await.len()), (moved, 10 - moved));
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_go_on_says_why() {
+    let bench = Bench::new();
+    bench.dead_letters(&["1", "2"]).await;
+    bench.queue("other", json!({})).await;
+    bench.start(json!({ "MaxNumberOfMessagesPerSecond": 1, "DestinationArn": format!("{ARN}other") })).await;
+    bench.step().await;
+    bench.sqs("DeleteQueue", json!({ "QueueUrl": format!("{URL}other") })).await;
+    bench.clock.advance(Duration::from_secs(1));
+    bench.step().await;
+    let task = bench.ended().await;
+    assert_eq!(
+        (&task["Status"], &task["FailureReason"]),
+        (&json!("FAILED"), &json!("AWS.SimpleQueueService.NonExistentQueue"))
+    );
+    assert_eq!(bench.receive("dead").await.len(), 1);
+    bench.send("dead", "never elsewhere").await;
+    bench.clock.advance(Duration::from_secs(60));
+    bench.start(json!({})).await;
+    let task = bench.ended().await;
+    assert_eq!(task["FailureReason"], "CouldNotDetermineMessageSource");
+    assert_eq!(task["ApproximateNumberOfMessagesMoved"], 1);
+}
+
+#[tokio::test]
+async fn a_task_of_a_fifo_queue_keeps_groups_and_order() {
+    let bench = Bench::new();
+    bench.queue("dead.fifo", json!({ "FifoQueue": "true" })).await;
+    let policy = json!({ "deadLetterTargetArn": format!("{ARN}dead.fifo"), "maxReceiveCount": 1 }).to_string();
+    let attributes = json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "RedrivePolicy": policy, "VisibilityTimeout": "0" });
+    bench.queue("q.fifo", attributes).await;
+    for body in ["1", "2", "3"] {
+        bench.send_to_group("q.fifo", "g", body).await;
+    }
+    for _ in 0..2 {
+        bench.receive("q.fifo").await;
+    }
+    bench.sqs("StartMessageMoveTask", json!({ "SourceArn": format!("{ARN}dead.fifo") })).await;
+    let input = json!({ "SourceArn": format!("{ARN}dead.fifo") });
+    while bench.sqs("ListMessageMoveTasks", input.clone()).await["Results"][0]["Status"] == "RUNNING" {
+        tokio::task::yield_now().await;
+    }
+    let back = bench.receive("q.fifo").await;
+    assert_eq!(back.iter().map(|m| m["Body"].as_str().unwrap()).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert!(back.iter().all(|m| m["Attributes"]["MessageGroupId"] == "g"));
+    assert!(bench.receive("dead.fifo").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_tasks_refuse() {
+    let bench = Bench::new();
+    bench.dead_letters(&[]).await;
+    bench.queue("f.fifo", json!({ "FifoQueue": "true" })).await;
+    let refused = async |more: Value| {
+        let answer = bench.start(more).await;
+        format!("{}: {}", code(&answer), answer["message"].as_str().unwrap_or_default())
+    };
+    assert!(
+        refused(json!({ "SourceArn": "dead" })).await.starts_with("InvalidParameterValue: You must use this format")
+    );
+    assert_eq!(
+        refused(json!({ "SourceArn": format!("{ARN}nowhere") })).await,
+        "ResourceNotFoundException: The resource that you specified for the SourceArn parameter doesn't exist."
+    );
+    assert_eq!(
+        refused(json!({ "SourceArn": format!("{ARN}q") })).await,
+        "InvalidParameterValue: Source queue must be configured as a Dead Letter Queue."
+    );
+    for (name, reason) in
+        [("nowhere", "the DestinationArn parameter"), ("dead", "cannot be the same"), ("f.fifo", "same queue type")]
+    {
+        let said = refused(json!({ "DestinationArn": format!("{ARN}{name}") })).await;
+        assert!(said.contains(reason), "{said}");
+    }
+    for rate in [0, 501] {
+        assert!(refused(json!({ "MaxNumberOfMessagesPerSecond": rate })).await.starts_with("InvalidParameterValue"));
+    }
+    let none = bench.sqs("CancelMessageMoveTask", json!({ "TaskHandle": "x" })).await;
+    assert_eq!(code(&none), "ResourceNotFoundException");
+    let source = format!("{ARN}dead");
+    let many = json!({ "SourceArn": source, "MaxResults": 11 });
+    assert_eq!(code(&bench.sqs("ListMessageMoveTasks", many).await), "InvalidParameterValue");
+    let form = [("Action", "ListMessageMoveTasks"), ("SourceArn", source.as_str())];
+    bench.start(json!({ "MaxNumberOfMessagesPerSecond": 500 })).await;
+    let (status, body) = query(&bench.bus, "2012-11-05", &form).await;
+    assert_eq!(status, 200);
+    assert!(body.contains("<ListMessageMoveTasksResult><ListMessageMoveTasksResultEntry>"), "{body}");
+    assert_eq!(between(&body, "SourceArn"), source);
+}
+
+#[tokio::test]
+async fn a_dead_letter_queue_says_who_may_use_it() {
+    let bench = Bench::new();
+    let allow = |policy: Value| json!({ "QueueUrl": format!("{URL}dead"), "Attributes": { "RedriveAllowPolicy": policy.to_string() } });
+    bench.queue("dead", json!({})).await;
+    bench.queue("a", json!({})).await;
+    bench.queue("b", json!({})).await;
+    let policy = json!({ "deadLetterTargetArn": format!("{ARN}dead"), "maxReceiveCount": 1 }).to_string();
+    let use_it = async |queue: &str| {
+        let input = json!({ "QueueUrl": format!("{URL}{queue}"), "Attributes": { "RedrivePolicy": policy } });
+        code(&bench.sqs("SetQueueAttributes", input).await).to_owned()
+    };
+    let only_a = json!({ "redrivePermission": "byQueue", "sourceQueueArns": [format!("{ARN}a")] });
+    assert_eq!(code(&bench.sqs("SetQueueAttributes", allow(only_a)).await), "none");
+    assert_eq!((use_it("a").await.as_str(), use_it("b").await.as_str()), ("none", "InvalidParameterValue"));
+    assert_eq!(code(&bench.sqs("SetQueueAttributes", allow(json!({ "redrivePermission": "denyAll" }))).await), "none");
+    assert_eq!(use_it("a").await, "InvalidParameterValue");
+    assert_eq!(code(&bench.sqs("SetQueueAttributes", allow(json!({ "redrivePermission": "allowAll" }))).await), "none");
+    assert_eq!(use_it("b").await, "none");
+    for bad in [
+        json!({}),
+        json!({ "redrivePermission": "some" }),
+        json!({ "redrivePermission": "byQueue" }),
+        json!({ "redrivePermission": "byQueue", "sourceQueueArns": vec![format!("{ARN}a"); 11] }),
+        json!({ "redrivePermission": "allowAll", "sourceQueueArns": [format!("{ARN}a")] }),
+    ] {
+        assert_eq!(code(&bench.sqs("SetQueueAttributes", allow(bad)).await), "InvalidParameterValue");
+    }
+}
+
+#[tokio::test]
+async fn permissions_are_statements_of_the_policy() {
+    let bench = Bench::new();
+    bench.queue("q", json!({})).await;
+    let add = async |label: &str, accounts: Value, actions: Value| {
+        let input =
+            json!({ "QueueUrl": format!("{URL}q"), "Label": label, "AWSAccountIds": accounts, "Actions": actions });
+        bench.sqs("AddPermission", input).await
+    };
+    assert_eq!(code(&add("one", json!(["111122223333"]), json!(["SendMessage"])).await), "none");
+    let two = [
+        ("Action", "AddPermission"),
+        ("QueueUrl", "http://bus.localhost/000000000000/q"),
+        ("Label", "two"),
+        ("AWSAccountId.1", "111122223333"),
+        ("AWSAccountId.2", "444455556666"),
+        ("ActionName.1", "SendMessage"),
+        ("ActionName.2", "*"),
+    ];
+    assert_eq!(query(&bench.bus, "2012-11-05", &two).await.0, 200);
+    let policy = async || {
+        let input = json!({ "QueueUrl": format!("{URL}q"), "AttributeNames": ["Policy"] });
+        let answer = bench.sqs("GetQueueAttributes", input).await;
+        answer["Attributes"]["Policy"].as_str().map(|text| serde_json::from_str::<Value>(text).unwrap())
+    };
+    assert_eq!(
+        policy().await.unwrap(),
+        json!({
+            "Version": "2008-10-17",
+            "Id": format!("{ARN}q/SQSDefaultPolicy"),
+            "Statement": [
+                { "Sid": "one", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:root" },
+                  "Action": "SQS:SendMessage", "Resource": format!("{ARN}q") },
+                { "Sid": "two", "Effect": "Allow",
+                  "Principal": { "AWS": ["arn:aws:iam::111122223333:root", "arn:aws:iam::444455556666:root"] },
+                  "Action": ["SQS:SendMessage", "SQS:*"], "Resource": format!("{ARN}q") },
+            ],
+        })
+    );
+    assert_eq!(code(&add("one", json!(["111122223333"]), json!(["SendMessage"])).await), "InvalidParameterValue");
+    assert_eq!(code(&add("x", json!(["111122223333"]), json!(["CreateQueue"])).await), "InvalidParameterValue");
+    assert_eq!(code(&add("x", json!(["somebody"]), json!(["SendMessage"])).await), "InvalidParameterValue");
+    assert_eq!(code(&add("x", json!(["111122223333"]), json!(vec!["SendMessage"; 8])).await), "OverLimit");
+    assert_eq!(code(&add("x x", json!(["111122223333"]), json!(["SendMessage"])).await), "InvalidParameterValue");
+    for (label, verdict) in
+        [("one", "none"), ("one", "InvalidParameterValue"), ("two", "none"), ("two", "InvalidParameterValue")]
+    {
+        let input = json!({ "QueueUrl": format!("{URL}q"), "Label": label });
+        assert_eq!(code(&bench.sqs("RemovePermission", input).await), verdict, "{label}");
+    }
+    assert_eq!(policy().await, None);
+}
