@@ -218,14 +218,14 @@ def test_the_python_library_would_deliver_what_we_write(project, moto, style):
 
 def test_tail_refuses_where_looking_could_dead_letter_and_touches_nothing(provisioned, moto):
     publish(provisioned, range(2))
-    done = provisioned.run("tail", "user_events", "--idle", "1s", code=2)
+    done = provisioned.run("tail", "user_events", "--idle", "1s", code=1)
     assert "--force" in done.stderr and done.stdout == ""
     assert {m["Attributes"]["ApproximateReceiveCount"] for m in moto.drain("user_events")} == {"1"}
 
 
 def test_tail_refuses_a_fifo_queue(project, moto):
     moto.sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})
-    done = project.run("tail", "orders.fifo", "--idle", "1s", code=2)
+    done = project.run("tail", "orders.fifo", "--idle", "1s", code=1)
     assert "--force" in done.stderr
 
 
