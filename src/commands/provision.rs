@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::{Cx, outcome_of_signal, written};
 use crate::bus::Bus;
-use crate::engine::provision::{self, Report};
 use crate::engine::Confirmed;
+use crate::engine::provision::{self, Report};
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
 use crate::outcome::Outcome;
