@@ -241,6 +241,19 @@ async fn what_is_received_too_often_is_dead_lettered() {
 }
 
 #[tokio::test]
+async fn a_queue_that_is_its_own_dead_letter_queue_keeps_what_it_has() {
+    let bench = Bench::new();
+    bench.queue("q", json!({ "VisibilityTimeout": "0" })).await;
+    let policy = json!({ "deadLetterTargetArn": format!("{ARN}q"), "maxReceiveCount": 1 }).to_string();
+    let set = json!({ "QueueUrl": format!("{URL}q"), "Attributes": { "RedrivePolicy": policy } });
+    bench.sqs("SetQueueAttributes", set).await;
+    bench.send("q", "round and round").await;
+    for _ in 0..3 {
+        assert_eq!(bench.receive("q").await.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn creating_twice_is_fine_and_creating_otherwise_is_not() {
     let bench = Bench::new();
     bench.queue("q", json!({ "VisibilityTimeout": "5" })).await;

@@ -1,6 +1,6 @@
 //! The one gate through which every question goes: it never hangs where nobody can answer.
 
-use dialoguer::{Confirm, Input};
+use dialoguer::Input;
 
 use super::Ui;
 use crate::engine::Confirmed;
@@ -20,10 +20,16 @@ pub(super) fn confirm(ui: &Ui, question: &str, yes: bool) -> Result<Option<Confi
         ))
         .hint("add `--yes` to go ahead without being asked, or `--dry-run` to only look"));
     }
-    let agreed = Confirm::new().with_prompt(question).default(false).interact_opt();
-    match agreed {
-        Ok(Some(true)) => Ok(Some(Confirmed::by_the_user())),
-        Ok(Some(false) | None) => Ok(None),
+    let typed = ask(format!("{question} [y/N]"))?;
+    let agreed = ["y", "yes"].iter().any(|yes| typed.eq_ignore_ascii_case(yes));
+    Ok(agreed.then(Confirmed::by_the_user))
+}
+
+/// One line from the terminal, without its blanks; nothing at the end of input. A whole line and not a key: a `y` in `maybe` is
+/// no yes. The terminal stays as it is, so that Ctrl-C ends the program as it ends any other.
+fn ask(question: String) -> Result<String, CliError> {
+    match Input::<String>::new().with_prompt(question).allow_empty(true).report(false).interact() {
+        Ok(typed) => Ok(typed.trim().to_owned()),
         Err(dialoguer::Error::IO(error)) => Err(CliError::failed("the prompt was interrupted").because(&error)),
     }
 }
@@ -55,12 +61,9 @@ pub(super) fn confirm_name(
         None => {}
     }
     let prompt = format!("{question} This bus is protected: type `{name}` to go ahead");
-    match Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text() {
-        Ok(typed) if typed.trim() == name => Ok(Some(Confirmed::by_the_user())),
-        Ok(_) => {
-            ui.warn(format!("that is not `{name}`: nothing was done"));
-            Ok(None)
-        }
-        Err(dialoguer::Error::IO(error)) => Err(CliError::failed("the prompt was interrupted").because(&error)),
+    if ask(prompt)? == name {
+        return Ok(Some(Confirmed::by_the_user()));
     }
+    ui.warn(format!("that is not `{name}`: nothing was done"));
+    Ok(None)
 }

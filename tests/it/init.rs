@@ -40,6 +40,15 @@ fn init_without_a_terminal_names_the_flag() {
 }
 
 #[test]
+fn only_a_whole_yes_is_one() {
+    for (typed, code) in [("maybe\n", 1), ("\n", 1), ("\u{4}", 1), ("y\n", 0), ("YES\n", 0)] {
+        let env = TestEnv::new();
+        let asked = env.command(&["init"]).on_terminal().stdin(typed).run().expect_code(code);
+        assert_eq!(env.path("eventbus.yaml").exists(), code == 0, "{typed:?}: {}", asked.snapshot());
+    }
+}
+
+#[test]
 fn the_demo_walks_the_whole_road_and_leaves_nothing() {
     let env = TestEnv::new();
     let shown = env.command(&["demo"]).env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").run().success();

@@ -154,7 +154,12 @@ async fn take(cx: &Cx<'_>, queue: &Queue, ask: Ask) -> ApiResult<Taken> {
         let target = match &queue.redrive {
             None => None,
             // A dead-letter queue that is gone: the message stays where it is.
-            Some((target, most)) => tx.catalogue.maybe_queue(tx.connection, target)?.map(|target| (target, *most)),
+            // So does one whose dead-letter queue is the queue itself: it would be buried and found again for ever.
+            Some((target, most)) => tx
+                .catalogue
+                .maybe_queue(tx.connection, target)?
+                .filter(|target| target.id != queue.id)
+                .map(|target| (target, *most)),
         };
         let dead_letters = target.as_ref().map(|(target, most)| (&**target, *most));
         let taken = messages::take(tx, &queue, dead_letters, now, hidden, ask.most)?;

@@ -125,6 +125,7 @@ impl OpenError {
 /// Checks the place, then opens, makes or refuses the file. Blocks, at worst for [`PATIENCE`].
 pub(crate) fn prepare(path: &Path) -> Result<Connection, OpenError> {
     check_place(path)?;
+    make_private(path);
     let mut connection = connect(path)?;
     initialise(&mut connection, path)?;
     Ok(connection)
@@ -155,12 +156,32 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
+/// Makes the folder if it is not there, for its owner's eyes only: payloads lie in it. The usual one keeps itself out of git.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if folder.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    if folder.file_name().is_some_and(|name| name == ".eventbus") {
+        std::fs::write(folder.join(".gitignore"), "*\n")?;
+    }
+    Ok(())
+}
+
+/// Makes an empty file that only its owner may read, if there is none: SQLite gives its side files the same permissions.
+fn make_private(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // Whatever fails here, SQLite meets next and says better.
+    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+}
+
 fn check_place(path: &Path) -> Result<(), OpenError> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
+    make_folder(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
     if let Some(kind) = network_of(folder) {
         return Err(OpenError::Network { path: path.to_owned(), kind });
     }
@@ -181,6 +202,19 @@ fn initialise(connection: &mut Connection, path: &Path) -> Result<(), OpenError>
     let pragma = |connection: &Connection, name: &str| -> rusqlite::Result<i64> {
         connection.pragma_query_value(None, name, |row| row.get(0))
     };
+    let tables_of = |connection: &Connection| -> rusqlite::Result<i64> {
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+    };
+    // Before anything is written: what belongs to another program is left as it is, its journal mode included.
+    let ours = pragma(connection, "application_id").map_err(failed)? == APPLICATION;
+    if !ours && (tables_of(connection).map_err(failed)?, pragma(connection, "user_version").map_err(failed)?) != (0, 0)
+    {
+        // Another process may be making the file just now, or it is not ours: the transaction below tells them apart.
+        let application = pragma(connection, "application_id").map_err(failed)?;
+        if application != APPLICATION {
+            return Err(OpenError::Foreign { path: path.to_owned() });
+        }
+    }
     enter_wal(connection).map_err(failed)?;
     let layout = pragma(connection, "user_version").map_err(failed)?;
     let application = pragma(connection, "application_id").map_err(failed)?;
@@ -191,8 +225,7 @@ fn initialise(connection: &mut Connection, path: &Path) -> Result<(), OpenError>
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let layout = pragma(&transaction, "user_version").map_err(failed)?;
     let application = pragma(&transaction, "application_id").map_err(failed)?;
-    let tables: i64 =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
+    let tables = tables_of(&transaction).map_err(failed)?;
     match (application, layout, tables) {
         (APPLICATION, LAYOUT, _) => return Ok(()),
         (APPLICATION, newer, _) if newer > LAYOUT => {
@@ -253,6 +286,19 @@ mod tests {
     }
 
     #[test]
+    fn only_its_owner_may_read_it_and_git_passes_it_over() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".eventbus/bus.db");
+        let open = prepare(&path).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(path.parent().unwrap()), mode(&path)), (0o700, 0o600));
+        assert_eq!(mode(&path.with_extension("db-wal")), 0o600);
+        assert_eq!(std::fs::read_to_string(path.with_file_name(".gitignore")).unwrap(), "*\n");
+        drop(open);
+    }
+
+    #[test]
     fn what_is_no_bus_file_is_refused_with_a_sentence() {
         let dir = tempfile::tempdir().unwrap();
         let text = dir.path().join("text");
@@ -262,6 +308,9 @@ mod tests {
         let foreign = dir.path().join("foreign");
         Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
         assert!(refusal(&foreign).contains("of another program"));
+        let raw = Connection::open(&foreign).unwrap();
+        let mode: String = raw.pragma_query_value(None, "journal_mode", |r| r.get(0)).unwrap();
+        assert_eq!(mode, "delete", "what is another program's is left as it was");
         assert!(refusal(dir.path()).contains("not a regular file"));
     }
 
