@@ -1,6 +1,8 @@
 //! The one gate through which every question goes: it never hangs where nobody can answer.
 
-use dialoguer::Input;
+use std::io::{self, BufRead as _, Write as _};
+
+use dialoguer::theme::{SimpleTheme, Theme as _};
 
 use super::Ui;
 use crate::engine::Confirmed;
@@ -20,18 +22,28 @@ pub(super) fn confirm(ui: &Ui, question: &str, yes: bool) -> Result<Option<Confi
         ))
         .hint("add `--yes` to go ahead without being asked, or `--dry-run` to only look"));
     }
-    let typed = ask(format!("{question} [y/N]"))?;
+    let mut asked = String::new();
+    let _ = SimpleTheme.format_confirm_prompt(&mut asked, question, Some(false));
+    let typed = ask(asked.trim_end())?;
     let agreed = ["y", "yes"].iter().any(|yes| typed.eq_ignore_ascii_case(yes));
     Ok(agreed.then(Confirmed::by_the_user))
 }
 
-/// One line from the terminal, without its blanks; nothing at the end of input. A whole line and not a key: a `y` in `maybe` is
-/// no yes. The terminal stays as it is, so that Ctrl-C ends the program as it ends any other.
-fn ask(question: String) -> Result<String, CliError> {
-    match Input::<String>::new().with_prompt(question).allow_empty(true).report(false).interact() {
-        Ok(typed) => Ok(typed.trim().to_owned()),
-        Err(dialoguer::Error::IO(error)) => Err(CliError::failed("the prompt was interrupted").because(&error)),
+/// One line from the terminal, without its blanks; nothing at the end of input, which declines.
+///
+/// A whole line and not a key: a `y` in `maybe` is no yes. And a plain read instead of the prompt crate's own, which takes keys
+/// in raw mode: that never ends when the input does, and hides the cursor while Ctrl-C ends the program.
+fn ask(question: &str) -> Result<String, CliError> {
+    let interrupted = |error: io::Error| CliError::failed("the prompt was interrupted").because(&error);
+    let mut err = io::stderr().lock();
+    write!(err, "{question} ").and_then(|()| err.flush()).map_err(interrupted)?;
+    let mut typed = Vec::new();
+    io::stdin().lock().read_until(b'\n', &mut typed).map_err(interrupted)?;
+    if !typed.ends_with(b"\n") {
+        // The terminal has not moved to a new line by itself.
+        let _ = writeln!(err);
     }
+    Ok(String::from_utf8_lossy(&typed).trim().to_owned())
 }
 
 /// Asks `question` on stderr, to be answered with the `name` of what would be changed; `given` (`--confirm`) answers beforehand.
@@ -60,8 +72,10 @@ pub(super) fn confirm_name(
         }
         None => {}
     }
+    let mut asked = String::new();
     let prompt = format!("{question} This bus is protected: type `{name}` to go ahead");
-    if ask(prompt)? == name {
+    let _ = SimpleTheme.format_input_prompt(&mut asked, &prompt, None);
+    if ask(asked.trim_end())? == name {
         return Ok(Some(Confirmed::by_the_user()));
     }
     ui.warn(format!("that is not `{name}`: nothing was done"));

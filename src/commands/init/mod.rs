@@ -34,7 +34,8 @@ const FILES: [(&str, &str, bool); 5] = [
 /// # Errors
 /// A file is already there (nothing is written then), or the folder cannot be written.
 pub fn run(cx: &mut Cx, args: &InitArgs) -> Result<Outcome, CliError> {
-    let dir = cx.path(&args.dir);
+    // Through its components, so that `.` is not shown.
+    let dir: PathBuf = cx.path(&args.dir).components().collect();
     let taken: Vec<&str> = FILES.iter().map(|(name, ..)| *name).filter(|name| dir.join(name).exists()).collect();
     if !taken.is_empty() {
         let verb = if taken.len() == 1 { "exists" } else { "exist" };
