@@ -109,7 +109,6 @@ pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
     let (done, reporter, wrote) =
         cx.drive(reporter, async |emit| publish::run(bus.as_ref(), request, &emit, &shutdown).await).await?;
     let report = done.map_err(explain)?;
-    written(wrote)?;
     for error in report.topic_errors {
         cx.ui.error(&error.into());
     }
@@ -118,6 +117,8 @@ pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
     if let Some(at) = &report.stopped_at {
         cx.ui.warn(format!("stopped before {at}; it and what follows was not sent"));
     }
+    // Last: what was sent is sent, and said, whether or not its lines could be written.
+    written(wrote)?;
     Ok(outcome_of_signal(shutdown.signal()).filter(|_| report.stopped).unwrap_or_else(|| outcome(&report)))
 }
 
@@ -179,6 +180,15 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
     let topology = cx.topology()?;
     // As the user would write it, since violations name the file.
     let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
+    // The default folder need not be there. One that the settings name must be, or a typo would publish unchecked.
+    if cx.config.schemas.from != "default" && !cx.config.schemas.value.is_dir() {
+        return Err(CliError::usage(format!(
+            "{}: the folder of schemas {} does not exist",
+            cx.config.schemas.from,
+            folder.display()
+        ))
+        .hint("correct `schemas:`, or leave it out if there are none"));
+    }
     let catalogue = Catalogue::open(folder).map_err(|e| schema_error(&e))?;
     Ok(Request {
         event,

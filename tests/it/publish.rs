@@ -34,6 +34,27 @@ fn statuses(output: &Output) -> Vec<String> {
 }
 
 #[test]
+fn a_folder_of_schemas_that_is_not_there_is_no_licence_to_publish_unchecked() {
+    let env = TestEnv::new();
+    let _made = env.run(&["init", "--yes"]).success();
+    let _made = env.run(&["provision", "--yes"]).success();
+    env.write("eventbus.yaml", "publisher: UserService\nschemas: shcemas/\n");
+    let refused = env.run(&["publish", "UserRegistered", "payload.json"]).expect_code(2);
+    assert!(refused.stderr().contains("eventbus.yaml: the folder of schemas shcemas"), "{}", refused.snapshot());
+}
+
+#[test]
+fn what_was_sent_is_said_even_when_its_line_cannot_be_written() {
+    let env = TestEnv::new();
+    let _made = env.run(&["init", "--yes"]).success();
+    let _made = env.run(&["provision", "--yes"]).success();
+    let program = crate::support::binary().display();
+    let full = env.script(&format!("'{program}' publish UserRegistered payload.json >/dev/full")).run().expect_code(1);
+    assert!(full.stderr().contains("Published 1 event to `users`"), "{}", full.snapshot());
+    assert!(full.stderr().contains("stdout cannot be written"), "{}", full.snapshot());
+}
+
+#[test]
 fn one_event_is_sent_and_its_line_says_so() {
     let env = project();
     let sent = env.run(&["publish", "UserRegistered", "payload.json"]).success();

@@ -96,6 +96,8 @@ pub async fn run(bus: &Bus, request: Request, emit: &Emitter, shutdown: &Shutdow
     let mut consumer = Consumer::new(context.clone());
     let ended = consumer.receive().await;
     consumer.finish(&ended).await;
+    // The last of `--count` may have been the first to tell.
+    let ended = context.cannot_run.get().map_or(ended, |why| Ended::CannotRun(why.clone()));
     let (counts, started) = (consumer.counts, consumer.started);
     drop(consumer);
 

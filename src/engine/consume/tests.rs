@@ -229,6 +229,13 @@ async fn a_body_that_is_no_event_meets_no_handler_and_is_never_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_handler_that_cannot_run_is_told_whatever_else_ends_the_run() {
+    let fake = users(1);
+    let run = consume(&fake, Request { count: Some(1), ..request("exit 126").await }).await;
+    assert!(matches!(&run.report.ended, Ended::CannotRun(why) if why.contains("126")));
+}
+
+#[tokio::test]
 async fn a_handler_that_cannot_run_costs_one_receive_and_gives_it_back() {
     let fake = users(3);
     let run = consume(&fake, request("exit 127").await).await;
