@@ -91,7 +91,7 @@ def application(served, place):
 def test_a_worker_makes_its_queue_and_acknowledges_rejects_and_asks_again(application, served):
     worker = application("work")
     for n in range(25):  # more than one receive of ten
-        worker.send("done", f"done {n}", countdown=0)
+        worker.send("done", f"done {n}")
     worker.send("again")
     worker.send("rejected")
     assert sorted(worker.until_noted("done", 25)) == sorted(f"done {n}" for n in range(25))
@@ -128,8 +128,13 @@ def test_a_worker_of_predefined_queues_backs_off_dead_letters_and_keeps_fifo_ord
     until(lambda: served.depth("dead") == (1, 0), worker.describe("the rejected one is dead"))
     assert worker.noted("rejected") == ["rejected"]
     until(lambda: all(served.depth(name) == (0, 0) for name in urls), worker.describe("everything acknowledged is gone"))
-    (message,) = served.receive(dead)
+    (message,) = served.receive(dead, VisibilityTimeout=0)
     assert message["Attributes"]["DeadLetterQueueSourceArn"] == served.attributes("mortal")["QueueArn"]
+
+    # Moved back as an operator would: the worker gets it again, rejects it again, and it dies again.
+    served.moves("StartMessageMoveTask", SourceArn=dead_arn)
+    assert worker.until_noted("rejected", 2) == ["rejected"] * 2
+    until(lambda: served.depth("dead") == (1, 0), worker.describe("it is dead again"))
 
 
 def test_a_simple_queue_of_kombu_puts_counts_gives_back_acknowledges_and_clears(served):
@@ -148,16 +153,28 @@ def test_a_simple_queue_of_kombu_puts_counts_gives_back_acknowledges_and_clears(
                 queue.get(block=False)
 
 
-def test_a_fanout_of_kombu_goes_through_a_topic_to_every_queue(served):
+def test_a_fanout_of_kombu_goes_through_a_topic_to_every_queue_whose_filter_lets_it(served):
     options = {"supports_fanout": True, "wait_time_seconds": 1, "region": "us-east-1"}
     with kombu.Connection(broker(served), transport_options=options) as connection:
         news = kombu.Exchange("news", type="fanout")
-        queues = [kombu.Queue(name, exchange=news) for name in ("left", "right")]
+        queues = [kombu.Queue(name, exchange=news) for name in ("all", "checked")]
         got = []
-        with connection.Consumer(queues, callbacks=[lambda body, message: (got.append(body), message.ack())]):
-            connection.Producer().publish({"what": "é"}, exchange=news)
-            while len(got) < 2:
+
+        def take(body, message) -> None:
+            got.append((message.delivery_info["sqs_queue"].rsplit("/", 1)[1], body))
+            message.ack()
+
+        def publish(body: str, kind: str) -> None:
+            connection.Producer().publish(body, exchange=news, message_attributes={"kind": kind})
+
+        with connection.Consumer(queues, callbacks=[take]):
+            (checked,) = [entry for entry in served.subscriptions("news") if entry["Endpoint"].endswith(":checked")]
+            policy = {"AttributeName": "FilterPolicy", "AttributeValue": '{"kind": ["fact"]}'}
+            served.sns.set_subscription_attributes(SubscriptionArn=checked["SubscriptionArn"], **policy)
+            publish("é?", "rumour")
+            publish("é!", "fact")
+            while len(got) < 3:
                 connection.drain_events(timeout=PATIENCE)
-    assert got == [{"what": "é"}] * 2
+    assert sorted(got) == [("all", "é!"), ("all", "é?"), ("checked", "é!")]
     assert {entry["RawMessageDelivery"] for entry in served.subscriptions("news")} == {"true"}
-    assert served.depth("left") == served.depth("right") == (0, 0)
+    assert served.depth("all") == served.depth("checked") == (0, 0)
