@@ -15,10 +15,15 @@
 //! topic to send, and are dropped without a word otherwise. Here they are always delivered, as by other emulators: test suites
 //! that never wrote a policy go on working, and `provision` writes the policies that AWS needs.
 
+mod arns;
+mod attributes;
+mod data_protection;
+mod delivery_policy;
 pub(crate) mod notification;
 mod permissions;
 mod publish;
 mod subscriptions;
+mod tags;
 mod topics;
 mod types;
 
@@ -30,8 +35,7 @@ use super::sqs::types::Nothing;
 use super::wire::{Answer, Input};
 
 /// The operations that exist and are refused.
-const LATER: [&str; 22] = [
-    "ConfirmSubscription",
+const LATER: [&str; 19] = [
     "CheckIfPhoneNumberIsOptedOut",
     "CreatePlatformApplication",
     "CreatePlatformEndpoint",
@@ -39,7 +43,6 @@ const LATER: [&str; 22] = [
     "DeleteEndpoint",
     "DeletePlatformApplication",
     "DeleteSMSSandboxPhoneNumber",
-    "GetDataProtectionPolicy",
     "GetEndpointAttributes",
     "GetPlatformApplicationAttributes",
     "GetSMSAttributes",
@@ -50,7 +53,6 @@ const LATER: [&str; 22] = [
     "ListPlatformApplications",
     "ListSMSSandboxPhoneNumbers",
     "OptInPhoneNumber",
-    "PutDataProtectionPolicy",
     "SetEndpointAttributes",
     "SetSMSAttributes",
 ];
@@ -70,10 +72,13 @@ pub(crate) async fn call(cx: &Cx<'_>, operation: &str, input: Input) -> ApiResul
         "ListTopics" => input.answer(topics::list(cx, input.parse()?).await?),
         "GetTopicAttributes" => input.answer(topics::get_attributes(cx, input.parse()?).await?),
         "SetTopicAttributes" => input.answer(topics::set_attribute(cx, input.parse()?).await?),
-        "TagResource" => input.answer(topics::tag(cx, input.parse()?).await?),
-        "UntagResource" => input.answer(topics::untag(cx, input.parse()?).await?),
-        "ListTagsForResource" => input.answer(topics::tags(cx, input.parse()?).await?),
+        "TagResource" => input.answer(tags::tag(cx, input.parse()?).await?),
+        "UntagResource" => input.answer(tags::untag(cx, input.parse()?).await?),
+        "ListTagsForResource" => input.answer(tags::list(cx, input.parse()?).await?),
+        "GetDataProtectionPolicy" => input.answer(data_protection::get(cx, input.parse()?).await?),
+        "PutDataProtectionPolicy" => input.answer(data_protection::put(cx, input.parse()?).await?),
         "Subscribe" => input.answer(subscriptions::subscribe(cx, input.parse()?).await?),
+        "ConfirmSubscription" => input.answer(subscriptions::confirm(input.parse()?)?),
         "Unsubscribe" => input.answer(subscriptions::unsubscribe(cx, input.parse()?).await?),
         "GetSubscriptionAttributes" => input.answer(subscriptions::get_attributes(cx, input.parse()?).await?),
         "SetSubscriptionAttributes" => input.answer(subscriptions::set_attribute(cx, input.parse()?).await?),
