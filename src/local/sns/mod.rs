@@ -34,6 +34,32 @@ use super::error::{ApiError, ApiResult};
 use super::sqs::types::Nothing;
 use super::wire::{Answer, Input};
 
+/// The operations that are served.
+#[cfg(test)]
+pub(crate) const OPERATIONS: [&str; 21] = [
+    "AddPermission",
+    "ConfirmSubscription",
+    "CreateTopic",
+    "DeleteTopic",
+    "GetDataProtectionPolicy",
+    "GetSubscriptionAttributes",
+    "GetTopicAttributes",
+    "ListSubscriptions",
+    "ListSubscriptionsByTopic",
+    "ListTagsForResource",
+    "ListTopics",
+    "Publish",
+    "PublishBatch",
+    "PutDataProtectionPolicy",
+    "RemovePermission",
+    "SetSubscriptionAttributes",
+    "SetTopicAttributes",
+    "Subscribe",
+    "TagResource",
+    "Unsubscribe",
+    "UntagResource",
+];
+
 /// The operations that exist and are refused.
 const LATER: [&str; 19] = [
     "CheckIfPhoneNumberIsOptedOut",

@@ -16,7 +16,7 @@ use super::types::{
 };
 use super::{arns, nothing, unsupported};
 use crate::clock::random_id;
-use crate::filter::FilterPolicy;
+use crate::filter::{self, FilterPolicy};
 
 /// Protocols of SNS that lead off the messaging path.
 const OTHER_PROTOCOLS: [&str; 8] = ["http", "https", "email", "email-json", "sms", "application", "lambda", "firehose"];
@@ -50,7 +50,8 @@ fn check(name: &str, value: &str, prefix: &str) -> ApiResult<()> {
         )),
         "RedrivePolicy" if !value.is_empty() => {
             let Ok(policy) = serde_json::from_str::<RedrivePolicy>(value) else {
-                return refused("RedrivePolicy: failed to parse JSON.".into());
+                let why = filter::not_json(value).unwrap_or_else(|| "failed to parse JSON.".into());
+                return refused(format!("RedrivePolicy: {why}"));
             };
             match policy.dead_letter_target_arn.as_deref() {
                 None => refused("RedrivePolicy: deadLetterTargetArn is null".into()),
