@@ -15,6 +15,7 @@ mod dropped;
 mod fifo;
 mod fifo_topics;
 mod moves;
+mod sns;
 
 /// A bus in a folder of its own, with a clock that stands still.
 struct Bench {
