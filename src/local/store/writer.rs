@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::super::error::{ApiError, ApiResult};
 use super::catalogue::Catalogue;
+use super::place::Place;
 use super::watch::Wakes;
 
 /// Requests in one transaction at most, so that the first of them is not kept waiting for the last.
@@ -160,11 +161,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, wakes: Arc<Wakes>, moving: Arc<AtomicBool>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        wakes: Arc<Wakes>,
+        moving: Arc<AtomicBool>,
+        place: Arc<Place>,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
         let (jobs, late) = (Arc::new(jobs), Late::default());
         let afterwards = Afterwards { jobs: Arc::downgrade(&jobs), late: Arc::clone(&late) };
-        let shared = Shared { late: Arc::clone(&late), wakes, moving };
+        let shared = Shared { late: Arc::clone(&late), wakes, moving, place };
         let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &shared))?;
         Ok(Self { jobs: Some(jobs), afterwards, thread: Some(thread) })
     }
@@ -202,6 +208,7 @@ struct Shared {
     late: Late,
     wakes: Arc<Wakes>,
     moving: Arc<AtomicBool>,
+    place: Arc<Place>,
 }
 
 fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, shared: &Shared) {
@@ -274,7 +281,10 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
                 .execute((new_version, new_seq))?;
         }
         execute(connection, "COMMIT")
-    })();
+    })()
+    .map_err(ApiError::from)
+    // What went to a file that nobody will find again is not acknowledged.
+    .and_then(|()| shared.place.check());
     match ended {
         Ok(()) => {
             shared.wakes.wake(&woken);
@@ -283,7 +293,6 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
         Err(error) => {
             roll_back(connection);
             catalogue.forget();
-            let error = ApiError::from(error);
             done.into_iter().for_each(|job| job.finish(Err(error.clone())));
         }
     }

@@ -29,7 +29,7 @@ impl Bench {
         let bus = LocalBus::open(&dir.path().join("bus.db"), OpenOptions::default()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(serve(listener, bus, credentials, std::future::pending()));
+        let server = tokio::spawn(serve(listener, bus, Access { credentials, ..Access::default() }, 1_000, std::future::pending()));
         Self { address, server, _dir: dir }
     }
 
