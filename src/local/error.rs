@@ -92,8 +92,9 @@ impl From<rusqlite::Error> for ApiError {
         let code = error.sqlite_error_code();
         let extended = error.sqlite_error().map_or(0, |e| e.extended_code);
         // A quota, a limit on file sizes and a dying disk are told apart by nothing that SQLite passes on.
-        let unwritten = [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_TRUNCATE, ffi::SQLITE_IOERR_SHMSIZE]
-            .contains(&extended);
+        let unwritten =
+            [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_TRUNCATE, ffi::SQLITE_IOERR_SHMSIZE]
+                .contains(&extended);
         let sentence = match code {
             Some(Code::DiskFull) => "the disk that holds the bus file is full; free some space and try again",
             _ if unwritten => {
@@ -106,7 +107,9 @@ impl From<rusqlite::Error> for ApiError {
         };
         let message = format!("{sentence}: {error}");
         match code {
-            Some(Code::DiskFull | Code::ReadOnly | Code::DatabaseCorrupt | Code::NotADatabase) => Self::unusable(message),
+            Some(Code::DiskFull | Code::ReadOnly | Code::DatabaseCorrupt | Code::NotADatabase) => {
+                Self::unusable(message)
+            }
             _ if unwritten => Self::unusable(message),
             _ => Self::internal(message),
         }
@@ -121,13 +124,9 @@ mod tests {
     fn what_waiting_does_not_mend_has_a_code_of_its_own() {
         use rusqlite::ffi;
         let of = |code| ApiError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
-        for code in [
-            ffi::SQLITE_FULL,
-            ffi::SQLITE_READONLY,
-            ffi::SQLITE_CORRUPT,
-            ffi::SQLITE_NOTADB,
-            ffi::SQLITE_IOERR_WRITE,
-        ] {
+        for code in
+            [ffi::SQLITE_FULL, ffi::SQLITE_READONLY, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_IOERR_WRITE]
+        {
             assert_eq!((of(code).code, of(code).status), ("BusFileUnusable", 500));
         }
         assert_eq!(of(ffi::SQLITE_BUSY).code, "InternalFailure");

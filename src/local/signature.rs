@@ -105,12 +105,17 @@ pub(crate) fn verify(request: &Request<bytes::Bytes>, wanted: &Credentials, now_
     let longest = claim.expires.map_or(SKEW_MS, |seconds| seconds.clamp(0, LONGEST) * 1_000);
     if age > longest {
         let (oldest, now) = (written(now_ms - longest), written(now_ms));
-        let span = if longest % 60_000 == 0 { format!("{} min", longest / 60_000) } else { format!("{} s", longest / 1_000) };
-        return Err(mismatch(format!("Signature expired: {} is now earlier than {oldest} ({now} - {span}.)", claim.at)));
+        let span =
+            if longest % 60_000 == 0 { format!("{} min", longest / 60_000) } else { format!("{} s", longest / 1_000) };
+        return Err(mismatch(format!(
+            "Signature expired: {} is now earlier than {oldest} ({now} - {span}.)",
+            claim.at
+        )));
     }
     if -age > SKEW_MS {
         let (newest, now) = (written(now_ms + SKEW_MS), written(now_ms));
-        let sentence = format!("Signature not yet current: {} is still later than {newest} ({now} + 15 min.)", claim.at);
+        let sentence =
+            format!("Signature not yet current: {} is still later than {newest} ({now} + 15 min.)", claim.at);
         return Err(mismatch(sentence));
     }
     let payload = hex(&Sha256::digest(request.body()));
@@ -382,7 +387,10 @@ mod tests {
             assert_eq!(at(lasts), Ok(()), "{name}");
             let (code, message) = at(lasts + 1_000).unwrap_err();
             assert_eq!(code, "SignatureDoesNotMatch", "{name}");
-            assert!(message.starts_with("Signature expired: 20270115T080000Z is now earlier than 20270115T080001Z ("), "{message}");
+            assert!(
+                message.starts_with("Signature expired: 20270115T080000Z is now earlier than 20270115T080001Z ("),
+                "{message}"
+            );
             let (_, message) = at(-SKEW_MS - 1_000).unwrap_err();
             assert_eq!(
                 message,
@@ -411,7 +419,10 @@ mod tests {
             let mark = if target.contains('?') { '&' } else { '?' };
             *changed.uri_mut() = format!("{target}{mark}more=1").parse().unwrap();
             assert_eq!(code(&changed, &credentials), "SignatureDoesNotMatch", "{name}: query");
-            let signed = request.headers().keys().filter(|name| *name != header::AUTHORIZATION && *name != header::CONTENT_LENGTH);
+            let signed = request
+                .headers()
+                .keys()
+                .filter(|name| *name != header::AUTHORIZATION && *name != header::CONTENT_LENGTH);
             for header in signed {
                 let mut changed = request.clone();
                 let value = format!("{}x", request.headers()[header].to_str().unwrap());
@@ -428,7 +439,10 @@ mod tests {
     #[test]
     fn a_mismatch_shows_what_should_have_been_signed_and_both_protocols_have_their_name_for_it() {
         let error = verify(&vanilla("/x", SIGNATURE), &wanted(), NOW).unwrap_err();
-        assert_eq!((error.shape, error.code, error.status), ("InvalidSignatureException", "SignatureDoesNotMatch", 403));
+        assert_eq!(
+            (error.shape, error.code, error.status),
+            ("InvalidSignatureException", "SignatureDoesNotMatch", 403)
+        );
         let shown = "'GET\n/x\n\nhost:example.amazonaws.com\nx-amz-date:20150830T123600Z\n\nhost;x-amz-date\n";
         assert!(error.message.contains(shown), "{}", error.message);
         assert!(!error.message.contains("wJalr"));
@@ -436,14 +450,9 @@ mod tests {
 
     #[test]
     fn paths_are_signed_without_detours() {
-        for (path, wanted) in [
-            ("/", "/"),
-            ("", "/"),
-            ("//", "/"),
-            ("/a/./b/../c", "/a/c"),
-            ("/../../a/", "/a/"),
-            ("//a//b", "/a/b"),
-        ] {
+        for (path, wanted) in
+            [("/", "/"), ("", "/"), ("//", "/"), ("/a/./b/../c", "/a/c"), ("/../../a/", "/a/"), ("//a//b", "/a/b")]
+        {
             assert_eq!(normalised(path), wanted, "{path}");
         }
     }

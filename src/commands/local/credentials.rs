@@ -34,14 +34,14 @@ pub(super) fn wanted(cx: &Cx, bind: Option<IpAddr>, file: Option<&Path>) -> Resu
 
 fn read(cx: &Cx, path: &Path) -> Result<Credentials, CliError> {
     let shown = cx.shown(&path.display().to_string());
-    let unread = |error: &std::io::Error| {
-        CliError::usage(format!("the credentials file {shown} cannot be read")).because(error)
-    };
+    let unread =
+        |error: &std::io::Error| CliError::usage(format!("the credentials file {shown} cannot be read")).because(error);
     let file = std::fs::File::open(path).map_err(|error| unread(&error))?;
     // Of the very file that is read, not of whatever the path leads to later.
     let mode = file.metadata().map_err(|error| unread(&error))?.permissions().mode();
     if mode & 0o007 != 0 {
-        let found = format!("everybody on this machine may read the credentials file {shown} (mode {:03o})", mode & 0o777);
+        let found =
+            format!("everybody on this machine may read the credentials file {shown} (mode {:03o})", mode & 0o777);
         return Err(CliError::usage(found)
             .hint(format!("keep it to yourself: `chmod 600 {}`", quoted(&path.display().to_string()))));
     }
@@ -56,11 +56,8 @@ fn read(cx: &Cx, path: &Path) -> Result<Credentials, CliError> {
 /// Reads the first profile of an AWS credentials file
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>), or two lines, the id and the secret.
 fn parse(text: &str) -> Option<Credentials> {
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with(['#', ';']))
-        .collect();
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])).collect();
     if let [id, secret] = lines[..]
         && ![id, secret].iter().any(|line| line.starts_with('[') || line.contains(char::is_whitespace))
         && !id.contains('=')
@@ -76,10 +73,7 @@ fn parse(text: &str) -> Option<Credentials> {
         let found = settings.iter().find(|(key, value)| key == name && !value.is_empty())?;
         Some(found.1.to_owned())
     };
-    Some(Credentials {
-        access_key_id: value("aws_access_key_id")?,
-        secret_access_key: value("aws_secret_access_key")?,
-    })
+    Some(Credentials { access_key_id: value("aws_access_key_id")?, secret_access_key: value("aws_secret_access_key")? })
 }
 
 #[cfg(test)]

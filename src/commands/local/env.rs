@@ -64,7 +64,8 @@ pub(super) async fn run(cx: &Cx, args: &EnvArgs) -> Result<Outcome, CliError> {
     ];
     // A profile or a session of AWS would win over the keys, or be sent along with them; endpoints of one service over the one
     // for all.
-    let unset = ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_STS"];
+    let unset =
+        ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_STS"];
     let mut out = cx.ui.out();
     written(write!(out, "{}", args.shell.lines(&set, &unset)).and_then(|()| out.flush()))?;
     Ok(Outcome::Done)

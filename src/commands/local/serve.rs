@@ -90,9 +90,9 @@ pub(super) async fn run(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliErro
     local::serve(listener, bus, access, room, stop).await.map_err(|error| {
         let ended = CliError::failed("the server ended").because(&error);
         match lost.lost() {
-            Some(_) => ended.hint(
-                "start it again; a bus is emptied with `eventbus local reset`, which needs no restart",
-            ),
+            Some(_) => {
+                ended.hint("start it again; a bus is emptied with `eventbus local reset`, which needs no restart")
+            }
             None => ended,
         }
     })?;

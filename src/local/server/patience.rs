@@ -65,8 +65,7 @@ impl Patient {
     /// A new connection, and what tells it when a request is being answered.
     pub(super) fn new(stream: TcpStream) -> (Self, Turn) {
         let turn = Turn::default();
-        let waiting =
-            Self { stream, turn: turn.clone(), heard: None, reading: None, reading_for: None, writing: None };
+        let waiting = Self { stream, turn: turn.clone(), heard: None, reading: None, reading_for: None, writing: None };
         (waiting, turn)
     }
 
@@ -114,11 +113,7 @@ fn expired(timer: &mut Timer, context: &mut Context<'_>) -> Poll<()> {
 }
 
 impl AsyncRead for Patient {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {

@@ -59,9 +59,8 @@ impl Store {
             .map_err(|source| OpenError::of(path, source))?;
         let moving = Arc::new(AtomicBool::new(left));
         let place = Arc::new(Place::of(path));
-        let writer =
-            writer::Writer::start(connection, Arc::clone(&wakes), Arc::clone(&moving), Arc::clone(&place))
-                .map_err(OpenError::Thread)?;
+        let writer = writer::Writer::start(connection, Arc::clone(&wakes), Arc::clone(&moving), Arc::clone(&place))
+            .map_err(OpenError::Thread)?;
         let reader = reader::Reader::start(path, &place).map_err(OpenError::Thread)?;
         Ok(Self { writer, reader, wakes, place, moving })
     }

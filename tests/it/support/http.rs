@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -43,19 +42,36 @@ impl Client {
     /// # Errors
     /// As [`Client::sqs`].
     pub(crate) fn query(&mut self, form: &[(&str, &str)]) -> io::Result<(u16, String)> {
-        let encode = |text: &str| {
-            text.bytes()
-                .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-                .collect::<String>()
-        };
+        let encode =
+            |text: &str| {
+                text.bytes()
+                    .map(|byte| {
+                        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+                    })
+                    .collect::<String>()
+            };
         let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let (status, body) = self.post("", &form.join("&"))?;
         Ok((status, String::from_utf8(body).map_err(io::Error::other)?))
     }
 
+    /// Asks for `target`.
+    ///
+    /// # Errors
+    /// As [`Client::sqs`].
+    pub(crate) fn get(&mut self, target: &str) -> io::Result<(u16, String)> {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
+        let (status, body) = self.exchange(request.as_bytes())?;
+        Ok((status, String::from_utf8(body).map_err(io::Error::other)?))
+    }
+
     fn post(&mut self, headers: &str, body: &str) -> io::Result<(u16, Vec<u8>)> {
         let head = format!("POST / HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n", self.host, body.len());
-        self.stream.get_mut().write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
+        self.exchange(&[head.as_bytes(), body.as_bytes()].concat())
+    }
+
+    fn exchange(&mut self, request: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+        self.stream.get_mut().write_all(request)?;
         let (mut line, mut status, mut length) = (String::new(), None, 0);
         loop {
             line.clear();
@@ -77,10 +93,5 @@ impl Client {
                 }
             }
         }
-    }
-
-    /// Gives up on answers that do not come within `time`.
-    pub(crate) fn patience(&self, time: Duration) {
-        self.stream.get_ref().set_read_timeout(Some(time)).unwrap();
     }
 }
