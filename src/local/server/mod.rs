@@ -103,7 +103,8 @@ pub async fn serve(
 /// One connection, until its client leaves, is too slow, or the server ends.
 async fn converse(stream: TcpStream, bus: LocalBus, access: Arc<Access>, mut ended: watch::Receiver<()>) {
     let (stream, turn) = Patient::new(stream);
-    let service = service_fn(move |request| answer(bus.clone(), Arc::clone(&access), turn.clone(), request));
+    // Boxed: a connection on which nothing is asked must not have room for an answer in the making.
+    let service = service_fn(move |request| Box::pin(answer(bus.clone(), Arc::clone(&access), turn.clone(), request)));
     let connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(admission::MOST_HEADERS)

@@ -77,6 +77,8 @@ pub(crate) fn steps(path: &std::path::Path, work: impl FnOnce(&mut Tx<'_>) -> Ap
 trait Job: Send {
     /// Does the work and keeps its result; whether it succeeded.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Why it did not succeed.
+    fn failure(&self) -> Option<ApiError>;
     /// Answers: with the result if all went to disk, else with why not.
     fn finish(self: Box<Self>, committed: ApiResult<()>);
 }
@@ -94,6 +96,10 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, 
         let done = outcome.is_ok();
         self.outcome = Some(outcome);
         done
+    }
+
+    fn failure(&self) -> Option<ApiError> {
+        self.outcome.as_ref()?.as_ref().err().cloned()
     }
 
     fn finish(self: Box<Self>, committed: ApiResult<()>) {
@@ -115,6 +121,10 @@ struct Unasked<F>(Option<F>);
 impl<F: FnOnce(&mut Tx<'_>) -> ApiResult<()> + Send> Job for Unasked<F> {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         self.0.take().is_some_and(|work| work(tx).is_ok())
+    }
+
+    fn failure(&self) -> Option<ApiError> {
+        None
     }
 
     fn finish(self: Box<Self>, _committed: ApiResult<()>) {}
@@ -265,7 +275,10 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
         if stepped.is_err() || connection.is_autocommit() {
             let lost = match stepped {
                 Err(error) => ApiError::from(error),
-                Ok(()) => ApiError::internal("the transaction was rolled back: the bus file cannot be written"),
+                // The last one met it, and knows why.
+                Ok(()) => done.last().and_then(|job| job.failure()).unwrap_or_else(|| {
+                    ApiError::internal("the transaction was rolled back: the bus file cannot be written")
+                }),
             };
             tx.catalogue.forget();
             roll_back(connection);
