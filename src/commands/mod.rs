@@ -173,29 +173,12 @@ impl Cx {
 
     /// Runs the engine's `work` with `reporter` listening on a thread of its own.
     ///
-    /// Returns what the work returned, the reporter, and what writing to stdout answered.
+    /// Returns what the work returned, and the reporter with what writing to stdout answered. After the second signal a
+    /// reporter that cannot write is waited for no longer than [`LAST_WORDS`], and left where it is: then there is none to
+    /// return.
     ///
     /// # Errors
     /// A failure of the dispatcher itself, which is a bug.
-    pub async fn drive<R, T, F>(
-        &self,
-        reporter: R,
-        work: impl FnOnce(Emitter) -> F,
-    ) -> Result<(T, R, io::Result<()>), CliError>
-    where
-        R: Reporter + 'static,
-        F: Future<Output = T>,
-    {
-        let (done, told) = self.drive_until(&Shutdown::never(), reporter, work).await?;
-        let (reporter, written) = told.ok_or_else(|| CliError::failed("the reporter ended unexpectedly"))?;
-        Ok((done, reporter, written))
-    }
-
-    /// The same; after the second signal a reporter that cannot write is waited for no longer than [`LAST_WORDS`], and left
-    /// where it is: then there is none to return.
-    ///
-    /// # Errors
-    /// As [`Cx::drive`].
     pub async fn drive_until<R, T, F>(
         &self,
         shutdown: &Shutdown,
