@@ -47,6 +47,7 @@ use serde::Serialize;
 
 use super::Cx;
 use super::error::{ApiError, ApiResult};
+use super::names::partition;
 use super::sqs::types::Nothing;
 use super::wire::{Answer, Input};
 
@@ -149,7 +150,7 @@ struct CallerIdentity {
 pub(crate) fn call_sts(cx: &Cx<'_>, operation: &str, input: &Input) -> ApiResult<Answer> {
     match operation {
         "GetCallerIdentity" => input.answer(CallerIdentity {
-            arn: format!("arn:aws:iam::{}:root", cx.caller.account),
+            arn: format!("arn:{}:iam::{}:root", partition(&cx.caller.region), cx.caller.account),
             user_id: cx.caller.account.clone(),
             account: cx.caller.account.clone(),
         }),

@@ -7,10 +7,12 @@
 //! Nothing here sleeps or asserts on time: a wait is for a line or an exit, and [`PATIENCE`] only turns a hang into a failure that
 //! shows what was printed until then.
 
+mod http;
 mod output;
 mod process;
 mod schema;
 
+pub(crate) use http::Client;
 pub(crate) use output::Output;
 pub(crate) use process::{Running, Server};
 pub(crate) use schema::{assert_lines_match, assert_matches, violations};
