@@ -30,7 +30,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// The ARN of the topic `name` of this caller.
     pub(crate) fn topic_arn(&self, name: &str) -> String {
-        format!("arn:aws:sns:{}:{}:{name}", self.region, self.account)
+        format!("arn:{}:sns:{}:{}:{name}", partition(&self.region), self.region, self.account)
     }
 
     /// The URL of a queue as this caller sees it.
@@ -106,7 +106,7 @@ pub(crate) struct QueueName {
 impl QueueName {
     /// Its ARN.
     pub(crate) fn arn(&self) -> String {
-        format!("arn:aws:sqs:{}:{}:{}", self.region, self.account, self.name)
+        format!("arn:{}:sqs:{}:{}:{}", partition(&self.region), self.region, self.account, self.name)
     }
 
     /// Whether it names a FIFO queue.
@@ -122,6 +122,20 @@ impl QueueName {
             account: parts.account.to_owned(),
             name: parts.resource.to_owned(),
         })
+    }
+}
+
+/// The partition that a region lies in (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
+pub(crate) fn partition(region: &str) -> &'static str {
+    match region {
+        r if r.starts_with("cn-") => "aws-cn",
+        r if r.starts_with("us-gov-") => "aws-us-gov",
+        r if r.starts_with("us-iso-") => "aws-iso",
+        r if r.starts_with("us-isob-") => "aws-iso-b",
+        r if r.starts_with("eu-isoe-") => "aws-iso-e",
+        r if r.starts_with("us-isof-") => "aws-iso-f",
+        r if r.starts_with("eusc-") => "aws-eusc",
+        _ => "aws",
     }
 }
 
@@ -213,7 +227,7 @@ mod tests {
             ("123456789012/q", "eu-west-1"),
         ] {
             let found = caller().queue_at(url).unwrap();
-            assert_eq!(found.arn(), format!("arn:aws:sqs:{region}:123456789012:q"), "{url}");
+            assert_eq!(found.arn(), format!("arn:{}:sqs:{region}:123456789012:q", partition(region)), "{url}");
         }
     }
 
@@ -226,6 +240,17 @@ mod tests {
             assert!(!valid_region(bad), "{bad}");
         }
         assert!(valid_account("123456789012") && !valid_account("12345678901") && !valid_account("AKIA56789012"));
+    }
+
+    #[test]
+    fn an_arn_names_the_partition_of_its_region() {
+        for (region, partition) in [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("us-east-1", "aws")] {
+            let found = QueueName { region: region.to_owned(), account: "0".repeat(12), name: "q".to_owned() };
+            assert_eq!(found.arn(), format!("arn:{partition}:sqs:{region}:000000000000:q"));
+            assert_eq!(QueueName::from_arn(&found.arn()), Some(found));
+            let topic = Caller { region: region.to_owned(), ..caller() }.topic_arn("t");
+            assert_eq!(topic, format!("arn:{partition}:sns:{region}:000000000000:t"));
+        }
     }
 
     #[test]

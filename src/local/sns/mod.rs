@@ -47,6 +47,7 @@ use serde::Serialize;
 
 use super::Cx;
 use super::error::{ApiError, ApiResult};
+use super::names::partition;
 use super::sqs::types::Nothing;
 use super::wire::{Answer, Input};
 
@@ -129,12 +130,13 @@ pub(crate) async fn call(cx: &Cx<'_>, operation: &str, input: Input) -> ApiResul
         "AddPermission" => input.answer(permissions::add(cx, input.parse()?).await?),
         "RemovePermission" => input.answer(permissions::remove(cx, input.parse()?).await?),
         later if LATER.contains(&later) => Err(unsupported(&format!("{later} is"))),
-        unknown => Err(no_action(unknown)),
+        unknown => Err(no_action(unknown, "2010-03-31")),
     }
 }
 
-fn no_action(unknown: &str) -> ApiError {
-    ApiError::new("InvalidAction", format!("The action {unknown} is not valid for this web service."))
+/// What AWS answered to `publish` instead of `Publish` (<https://github.com/ex-aws/ex_aws/pull/177>).
+fn no_action(unknown: &str, version: &str) -> ApiError {
+    ApiError::new("InvalidAction", format!("Could not find operation {unknown} for version {version}"))
 }
 
 #[derive(Serialize)]
@@ -149,11 +151,11 @@ struct CallerIdentity {
 pub(crate) fn call_sts(cx: &Cx<'_>, operation: &str, input: &Input) -> ApiResult<Answer> {
     match operation {
         "GetCallerIdentity" => input.answer(CallerIdentity {
-            arn: format!("arn:aws:iam::{}:root", cx.caller.account),
+            arn: format!("arn:{}:iam::{}:root", partition(&cx.caller.region), cx.caller.account),
             user_id: cx.caller.account.clone(),
             account: cx.caller.account.clone(),
         }),
-        unknown => Err(no_action(unknown)),
+        unknown => Err(no_action(unknown, "2011-06-15")),
     }
 }
 

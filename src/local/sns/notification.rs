@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::super::names::split_arn;
+use super::super::names::{partition, split_arn};
 use super::super::sqs::receive::stored_attributes;
 use super::super::sqs::types::WireAttributes;
 use super::super::store::messages::Stored;
@@ -61,7 +61,8 @@ fn wrap(base: &str, body: &str, attributes: &WireAttributes, origin: Origin, tok
     let notification = Notification {
         kind: "Notification".into(),
         signing_cert_url: signed.then(|| {
-            format!("https://sns.{region}.amazonaws.com/SimpleNotificationService-00000000000000000000000000000000.pem")
+            let domain = if partition(region) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+            format!("https://sns.{region}.{domain}/SimpleNotificationService-00000000000000000000000000000000.pem")
         }),
         unsubscribe_url: Some(format!("{base}/?Action=Unsubscribe&SubscriptionArn={subscription}")),
         signature: signed.then(|| signature(&origin.message_id)),
