@@ -69,6 +69,18 @@ impl Caller {
     }
 }
 
+/// The partition of a region, as the second part of an ARN names it
+/// (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
+pub(crate) fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
 /// Whether `text` is an account: twelve digits.
 pub(crate) fn valid_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
@@ -122,20 +134,6 @@ impl QueueName {
             account: parts.account.to_owned(),
             name: parts.resource.to_owned(),
         })
-    }
-}
-
-/// The partition that a region lies in (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
-pub(crate) fn partition(region: &str) -> &'static str {
-    match region {
-        r if r.starts_with("cn-") => "aws-cn",
-        r if r.starts_with("us-gov-") => "aws-us-gov",
-        r if r.starts_with("us-iso-") => "aws-iso",
-        r if r.starts_with("us-isob-") => "aws-iso-b",
-        r if r.starts_with("eu-isoe-") => "aws-iso-e",
-        r if r.starts_with("us-isof-") => "aws-iso-f",
-        r if r.starts_with("eusc-") => "aws-eusc",
-        _ => "aws",
     }
 }
 
@@ -232,6 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn arns_name_the_partition_of_their_region() {
+        for (region, arn) in [
+            ("cn-north-1", "arn:aws-cn:sqs:cn-north-1:000000000000:q"),
+            ("us-gov-west-1", "arn:aws-us-gov:sqs:us-gov-west-1:000000000000:q"),
+            ("us-west-1", "arn:aws:sqs:us-west-1:000000000000:q"),
+        ] {
+            let there = Caller { region: region.into(), ..caller() };
+            let found = there.queue_at(&there.queue_url(ACCOUNT, "q")).unwrap();
+            assert_eq!(found.arn(), arn);
+            assert_eq!(QueueName::from_arn(arn), Some(found));
+            assert_eq!(there.topic_arn("q"), arn.replace("sqs", "sns"));
+        }
+    }
+
+    #[test]
     fn regions_and_accounts_look_like_them() {
         for good in ["eu-west-1", "us-gov-east-1", "ap-southeast-12"] {
             assert!(valid_region(good), "{good}");
@@ -240,17 +253,6 @@ mod tests {
             assert!(!valid_region(bad), "{bad}");
         }
         assert!(valid_account("123456789012") && !valid_account("12345678901") && !valid_account("AKIA56789012"));
-    }
-
-    #[test]
-    fn an_arn_names_the_partition_of_its_region() {
-        for (region, partition) in [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("us-east-1", "aws")] {
-            let found = QueueName { region: region.to_owned(), account: "0".repeat(12), name: "q".to_owned() };
-            assert_eq!(found.arn(), format!("arn:{partition}:sqs:{region}:000000000000:q"));
-            assert_eq!(QueueName::from_arn(&found.arn()), Some(found));
-            let topic = Caller { region: region.to_owned(), ..caller() }.topic_arn("t");
-            assert_eq!(topic, format!("arn:{partition}:sns:{region}:000000000000:t"));
-        }
     }
 
     #[test]

@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use super::*;
 
 mod dropped;
+mod faults;
 mod fifo;
 mod fifo_topics;
+mod layouts;
 mod moves;
 mod sns;
 

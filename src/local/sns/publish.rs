@@ -16,7 +16,7 @@ use super::notification::Origin;
 use super::types::{Publish, PublishBatch, Published, PublishedBatch};
 use super::{arns, attributes};
 use crate::clock::random_id;
-use crate::event;
+use crate::{event, filter};
 
 /// Entries of a batch at most.
 const MOST_ENTRIES: usize = 10;
@@ -305,8 +305,10 @@ fn deliver(
     now: i64,
 ) -> ApiResult<()> {
     let mut places: Vec<Place> = Vec::with_capacity(topic.deliveries.len());
+    // Its body is read as JSON once, if any policy asks for it.
+    let asked = filter::Message::new(&message.attributes, &message.body);
     for delivery in &topic.deliveries {
-        if delivery.filter.as_ref().is_some_and(|filter| !filter.matches(&message.attributes, &message.body)) {
+        if delivery.filter.as_ref().is_some_and(|filter| !filter.accepts(&asked)) {
             continue;
         }
         let queue = tx.catalogue.maybe_queue(tx.connection, &delivery.queue)?.filter(|queue| {
