@@ -140,7 +140,13 @@ impl LocalBus {
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let request_id = random_id().to_string();
         let origin = wire::Origin::of(&request);
-        let caller = Caller { account: origin.account.clone(), region: origin.region(), base: base_of(&request) };
+        let caller = Caller {
+            account: origin.account.clone(),
+            region: origin.region(),
+            region_told: origin.region.is_some(),
+            base: base_of(&request),
+            trace: request.headers().get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned),
+        };
         let cx = Cx { bus: &self.0, caller };
         if let Some(answer) = developer::answer(&cx, origin.region.is_some(), &request, &request_id).await {
             return answer;

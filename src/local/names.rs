@@ -18,8 +18,13 @@ pub(crate) struct Caller {
     pub(crate) account: String,
     /// The region of the credential scope.
     pub(crate) region: String,
+    /// Whether the request itself tells the region. A topic of another region is out of its reach then; who tells none, such as
+    /// a link in a notification, reaches all of them.
+    pub(crate) region_told: bool,
     /// Scheme and authority the request was sent to, no slash at the end: what queue URLs begin with.
     pub(crate) base: String,
+    /// The trace header that came along: `X-Amzn-Trace-Id`.
+    pub(crate) trace: Option<String>,
 }
 
 impl Caller {
@@ -192,7 +197,13 @@ mod tests {
     use super::*;
 
     fn caller() -> Caller {
-        Caller { account: ACCOUNT.into(), region: "eu-west-1".into(), base: "http://127.0.0.1:4100".into() }
+        Caller {
+            account: ACCOUNT.into(),
+            region: "eu-west-1".into(),
+            region_told: true,
+            base: "http://127.0.0.1:4100".into(),
+            trace: None,
+        }
     }
 
     #[test]

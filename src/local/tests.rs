@@ -17,6 +17,7 @@ mod fifo;
 mod fifo_topics;
 mod layouts;
 mod moves;
+mod sns;
 
 /// A bus in a folder of its own, with a clock that stands still.
 struct Bench {
