@@ -4,7 +4,7 @@
 //! write lock while waiting for anything.
 //!
 //! * Every write goes through one thread per process ([`writer`]), which takes whatever has queued up into one
-//!   `BEGIN IMMEDIATE` transaction and answers each request after its commit.
+//!   `BEGIN IMMEDIATE` transaction; each request is answered when its commit is on disk ([`synced`]).
 //! * Reads run on connections of their own ([`reader`]) and never wait for a writer.
 //! * Who waits for a message is woken by a commit of this process at once, and by one of another process through
 //!   [`watch`].
@@ -16,6 +16,7 @@ pub(crate) mod messages;
 pub(crate) mod moves;
 mod open;
 mod reader;
+mod synced;
 mod watch;
 pub(crate) mod whole;
 mod writer;
@@ -54,8 +55,9 @@ impl Store {
             .query_row("SELECT moving > 0 FROM bus", [], |row| row.get(0))
             .map_err(|source| OpenError::of(path, source))?;
         let moving = Arc::new(AtomicBool::new(left));
-        let writer =
-            writer::Writer::start(connection, Arc::clone(&wakes), Arc::clone(&moving)).map_err(OpenError::Thread)?;
+        let synced = synced::Synced::start(&connection, path).map_err(OpenError::Thread)?;
+        let writer = writer::Writer::start(connection, synced, Arc::clone(&wakes), Arc::clone(&moving))
+            .map_err(OpenError::Thread)?;
         let reader = reader::Reader::start(path).map_err(OpenError::Thread)?;
         Ok(Self { writer, reader, wakes, moving })
     }
