@@ -97,6 +97,10 @@ mod tests {
             true
         }
 
+        fn failure(&self) -> Option<ApiError> {
+            None
+        }
+
         fn finish(self: Box<Self>, committed: ApiResult<()>) {
             self.0.send(committed).unwrap();
         }
@@ -106,7 +110,7 @@ mod tests {
     fn all_are_answered_before_it_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bus.db");
-        let connection = open::prepare(&path).unwrap();
+        let connection = open::prepare(&path, open::OnWait::default()).unwrap();
         let synced = Synced::start(&connection, &path).unwrap();
         let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
         assert!(synced.0.is_some() && level == 1, "the flushing is taken over");

@@ -143,6 +143,10 @@ fn structure(mut node: Node<'_>) -> Value {
         if let Some(entries) = node.children.remove("entry") {
             return map(numbered(entries.children), structure);
         }
+        // How the examples of TagResource and UntagResource write their lists.
+        if let Some(list) = ["Tag", "TagKey"].iter().find_map(|name| node.children.remove(*name)) {
+            return Value::Array(numbered(list.children).into_iter().map(structure).collect());
+        }
     }
     Value::Object(node.children.into_iter().map(|(name, child)| (name.to_owned(), structure(child))).collect())
 }
@@ -220,6 +224,14 @@ mod tests {
                 borrowed(form).map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
             assert_eq!(ours, pairs(form), "{}", String::from_utf8_lossy(form));
         }
+    }
+
+    #[test]
+    fn the_lists_of_the_documentations_examples() {
+        // https://docs.aws.amazon.com/sns/latest/api/API_TagResource.html and API_UntagResource.html
+        let form = "Action=X&Tags.Tag.1.Key=k&Tags.Tag.1.Value=v&TagKeys.TagKey.2=b&TagKeys.TagKey.1=a";
+        let wanted = json!({ "Tags": [{ "Key": "k", "Value": "v" }], "TagKeys": ["a", "b"] });
+        assert_eq!(read(form, Service::Sns), wanted);
     }
 
     #[test]
