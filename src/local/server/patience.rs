@@ -119,7 +119,7 @@ impl AsyncRead for Patient {
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Ready(read) => {
                 let turn = this.turn.now();
-                if buffer.filled().len() > before && turn % 2 == 0 {
+                if buffer.filled().len() > before && turn.is_multiple_of(2) {
                     this.heard = Some(turn);
                 }
                 Poll::Ready(read)
