@@ -83,7 +83,7 @@ fn numbered<'a>(children: BTreeMap<&'a str, Node<'a>>) -> Vec<Node<'a>> {
 fn map<'a>(entries: Vec<Node<'a>>, inner: fn(Node<'a>) -> Value) -> Value {
     let mut found = Map::new();
     for mut entry in entries {
-        let mut part = |names: [&str; 3]| names.iter().find_map(|name| entry.children.remove(name));
+        let mut part = |names: [&'static str; 3]| names.iter().find_map(|name| entry.children.remove(name));
         let key = part(["key", "Name", "Key"]).and_then(|node| node.text);
         let value = part(["value", "Value", "Value"]);
         if let Some(key) = key {
