@@ -242,7 +242,15 @@ impl Cx {
 /// # Errors
 /// The file cannot be used; with the fix where there is one.
 pub fn open_local(path: &Path) -> Result<LocalBus, CliError> {
-    LocalBus::open(path, OpenOptions::default()).map_err(|error| {
+    open_local_with(path, OpenOptions::default())
+}
+
+/// As [`open_local`], otherwise than everybody wants it.
+///
+/// # Errors
+/// As [`open_local`].
+pub fn open_local_with(path: &Path, options: OpenOptions) -> Result<LocalBus, CliError> {
+    LocalBus::open(path, options).map_err(|error| {
         let file = quoted(&path.display().to_string());
         let hint = match &error {
             OpenError::ReadOnly { path, .. } => {
