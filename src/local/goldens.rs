@@ -212,7 +212,10 @@ fn every_operation_of_sqs_has_a_golden() {
         goldens.iter().any(|(_, golden)| {
             let request = &golden.request;
             golden.response.status == 200
-                && (request.headers.get("x-amz-target").is_some_and(|target| *target == format!("AmazonSQS.{operation}"))
+                && (request
+                    .headers
+                    .get("x-amz-target")
+                    .is_some_and(|target| *target == format!("AmazonSQS.{operation}"))
                     || (golden.host.contains("sqs") || golden.host.contains("queue"))
                         && request.body.starts_with(&format!("Action={operation}&")))
         })

@@ -34,15 +34,8 @@ impl Caller {
     }
 
     /// The queue that `url` names: account and name are the last two segments of its path. The region is the one that the URL
-    /// tells, in its host (`sqs.REGION.…`, `REGION.queue.…`) or its path (`/queue/REGION/…`), else the caller's. A bare name is
-    /// the caller's own queue (recorded AWS answers, localstack tests, Apache-2.0: `test_posting_to_queue_via_queue_name`).
+    /// tells, in its host (`sqs.REGION.…`, `REGION.queue.…`) or its path (`/queue/REGION/…`), else the caller's.
     pub(crate) fn queue_at(&self, url: &str) -> ApiResult<QueueName> {
-        if url.is_empty() {
-            return Err(ApiError::no_queue());
-        }
-        if valid_queue_name(url) {
-            return Ok(QueueName { region: self.region.clone(), account: self.account.clone(), name: url.to_owned() });
-        }
         let bad = || {
             ApiError::coded(
                 "InvalidAddress",
@@ -226,15 +219,9 @@ mod tests {
 
     #[test]
     fn what_is_no_queue_url_is_said_so() {
-        for bad in ["http://h/orders", "http://h/", "http://h/12/orders", "or ders"] {
+        for bad in ["orders", "http://h/orders", "http://h/", "http://h/12/orders", ""] {
             assert_eq!(caller().queue_at(bad).unwrap_err().code, "InvalidAddress", "{bad}");
         }
-        assert_eq!(caller().queue_at("").unwrap_err().shape, "QueueDoesNotExist");
-    }
-
-    #[test]
-    fn a_bare_name_is_a_queue_of_the_caller() {
-        assert_eq!(caller().queue_at("orders").unwrap().arn(), "arn:aws:sqs:eu-west-1:000000000000:orders");
     }
 
     #[test]

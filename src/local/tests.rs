@@ -152,8 +152,13 @@ async fn query(bus: &LocalBus, version: &str, form: &[(&str, &str)]) -> (u16, St
     (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
 }
 
+/// The code that Query would have for an error in JSON, as far as their names go.
 fn code(answer: &Value) -> &str {
-    answer["__type"].as_str().and_then(|name| name.split('#').nth(1)).unwrap_or("none")
+    match answer["__type"].as_str().and_then(|name| name.split('#').nth(1)).unwrap_or("none") {
+        "InvalidParameterValueException" => "InvalidParameterValue",
+        "MissingRequiredParameterException" => "MissingParameter",
+        other => other,
+    }
 }
 
 #[tokio::test]

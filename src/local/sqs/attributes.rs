@@ -187,7 +187,11 @@ fn check_redrive_allow(value: &str) -> ApiResult<()> {
             refused(&format!("The maximum number of source queue ARNs you can specify is {MOST_SOURCES}."))
         }
         ("byQueue", Some(arns)) if !arns.is_empty() => {
-            if arns.iter().all(|arn| QueueName::from_arn(arn).is_some()) { Ok(()) } else { Err(malformed()) }
+            if arns.iter().all(|arn| QueueName::from_arn(arn).is_some()) {
+                Ok(())
+            } else {
+                Err(malformed())
+            }
         }
         ("byQueue", _) => refused(
             "When you specify the byQueue permission type, you must also specify one or more sourceQueueArns values.",
@@ -273,7 +277,9 @@ pub(crate) fn merge(settings: &mut Settings, changes: &Settings) {
         settings.remove("KmsMasterKeyId");
         settings.remove("KmsDataKeyReusePeriodSeconds");
     }
-    if !settings.contains_key("KmsMasterKeyId") && settings.get("KmsDataKeyReusePeriodSeconds").is_some_and(|n| n == "300") {
+    if !settings.contains_key("KmsMasterKeyId")
+        && settings.get("KmsDataKeyReusePeriodSeconds").is_some_and(|n| n == "300")
+    {
         settings.remove("KmsDataKeyReusePeriodSeconds");
     }
 }

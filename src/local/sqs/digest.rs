@@ -77,11 +77,7 @@ mod tests {
     use super::*;
 
     fn text(value: &str) -> WireAttribute {
-        WireAttribute {
-            data_type: Some("String".into()),
-            string_value: Some(value.into()),
-            ..WireAttribute::default()
-        }
+        WireAttribute { data_type: Some("String".into()), string_value: Some(value.into()), ..WireAttribute::default() }
     }
 
     #[test]

@@ -127,7 +127,8 @@ fn source_of(handle: &str) -> Option<String> {
 pub(crate) async fn cancel(cx: &Cx<'_>, input: CancelMessageMoveTask) -> ApiResult<MoveTaskCancelled> {
     let handle = input.task_handle.ok_or_else(|| ApiError::missing("TaskHandle"))?;
     // What is refused, and in which order: recorded AWS answers, localstack tests, Apache-2.0, `test_cancel_with_invalid_*`.
-    let source = source_of(&handle).ok_or_else(|| ApiError::invalid_value("Value for parameter TaskHandle is invalid."))?;
+    let source =
+        source_of(&handle).ok_or_else(|| ApiError::invalid_value("Value for parameter TaskHandle is invalid."))?;
     let now = cx.now();
     cx.write(move |tx| {
         let known = match QueueName::from_arn(&source) {

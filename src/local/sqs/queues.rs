@@ -19,9 +19,15 @@ use super::types::{
 
 const MOST_TAGS: usize = 50;
 
-/// The queue that a request's `QueueUrl` names.
+/// The queue that a request's `QueueUrl` names. A bare name is the caller's own queue, and none at all is one that does not
+/// exist (recorded AWS answers, localstack tests, Apache-2.0: `test_posting_to_queue_via_queue_name`).
 pub(crate) fn named(cx: &Cx<'_>, url: Option<&String>) -> ApiResult<QueueName> {
-    cx.caller.queue_at(url.ok_or_else(ApiError::no_queue)?)
+    let url = url.filter(|url| !url.is_empty()).ok_or_else(ApiError::no_queue)?;
+    if valid_queue_name(url) {
+        let (region, account) = (cx.caller.region.clone(), cx.caller.account.clone());
+        return Ok(QueueName { region, account, name: url.clone() });
+    }
+    cx.caller.queue_at(url)
 }
 
 /// The name that a request gives for a queue.

@@ -294,7 +294,9 @@ fn check_value(name: &str, attribute: &WireAttribute) -> ApiResult<()> {
         ));
     }
     let Some(data_type) = attribute.data_type.as_deref().filter(|data_type| !data_type.is_empty()) else {
-        return invalid(format!("The message (user) attribute '{name}' must contain a non-empty message attribute type."));
+        return invalid(format!(
+            "The message (user) attribute '{name}' must contain a non-empty message attribute type."
+        ));
     };
     if data_type.len() > 256 {
         return invalid("Message (user) attribute types must be shorter than 256 Bytes".into());

@@ -97,9 +97,7 @@ fn settle(tx: &mut Tx<'_>, queue: &Queue, action: Action, input: &Settle, now: i
                 "Value {timeout} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [{LONGEST} seconds]"
             )))
         }
-        Action::ChangeVisibility => {
-            messages::set_visible(tx, queue.id, receipt.seq, now + timeout * 1_000, now)
-        }
+        Action::ChangeVisibility => messages::set_visible(tx, queue.id, receipt.seq, now + timeout * 1_000, now),
     }
 }
 

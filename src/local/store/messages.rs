@@ -400,9 +400,7 @@ pub(crate) fn next_visible(connection: &Connection, queue: &Queue) -> ApiResult<
 pub(crate) fn in_flight(connection: &Connection, queue: &Queue, now: i64, most: i64) -> ApiResult<i64> {
     // The index tells hidden ones, in flight or delayed, without their rows; nearly always there are too few of either.
     let hidden: i64 = connection
-        .prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ?1 AND visible > ?2 LIMIT ?3)",
-        )?
+        .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ?1 AND visible > ?2 LIMIT ?3)")?
         .query_row((queue.id, now, most), |row| row.get(0))?;
     if hidden < most {
         return Ok(hidden);

@@ -98,8 +98,7 @@ async fn groups_take_turns() {
         bench.send_to_group("q.fifo", group, body).await;
     }
     let ask = async |most: i64| {
-        let input =
-            json!({ "QueueUrl": format!("{URL}q.fifo"), "MaxNumberOfMessages": most, "VisibilityTimeout": 0 });
+        let input = json!({ "QueueUrl": format!("{URL}q.fifo"), "MaxNumberOfMessages": most, "VisibilityTimeout": 0 });
         bench.sqs("ReceiveMessage", input).await["Messages"].as_array().unwrap().clone()
     };
     assert_eq!(bodies(&ask(3).await), ["a1", "a2", "b1"]);

@@ -136,7 +136,7 @@ async fn what_is_turned_away_is_said_in_the_protocol_of_the_request() {
         assert!(answer.head.contains("x-amzn-requestid: "), "{answer:?}");
     }
     let json = bench.ask(&sized("Origin: null\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n", b"{}")).await;
-    assert_eq!((json.status, json.body.contains("com.amazonaws.sqs#AccessDenied")), (403, true), "{json:?}");
+    assert_eq!((json.status, json.body.contains("com.amazon.coral.service#AccessDenied")), (403, true), "{json:?}");
     assert!(json.head.contains("x-amzn-query-error: accessdenied;sender"), "{json:?}");
     let foreign = bench.ask(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").await;
     assert_eq!(foreign.status, 403);

@@ -9,9 +9,11 @@ pub(crate) fn as_text(value: Value) -> Value {
         Value::Number(number) => Value::String(number.to_string()),
         Value::Bool(truth) => Value::String(truth.to_string()),
         Value::Array(items) => items.into_iter().filter(|item| !item.is_null()).map(as_text).collect(),
-        Value::Object(fields) => {
-            fields.into_iter().filter(|(_, field)| !field.is_null()).map(|(name, field)| (name, as_text(field))).collect()
-        }
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, field)| !field.is_null())
+            .map(|(name, field)| (name, as_text(field)))
+            .collect(),
         other => other,
     }
 }

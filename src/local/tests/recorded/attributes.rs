@@ -20,7 +20,10 @@ async fn one_kind_of_encryption_ends_the_other() {
     assert!(both.starts_with("You can use one type of server-side encryption (SSE) at one time."), "{both}");
     assert_eq!(set(&bench, "q", json!({ "KmsMasterKeyId": "testKeyId" })).await, "");
     let with_key = shown(&bench, "q").await;
-    assert_eq!((&with_key["SqsManagedSseEnabled"], &with_key["KmsDataKeyReusePeriodSeconds"]), (&json!("false"), &json!("300")));
+    assert_eq!(
+        (&with_key["SqsManagedSseEnabled"], &with_key["KmsDataKeyReusePeriodSeconds"]),
+        (&json!("false"), &json!("300"))
+    );
     set(&bench, "q", json!({ "KmsDataKeyReusePeriodSeconds": "6000" })).await;
     assert_eq!(shown(&bench, "q").await["KmsDataKeyReusePeriodSeconds"], "6000");
     set(&bench, "q", json!({ "KmsMasterKeyId": "", "KmsDataKeyReusePeriodSeconds": "300" })).await;
@@ -75,10 +78,15 @@ async fn redrive_policies() {
     );
     assert!(set(&bench, "q", policy("{}")).await.ends_with("mandatory attribute: maxReceiveCount."));
     let topic = r#"{"deadLetterTargetArn":"arn:aws:sns:us-east-1:000000000000:t","maxReceiveCount":5}"#;
-    assert!(set(&bench, "q", policy(topic)).await.ends_with("Only SQS queues are valid resources for deadLetterTargetArn."));
+    assert!(
+        set(&bench, "q", policy(topic)).await.ends_with("Only SQS queues are valid resources for deadLetterTargetArn.")
+    );
     let more = format!(r#"{{"deadLetterTargetArn":"{ARN}dead","maxReceiveCount":5,"colour":"red"}}"#);
     assert!(set(&bench, "q", policy(&more)).await.ends_with("[maxReceiveCount, deadLetterTargetArn]."));
-    assert_eq!(set(&bench, "q", policy(&format!(r#"{{"maxReceiveCount": "42", "deadLetterTargetArn": "{ARN}dead"}}"#))).await, "");
+    assert_eq!(
+        set(&bench, "q", policy(&format!(r#"{{"maxReceiveCount": "42", "deadLetterTargetArn": "{ARN}dead"}}"#))).await,
+        ""
+    );
     assert_eq!(
         shown(&bench, "q").await["RedrivePolicy"],
         format!(r#"{{"deadLetterTargetArn":"{ARN}dead","maxReceiveCount":42}}"#)
@@ -129,7 +137,10 @@ async fn tags_have_limits() {
     assert_eq!(said(&bench, "TagQueue", tag(json!(many))).await, "Too many tags added for queue q.");
     assert_ne!(said(&bench, "TagQueue", tag(json!({ "k".repeat(129): "v" }))).await, "");
     assert_eq!(said(&bench, "TagQueue", tag(json!({ "a": "1", "A": "" }))).await, "");
-    assert_eq!(bench.sqs("ListQueueTags", json!({ "QueueUrl": format!("{URL}q") })).await["Tags"], json!({ "a": "1", "A": "" }));
+    assert_eq!(
+        bench.sqs("ListQueueTags", json!({ "QueueUrl": format!("{URL}q") })).await["Tags"],
+        json!({ "a": "1", "A": "" })
+    );
 }
 
 /// `test_sqs_permission_lifecycle`.
@@ -143,8 +154,16 @@ async fn permissions_come_and_go_by_label() {
         said(&bench, "AddPermission", add("one", "ReceiveMessage")).await,
         "Value one for parameter Label is invalid. Reason: Already exists."
     );
-    assert!(said(&bench, "AddPermission", add("two", "DeleteQueue")).await.ends_with("Only the queue owner is allowed to invoke this action."));
-    assert!(said(&bench, "AddPermission", add("two", "Dance")).await.ends_with("appropriate WSDL for a list of valid actions. "));
+    assert!(
+        said(&bench, "AddPermission", add("two", "DeleteQueue"))
+            .await
+            .ends_with("Only the queue owner is allowed to invoke this action.")
+    );
+    assert!(
+        said(&bench, "AddPermission", add("two", "Dance"))
+            .await
+            .ends_with("appropriate WSDL for a list of valid actions. ")
+    );
     let policy: Value = serde_json::from_str(shown(&bench, "q").await["Policy"].as_str().unwrap()).unwrap();
     assert_eq!(
         policy,

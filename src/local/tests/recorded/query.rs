@@ -26,14 +26,25 @@ async fn a_queue_answers_at_its_own_address() {
     assert!(body.contains("<ReceiveMessageResult/>"), "{body}");
     for (query, status, code, message) in [
         ("Action=FooBar&Version=2012-11-05", 400, "InvalidAction", "The action FooBar is not valid for this endpoint."),
-        ("Action=CreateQueue&QueueName=x", 400, "InvalidAction", "The action CreateQueue is not valid for this endpoint."),
+        (
+            "Action=CreateQueue&QueueName=x",
+            400,
+            "InvalidAction",
+            "The action CreateQueue is not valid for this endpoint.",
+        ),
         ("Action=ListQueues", 400, "InvalidAction", "The action ListQueues is not valid for this endpoint."),
         ("Action=SendMessage", 400, "MissingParameter", "The request must contain the parameter MessageBody."),
         ("Action=GetQueueAttributes&AttributeName.1=Foobar", 400, "InvalidAttributeName", "Unknown Attribute Foobar."),
-        ("Action=DeleteMessageBatch", 400, "AWS.SimpleQueueService.EmptyBatchRequest", "There should be at least one DeleteMessageBatchRequestEntry in the request."),
+        (
+            "Action=DeleteMessageBatch",
+            400,
+            "AWS.SimpleQueueService.EmptyBatchRequest",
+            "There should be at least one DeleteMessageBatchRequestEntry in the request.",
+        ),
     ] {
         let (found, body) = get(&bench, &format!("{QUEUE}?{query}"), None).await;
-        let wanted = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message><Detail/></Error>");
+        let wanted =
+            format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message><Detail/></Error>");
         assert!(found == status && body.contains(&wanted), "{query}: {found} {body}");
     }
     assert_eq!(get(&bench, QUEUE, None).await, (404, "<UnknownOperationException/>\n".into()));
@@ -44,7 +55,12 @@ async fn a_queue_answers_at_its_own_address() {
     assert!(get(&bench, &query, None).await.1.contains(&format!("{ARN}other<")));
     let (status, body) = get(&bench, &format!("{QUEUE}?Action=DeleteQueue"), None).await;
     assert!(status == 200 && body.contains("<DeleteQueueResponse "), "{body}");
-    assert!(get(&bench, &format!("{QUEUE}?Action=PurgeQueue"), None).await.1.contains("does not exist for this wsdl version."));
+    assert!(
+        get(&bench, &format!("{QUEUE}?Action=PurgeQueue"), None)
+            .await
+            .1
+            .contains("does not exist for this wsdl version.")
+    );
 }
 
 /// `test_get_list_queues_with_query_auth`, `test_marker_serialization_json_protocol`, `test_get_list_queues_fails_json_format`.
@@ -72,7 +88,11 @@ async fn queues_by_name_and_by_nothing() {
     bench.queue("q", json!({})).await;
     assert_eq!(said(&bench, "SendMessage", json!({ "QueueUrl": "q", "MessageBody": "x" })).await, "");
     assert_eq!(bench.bodies("q").await, ["x"]);
-    for input in [json!({ "MessageBody": "x" }), json!({ "QueueUrl": "", "MessageBody": "x" }), json!({ "QueueUrl": "gone", "MessageBody": "x" })] {
+    for input in [
+        json!({ "MessageBody": "x" }),
+        json!({ "QueueUrl": "", "MessageBody": "x" }),
+        json!({ "QueueUrl": "gone", "MessageBody": "x" }),
+    ] {
         assert_eq!(refused(&bench, "SendMessage", input).await.1, "QueueDoesNotExist");
     }
 }
@@ -85,7 +105,11 @@ async fn errors_say_whose_they_are() {
     for (operation, input, full) in [
         ("Dance", json!({}), "com.amazon.coral.service#UnknownOperationException"),
         ("SendMessage", json!({ "QueueUrl": "q" }), "com.amazon.coral.service#MissingRequiredParameterException"),
-        ("ReceiveMessage", json!({ "QueueUrl": "q", "WaitTimeSeconds": 21 }), "com.amazon.coral.service#InvalidParameterValueException"),
+        (
+            "ReceiveMessage",
+            json!({ "QueueUrl": "q", "WaitTimeSeconds": 21 }),
+            "com.amazon.coral.service#InvalidParameterValueException",
+        ),
         ("PurgeQueue", json!({ "QueueUrl": "gone" }), "com.amazonaws.sqs#QueueDoesNotExist"),
     ] {
         assert_eq!(bench.sqs(operation, input).await["__type"], full, "{operation}");

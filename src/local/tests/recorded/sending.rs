@@ -14,7 +14,9 @@ fn message(queue: &str, more: Value) -> Value {
 async fn message_attributes() {
     let bench = Bench::new();
     bench.queue("q", json!({})).await;
-    let text = |name: &str, value: &str| message("q", json!({ "MessageAttributes": { name: { "DataType": "String", "StringValue": value } } }));
+    let text = |name: &str, value: &str| {
+        message("q", json!({ "MessageAttributes": { name: { "DataType": "String", "StringValue": value } } }))
+    };
     assert_eq!(said(&bench, "SendMessage", text("attr.1øßä", "Valida")).await, "");
     for name in ["aWs.x", "AMAZON.x", ".x", "x.", "a!b", "a\"b", "a§b", "a(b", "a?b", ""] {
         let (status, shape, _) = refused(&bench, "SendMessage", text(name, "Valid")).await;
@@ -31,7 +33,10 @@ async fn message_attributes() {
         said(&bench, "SendMessage", empty).await,
         "The message (user) attribute 'Hello' must contain a non-empty message attribute value."
     );
-    let list = message("q", json!({ "MessageAttributes": { "Hello": { "DataType": "StringList", "StringListValues": ["World"] } } }));
+    let list = message(
+        "q",
+        json!({ "MessageAttributes": { "Hello": { "DataType": "StringList", "StringListValues": ["World"] } } }),
+    );
     assert_eq!(
         refused(&bench, "SendMessage", list).await.2,
         "Message attribute list values in SendMessage operation are not supported."

@@ -25,7 +25,8 @@ async fn visibility_changes_after_its_end_and_not_after_deletion() {
     bench.send("q", "one").await;
     let handle = bench.receive("q").await[0]["ReceiptHandle"].as_str().unwrap().to_owned();
     bench.clock.advance(Duration::from_secs(2));
-    let change = |seconds: i64| json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": handle, "VisibilityTimeout": seconds });
+    let change =
+        |seconds: i64| json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": handle, "VisibilityTimeout": seconds });
     assert_eq!(said(&bench, "ChangeMessageVisibility", change(2)).await, "");
     assert!(bench.receive("q").await.is_empty());
     bench.sqs("DeleteMessage", json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": handle })).await;
@@ -46,13 +47,25 @@ async fn visibility_changes_after_its_end_and_not_after_deletion() {
 async fn bad_receipt_handles() {
     let bench = Bench::new();
     bench.queue("q", json!({})).await;
-    let delete = |handle: Value| json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": handle, "VisibilityTimeout": 43_201 });
+    let delete =
+        |handle: Value| json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": handle, "VisibilityTimeout": 43_201 });
     assert_eq!(
         refused(&bench, "DeleteMessage", delete(json!("garbage"))).await,
-        (404, "ReceiptHandleIsInvalid".into(), "The input receipt handle \"garbage\" is not a valid receipt handle.".into())
+        (
+            404,
+            "ReceiptHandleIsInvalid".into(),
+            "The input receipt handle \"garbage\" is not a valid receipt handle.".into()
+        )
     );
-    assert_eq!(said(&bench, "DeleteMessage", delete(json!(""))).await, "The request must contain the parameter ReceiptHandle.");
-    assert!(said(&bench, "ChangeMessageVisibility", delete(json!("garbage"))).await.starts_with("Value 43201 for parameter"));
+    assert_eq!(
+        said(&bench, "DeleteMessage", delete(json!(""))).await,
+        "The request must contain the parameter ReceiptHandle."
+    );
+    assert!(
+        said(&bench, "ChangeMessageVisibility", delete(json!("garbage")))
+            .await
+            .starts_with("Value 43201 for parameter")
+    );
     // Another queue's handle is none of this one.
     bench.queue("other", json!({})).await;
     bench.send("other", "x").await;
@@ -67,7 +80,12 @@ async fn attributes_are_chosen_by_name() {
     bench.queue("q", json!({ "VisibilityTimeout": "0" })).await;
     let text = |value: &str| json!({ "DataType": "String", "StringValue": value });
     let attributes = json!({ "Help.Me": text("Me"), "Hello": text("There"), "General": text("Kenobi") });
-    let sent = bench.sqs("SendMessage", json!({ "QueueUrl": format!("{URL}q"), "MessageBody": "msg", "MessageAttributes": attributes })).await;
+    let sent = bench
+        .sqs(
+            "SendMessage",
+            json!({ "QueueUrl": format!("{URL}q"), "MessageBody": "msg", "MessageAttributes": attributes }),
+        )
+        .await;
     assert_eq!(sent["MD5OfMessageAttributes"], "4c360f3fdafd970e05fae2f149d997f5");
     for (names, digest) in [
         (json!([]), None),
@@ -109,7 +127,9 @@ async fn messages_in_flight_are_counted_without_delayed_ones() {
     for _ in 0..3 {
         bench.send("q", "x").await;
     }
-    bench.sqs("SendMessage", json!({ "QueueUrl": format!("{URL}q"), "MessageBody": "late", "DelaySeconds": 900 })).await;
+    bench
+        .sqs("SendMessage", json!({ "QueueUrl": format!("{URL}q"), "MessageBody": "late", "DelaySeconds": 900 }))
+        .await;
     bench.sqs("ReceiveMessage", json!({ "QueueUrl": format!("{URL}q"), "MaxNumberOfMessages": 2 })).await;
     let now = bench.clock.now_ms();
     let in_flight = bench.bus.0.store.read(move |connection| {
@@ -132,7 +152,10 @@ async fn sources_have_the_urls_of_their_owner() {
         .method(Method::POST)
         .uri("http://bus.localhost/")
         .header("x-amz-target", "AmazonSQS.ListDeadLetterSourceQueues")
-        .header("authorization", "AWS4-HMAC-SHA256 Credential=111122223333/20260101/us-east-1/sqs/aws4_request, Signature=x")
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=111122223333/20260101/us-east-1/sqs/aws4_request, Signature=x",
+        )
         .body(Bytes::from(json!({ "QueueUrl": format!("{URL}dead") }).to_string()))
         .unwrap();
     let answer: Value = serde_json::from_slice(bench.bus.handle(request).await.body()).unwrap();
