@@ -216,6 +216,8 @@ set edit:completion:arg-completer[eventbus] = {|@words|
             cand --bind 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY'
             cand --path 'The bus file [default: the local context''s, .eventbus/bus.db]'
             cand --init 'Make what this topology says before the URL is printed'
+            cand --recreate-window 'Refuse to make a queue that was deleted again for so many seconds; AWS: 60'
+            cand --purge-window 'Refuse to purge a queue again for so many seconds; AWS: 60'
             cand --context 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]'
             cand --profile 'Use AWS with this profile'
             cand --region 'Use AWS in this region'

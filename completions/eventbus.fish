@@ -195,6 +195,8 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l bind -d 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l path -d 'The bus file [default: the local context\'s, .eventbus/bus.db]' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l init -d 'Make what this topology says before the URL is printed' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l recreate-window -d 'Refuse to make a queue that was deleted again for so many seconds; AWS: 60' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l purge-window -d 'Refuse to purge a queue again for so many seconds; AWS: 60' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l region -d 'Use AWS in this region' -r
