@@ -129,21 +129,16 @@ pub(crate) async fn cancel(cx: &Cx<'_>, input: CancelMessageMoveTask) -> ApiResu
     // What is refused, and in which order: recorded AWS answers, localstack tests, Apache-2.0, `test_cancel_with_invalid_*`.
     let source =
         source_of(&handle).ok_or_else(|| ApiError::invalid_value("Value for parameter TaskHandle is invalid."))?;
+    let name = arn_of("SourceArn", &source)?;
     let now = cx.now();
     cx.write(move |tx| {
-        let known = match QueueName::from_arn(&source) {
-            Some(name) => tx.catalogue.maybe_queue(tx.connection, &name)?,
-            None => None,
-        };
-        if known.is_none() {
-            return Err(no_resource("SourceArn"));
-        }
         let found: Option<(i64, String, i64)> = tx
             .connection
             .prepare_cached("SELECT id, status, moved FROM move_tasks WHERE handle = ?1")?
             .query_row([handle], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((id, status, moved)) = found else {
+            tx.catalogue.maybe_queue(tx.connection, &name)?.ok_or_else(|| no_resource("SourceArn"))?;
             return Err(ApiError::new("ResourceNotFoundException", "Task does not exist.").status(404));
         };
         if status != "RUNNING" {
