@@ -72,7 +72,7 @@ impl Patient {
     /// Called when there is nothing to read.
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let turn = self.turn.now();
-        if turn % 2 == 1 {
+        if !turn.is_multiple_of(2) {
             // The client waits for us.
             (self.reading, self.reading_for) = (None, None);
             return Poll::Pending;
