@@ -57,6 +57,14 @@ async fn a_full_disk_is_an_error_and_costs_nothing_that_was_acknowledged() {
         assert_eq!(code(refused), "BusFileUnusable", "a code that says that trying again is no use");
         assert!(said.starts_with("the disk that holds the bus file is full; free some space"), "{said}");
     }
+    // Where several were refused together, one of them alone may still find room.
+    for n in 0.. {
+        let alone = format!("alone-{n}-{}", "x".repeat(10_000));
+        match bench.send("q", &alone).await["MessageId"].is_string() {
+            true => kept.push(alone),
+            false => break,
+        }
+    }
     let fifo = bench.send_to_group("f.fifo", "g", &body(0, 0)).await;
     assert_eq!(code(&fifo), "BusFileUnusable");
 
