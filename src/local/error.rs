@@ -95,12 +95,12 @@ impl ApiError {
         Self::coded("NotFoundException", "NotFound", format!("{what} does not exist")).status(404)
     }
 
-    /// Something real that the embedded bus does not do (yet); `what` begins the sentence.
+    /// Something real that the embedded bus does not do; `what` begins the sentence.
     pub(crate) fn unsupported(what: impl AsRef<str>) -> Self {
         Self::coded(
             "UnsupportedOperation",
             "AWS.SimpleQueueService.UnsupportedOperation",
-            format!("{} not supported by the embedded bus yet", what.as_ref()),
+            format!("{} not supported by the embedded bus", what.as_ref()),
         )
     }
 }

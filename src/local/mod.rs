@@ -72,6 +72,8 @@ struct Inner {
     store: Store,
     options: OpenOptions,
     plenty: sqs::Plenty,
+    /// Becomes true when nobody shall wait for messages any more.
+    closing: tokio::sync::watch::Sender<bool>,
     /// Whether somebody in this process drives the tasks that move messages.
     driven: AtomicBool,
 }
@@ -124,7 +126,13 @@ impl LocalBus {
     /// file system.
     pub fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
         let store = Store::open(path, options.on_wait.clone())?;
-        Ok(Self(Arc::new(Inner { store, options, plenty: sqs::Plenty::default(), driven: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            options,
+            plenty: sqs::Plenty::default(),
+            closing: tokio::sync::watch::Sender::new(false),
+            driven: AtomicBool::new(false),
+        })))
     }
 
     /// Why the bus file can no longer be used: its path leads to nothing, or to another file, than what was opened.
@@ -173,6 +181,25 @@ impl LocalBus {
 }
 
 impl LocalBus {
+    /// Answers those who wait for messages with what there is: nothing.
+    fn end_waiting(&self) {
+        self.0.closing.send_replace(true);
+    }
+
+    /// Goes on with the tasks that another process began and left, for who serves the bus: without requests nobody else looks.
+    async fn take_over_moves(&self) {
+        if !self.0.store.moving() {
+            let moving = |connection: &Connection| {
+                Ok(connection.query_row("SELECT moving > 0 FROM bus", [], |row| row.get::<_, bool>(0))?)
+            };
+            // A bus that cannot be read says so to whoever asks it for something.
+            if matches!(self.0.store.read(moving).await, Ok(true)) {
+                self.0.store.set_moving();
+            }
+        }
+        self.drive_moves();
+    }
+
     /// Sees to it that messages that a task moves are moved, for as long as this bus is open in a runtime.
     fn drive_moves(&self) {
         if self.0.store.moving()

@@ -68,6 +68,6 @@ fn bus_file(cx: &Cx, path: Option<&Path>, verb: &str) -> Result<PathBuf, CliErro
         (None, Target::Aws(_)) => Err(CliError::usage(format!(
             "`local {verb}` is about the embedded bus, but an AWS bus is chosen"
         ))
-        .hint(format!("leave out the flag or variable that chooses it, or name the file: `--path {DEFAULT_BUS}`"))),
+        .hint(format!("leave out the flag or variable that chooses it (`env -u AWS_ENDPOINT_URL eventbus local {verb}`), or name the file: `--path {DEFAULT_BUS}`"))),
     }
 }

@@ -78,7 +78,11 @@ pub async fn serve(
             Some(_) = connections.join_next() => continue,
             _ = look.tick() => match bus.lost() {
                 Some(sentence) => break Err(io::Error::other(sentence)),
-                None => continue,
+                None => {
+                    let bus = bus.clone();
+                    tokio::spawn(async move { bus.take_over_moves().await });
+                    continue;
+                }
             },
             () = &mut stop => break Ok(()),
         };
@@ -96,6 +100,7 @@ pub async fn serve(
         connections.spawn(converse(stream, bus.clone(), Arc::clone(&access), ended.clone()));
     };
     drop(ending);
+    bus.end_waiting();
     let _ = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     outcome
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::STANDARD;
 use rusqlite::OptionalExtension as _;
 
 use super::super::Cx;
@@ -194,7 +194,7 @@ fn page(most: Option<i64>, token: Option<&str>) -> ApiResult<(i64, String)> {
     }
     let after = match token {
         None => String::new(),
-        Some(token) => URL_SAFE_NO_PAD
+        Some(token) => STANDARD
             .decode(token)
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
@@ -208,7 +208,7 @@ fn cut(names: &mut Vec<String>, most: i64, paged: bool) -> Option<String> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let more = names.len() > most;
     names.truncate(most);
-    (more && paged).then(|| URL_SAFE_NO_PAD.encode(names.last().map_or("", String::as_str)))
+    (more && paged).then(|| STANDARD.encode(names.last().map_or("", String::as_str)))
 }
 
 pub(crate) async fn get_attributes(cx: &Cx<'_>, input: GetQueueAttributes) -> ApiResult<Attributes> {

@@ -109,6 +109,7 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
     let mut held = false;
     let mut waiting = None;
     let mut deadline = None;
+    let mut closing = cx.bus.closing.subscribe();
     loop {
         if std::mem::take(&mut at_once)
             && let Some(messages) = take(cx, &name, &ask, &wanted, &mut held).await?
@@ -149,6 +150,7 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
                 });
                 tokio::select! {
                     () = waiting.woken() => {}
+                    _ = closing.wait_for(|closing| *closing) => return Ok(Messages { messages: Vec::new() }),
                     () = tokio::time::sleep_until(appears.map_or(until, |appears| appears.min(until))) => {}
                 }
             }

@@ -311,3 +311,36 @@ async fn with_credentials_only_what_is_signed_with_them_is_answered() {
     assert_eq!(list.queue_urls().len(), 1);
     assert_eq!(answers(bench.address.port()).await, Listening::SignedBus);
 }
+
+#[tokio::test]
+async fn who_waits_for_messages_is_answered_when_the_server_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let bus = LocalBus::open(&dir.path().join("bus.db"), OpenOptions::default()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let stop = async { drop(ended.await) };
+    let server = tokio::spawn(serve(listener, bus.clone(), Access::default(), 1_000, stop));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for (operation, input) in [
+        ("CreateQueue", r#"{"QueueName":"q"}"#),
+        ("ReceiveMessage", r#"{"QueueUrl":"http://localhost/000000000000/q","WaitTimeSeconds":20}"#),
+    ] {
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: AmazonSQS.{operation}\r\n\
+             Content-Type: application/x-amz-json-1.0\r\nContent-Length: {}\r\n\r\n{input}",
+            input.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        if operation == "CreateQueue" {
+            assert_eq!(Answer::read(&mut stream).await.status, 200);
+        }
+    }
+    while bus.0.store.waiters() == 0 {
+        tokio::task::yield_now().await;
+    }
+    end.send(()).unwrap();
+    let answer = Answer::read(&mut stream).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
+    server.await.unwrap().unwrap();
+}

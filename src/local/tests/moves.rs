@@ -293,3 +293,24 @@ async fn permissions_are_statements_of_the_policy() {
     }
     assert_eq!(policy().await, None);
 }
+
+#[tokio::test]
+async fn a_task_goes_on_where_the_bus_was_open_before_it_began() {
+    let bench = Bench::new();
+    bench.dead_letters(&["0", "1", "2"]).await;
+    let other = Bench { bus: bench.again(), clock: bench.clock.clone(), dir: tempfile::tempdir().unwrap() };
+    other.queue("else", json!({})).await;
+    bench.start(json!({ "MaxNumberOfMessagesPerSecond": 1 })).await;
+    let Bench { bus, dir: _dir, .. } = bench;
+    // Who began it is gone, and nobody asks the other one for anything.
+    drop(bus);
+    assert!(!other.bus.0.store.moving());
+    other.bus.take_over_moves().await;
+    assert!(other.bus.0.store.moving());
+    for _ in 0..4 {
+        other.clock.advance(Duration::from_secs(1));
+        other.step().await;
+    }
+    let task = other.task().await;
+    assert_eq!((&task["Status"], &task["ApproximateNumberOfMessagesMoved"]), (&json!("COMPLETED"), &json!(3)));
+}
