@@ -62,9 +62,16 @@ struct Exchange {
 struct Half {
     #[serde(default)]
     status: u16,
+    #[serde(default)]
     headers: serde_json::Map<String, Value>,
+    #[serde(default)]
     body: String,
-    /// Names for parts of the answer, each by a JSON pointer.
+    /// In the place of a body in `after`: what is to stand in the answer, and what is not.
+    #[serde(default)]
+    shows: Vec<String>,
+    #[serde(default)]
+    lacks: Vec<String>,
+    /// Names for parts of the answer, each by a JSON pointer; in XML too, its root being the first step.
     #[serde(default)]
     capture: BTreeMap<String, String>,
 }
@@ -93,6 +100,12 @@ impl Golden {
             if self.numbers { numberless(&text) } else { text }
         };
         let (ours, theirs) = (plain(body), plain(&wanted.body));
+        let stands = |part: &&String| ours.contains(&plain(part));
+        assert_eq!(wanted.shows.iter().find(|part| !stands(part)), None, "{name}: {ours}");
+        assert_eq!(wanted.lacks.iter().find(stands), None, "{name}: {ours}");
+        if !(wanted.shows.is_empty() && wanted.lacks.is_empty()) {
+            return;
+        }
         if theirs.starts_with('<') {
             assert_eq!(leaves(&ours, &self.free), leaves(&theirs, &self.free), "{name}");
             if let Some(wanted) = namespace(&theirs) {
@@ -226,8 +239,14 @@ async fn answers_look_like_those_of_the_documentation() {
             let said = String::from_utf8_lossy(answer.body()).into_owned();
             assert_eq!(answer.status(), 200, "{name}: setup: {said}");
             for (what, pointer) in &half.capture {
-                let said: Value = serde_json::from_str(&said).unwrap();
-                captured.insert(what.clone(), said.pointer(pointer).unwrap().as_str().unwrap().to_owned());
+                let part = if said.starts_with('<') {
+                    let leaf = format!("{}=", &pointer[1..]);
+                    leaves(&said, &[]).iter().find_map(|text| text.strip_prefix(&leaf).map(str::to_owned)).unwrap()
+                } else {
+                    let said: Value = serde_json::from_str(&said).unwrap();
+                    said.pointer(pointer).unwrap().as_str().unwrap().to_owned()
+                };
+                captured.insert(what.clone(), part);
             }
         }
         let path = golden.ours(golden.path.as_deref().unwrap_or("/"));
