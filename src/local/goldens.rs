@@ -6,9 +6,10 @@
 //! its answer, a receipt handle say, which `{{NAME}}` puts into later requests; `windows` opens the bus with AWS's sixty seconds.
 //!
 //! `source` names the page or the recording; request and answer are what stands there, but for the line breaks of the pages and
-//! what stands in for a signature, and for what `note` declares. The examples of the Query protocol show no content type: ours
-//! is that of recorded answers. What an operation did that says nothing is seen in `after`: further requests with their answers,
-//! which are ours and no part of the source.
+//! what stands in for a signature, and for what `note` declares. A recording holds answers alone: the request is that of the
+//! test it names, with queues and topics called as here. The examples of the Query protocol show no content type: ours is that
+//! of recorded answers. What an operation did that says nothing is seen in `after`: further requests with their answers, which
+//! are ours and no part of the source.
 
 use std::collections::BTreeMap;
 use std::path::Path;
