@@ -25,6 +25,7 @@ use serde_json::Value;
 use super::names::ACCOUNT;
 use super::sqs::OPERATIONS;
 use super::{LocalBus, OpenOptions};
+use crate::clock::Clock;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -55,6 +56,9 @@ struct Golden {
 
 #[derive(Deserialize)]
 struct Exchange {
+    /// Seconds that go by before.
+    #[serde(default)]
+    later: u64,
     request: Half,
     response: Half,
 }
@@ -232,7 +236,13 @@ async fn answers_look_like_those_of_the_documentation() {
     for (name, golden) in goldens() {
         let dir = tempfile::tempdir().unwrap();
         let window = Duration::from_secs(if golden.windows { 60 } else { 0 });
-        let options = OpenOptions { purge_window: window, recreate_window: window, ..OpenOptions::default() };
+        let clock = Clock::manual(1_700_000_000_000);
+        let options = OpenOptions {
+            clock: clock.clone(),
+            purge_window: window,
+            recreate_window: window,
+            ..OpenOptions::default()
+        };
         let bus = LocalBus::open(&dir.path().join("bus.db"), options).unwrap();
         let mut captured = BTreeMap::new();
         for half in &golden.setup {
@@ -254,6 +264,7 @@ async fn answers_look_like_those_of_the_documentation() {
         let answer = bus.handle(request(&golden, &golden.request, &path, &captured)).await;
         golden.compare(&name, &answer, &golden.response);
         for (place, exchange) in golden.after.iter().enumerate() {
+            clock.advance(Duration::from_secs(exchange.later));
             let answer = bus.handle(request(&golden, &exchange.request, "/", &captured)).await;
             golden.compare(&format!("{name}: after[{place}]"), &answer, &exchange.response);
         }
