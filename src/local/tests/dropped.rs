@@ -43,9 +43,15 @@ async fn a_receive_that_is_dropped_half_way_gives_back_what_it_took() {
             for wait_for_the_last in [false, true] {
                 let (bell, rung) = std::sync::mpsc::channel();
                 let waker = Waker::from(Arc::new(Bell(bell)));
+                // The writer has something else to do until the first poll is over: a fast one would have answered it.
+                let (release, held) = std::sync::mpsc::channel::<()>();
+                let mut busy = Box::pin(bench.bus.0.store.write(move |_| Ok(held.recv().is_ok())));
+                let _ = busy.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 let mut future = Box::pin(sqs(&bench.bus, "ReceiveMessage", input.clone()));
                 for poll in 1..=polls {
-                    match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+                    let _ = release.send(());
+                    match polled {
                         Poll::Ready(answer) => {
                             assert_eq!(answer["Messages"].as_array().map(Vec::len), Some(3), "{answer}");
                             break 'more;

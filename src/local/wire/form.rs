@@ -167,6 +167,25 @@ fn structure(mut node: Node<'_>) -> Value {
     Value::Object(node.children.into_iter().map(|(name, child)| (name.to_owned(), structure(child))).collect())
 }
 
+/// Whether this is a list or a map of one element, written without its number, as the examples of AWS's own pages do it:
+/// `Attribute.Name=VisibilityTimeout&Attribute.Value=35`, `Tag.Key=QueueType&Tag.Value=Production`, `TagKey=QueueType`
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>, and those of TagQueue
+/// and UntagQueue).
+fn alone(name: &str, node: &Node<'_>) -> bool {
+    match name {
+        "Attribute" | "MessageAttribute" | "MessageSystemAttribute" | "Tag" => {
+            node.children.contains_key("Name") || node.children.contains_key("Key")
+        }
+        "AWSAccountId"
+        | "ActionName"
+        | "AttributeName"
+        | "MessageAttributeName"
+        | "MessageSystemAttributeName"
+        | "TagKey" => node.text.is_some(),
+        _ => false,
+    }
+}
+
 /// SQS: the name of one element says what the whole is.
 fn flattened(node: Node<'_>) -> Value {
     if let Some(text) = node.text {
@@ -174,12 +193,14 @@ fn flattened(node: Node<'_>) -> Value {
     }
     let mut fields = Map::new();
     for (name, child) in node.children {
-        let listed = !child.children.is_empty() && child.children.keys().all(|key| key.parse::<u64>().is_ok());
-        if !listed {
+        let elements = if alone(name, &child) {
+            vec![child]
+        } else if !child.children.is_empty() && child.children.keys().all(|key| key.parse::<u64>().is_ok()) {
+            numbered(child.children)
+        } else {
             fields.insert(name.to_owned(), flattened(child));
             continue;
-        }
-        let elements = numbered(child.children);
+        };
         let list = |elements: Vec<Node<'_>>| Value::Array(elements.into_iter().map(flattened).collect());
         let (name, value) = match name {
             "Attribute" | "Attributes" => ("Attributes".to_owned(), map(elements, flattened)),
@@ -267,6 +288,39 @@ mod tests {
                 "Entries": [{ "Id": "x", "MessageAttributes": { "q": { "DataType": "Number" } } }],
             })
         );
+    }
+
+    #[test]
+    fn one_element_of_sqs_needs_no_number() {
+        let form = "Action=X&Attribute.Name=VisibilityTimeout&Attribute.Value=35&Tag.Key=QueueType&Tag.Value=Production\
+                    &TagKey=QueueType&AttributeName=All&MessageAttributeName=a.*\
+                    &AWSAccountId=1&ActionName=SendMessage&MessageAttribute.Name=m&MessageAttribute.Value.DataType=String\
+                    &MessageSystemAttribute.Name=AWSTraceHeader&MessageSystemAttribute.Value.StringValue=t";
+        let wanted = json!({
+            "Attributes": { "VisibilityTimeout": "35" },
+            "Tags": { "QueueType": "Production" },
+            "TagKeys": ["QueueType"],
+            "AttributeNames": ["All"],
+            "MessageAttributeNames": ["a.*"],
+            "AWSAccountIds": ["1"],
+            "Actions": ["SendMessage"],
+            "MessageAttributes": { "m": { "DataType": "String" } },
+            "MessageSystemAttributes": { "AWSTraceHeader": { "StringValue": "t" } },
+        });
+        assert_eq!(read(form, Service::Sqs), wanted);
+    }
+
+    #[test]
+    fn one_element_without_a_number_is_one_inside_a_batch_too() {
+        let form = "Action=SendMessageBatch&SendMessageBatchRequestEntry.1.Id=x\
+                    &SendMessageBatchRequestEntry.1.MessageAttribute.Name=q\
+                    &SendMessageBatchRequestEntry.1.MessageAttribute.Value.DataType=Number\
+                    &MessageSystemAttributeName=SenderId";
+        let wanted = json!({
+            "Entries": [{ "Id": "x", "MessageAttributes": { "q": { "DataType": "Number" } } }],
+            "MessageSystemAttributeNames": ["SenderId"],
+        });
+        assert_eq!(read(form, Service::Sqs), wanted);
     }
 
     #[test]
