@@ -43,9 +43,18 @@ async fn a_receive_that_is_dropped_half_way_gives_back_what_it_took() {
             for wait_for_the_last in [false, true] {
                 let (bell, rung) = std::sync::mpsc::channel();
                 let waker = Waker::from(Arc::new(Bell(bell)));
+                // The writer is held until after the first poll, which could else be the last.
+                let (held, hold) = std::sync::mpsc::channel::<()>();
+                let mut held = Some(held);
+                bench.bus.0.store.afterwards().run(move |_| {
+                    let _ = hold.recv();
+                    Ok(())
+                });
                 let mut future = Box::pin(sqs(&bench.bus, "ReceiveMessage", input.clone()));
                 for poll in 1..=polls {
-                    match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+                    drop(held.take());
+                    match polled {
                         Poll::Ready(answer) => {
                             assert_eq!(answer["Messages"].as_array().map(Vec::len), Some(3), "{answer}");
                             break 'more;
