@@ -127,7 +127,8 @@ impl LocalBus {
         Ok(Self(Arc::new(Inner { store, options, plenty: sqs::Plenty::default(), driven: AtomicBool::new(false) })))
     }
 
-    /// Why the bus file can no longer be used: its path leads to nothing, or to another file, than what was opened.
+    /// Why the bus file can no longer be used: its path leads to nothing, or to another file, than what was opened;
+    /// or what is written cannot be brought to the disk.
     pub fn lost(&self) -> Option<String> {
         self.0.store.lost()
     }

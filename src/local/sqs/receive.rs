@@ -216,7 +216,7 @@ async fn taken(cx: &Cx<'_>, name: QueueName, ask: Ask) -> ApiResult<Option<Taken
         {
             return Ok(Some(Taken::new(queue.id, hidden, messages, None, None)));
         }
-        if messages::in_flight(tx.connection, &queue, now, MOST_IN_FLIGHT)? >= MOST_IN_FLIGHT {
+        if !messages::has_room(tx, &queue, now, MOST_IN_FLIGHT)? {
             return Ok(None);
         }
         let target = match &queue.redrive {

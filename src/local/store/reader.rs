@@ -1,5 +1,6 @@
 //! The reading threads: each with a connection of its own, opened at its first job.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,6 +81,10 @@ fn serve(path: &Path, place: &Place, queue: &Mutex<Receiver<Job>>) {
                 }
             }
         }
-        job(connection.as_ref().ok_or_else(|| ApiError::internal("the bus file is not open")));
+        let open = connection.as_ref().ok_or_else(|| ApiError::internal("the bus file is not open"));
+        // Who asked learns it, from an answer that never comes; the thread must outlive it for all the others.
+        if catch_unwind(AssertUnwindSafe(|| job(open))).is_err() {
+            connection = None;
+        }
     }
 }
