@@ -99,6 +99,12 @@ impl Cx<'_> {
         self.bus.options.clock.now_ms()
     }
 
+    /// For work that waits for its turn and asks then: what it hides or delays is not to appear sooner for that, and what is
+    /// sent later has a later time.
+    fn clock(&self) -> Clock {
+        self.bus.options.clock.clone()
+    }
+
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,

@@ -206,9 +206,10 @@ async fn take(
 }
 
 async fn taken(cx: &Cx<'_>, name: QueueName, ask: Ask) -> ApiResult<Option<Taken>> {
-    let now = cx.now();
+    let clock = cx.clock();
     let afterwards = cx.bus.store.afterwards();
     let work = move |tx: &mut Tx<'_>| {
+        let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let hidden = now + ask.visibility.unwrap_or_else(|| queue.number("VisibilityTimeout")) * 1_000;
         if let Some(attempt) = &ask.attempt

@@ -44,9 +44,10 @@ impl Reader {
             // Nobody to answer any more is fine: a read changes nothing.
             let _ = answer.send(connection.and_then(|connection| snapshot(connection, work)));
         });
-        let gone = || ApiError::internal("the bus is shutting down");
-        self.jobs.send(job).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        self.jobs.send(job).map_err(|_| ApiError::internal("the bus is shutting down"))?;
+        answered.await.map_err(|_| {
+            ApiError::internal("the read broke off half-way: the bus is shutting down, or a fault of eventbus itself")
+        })?
     }
 }
 

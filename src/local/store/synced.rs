@@ -296,4 +296,31 @@ mod tests {
         assert!(broken.unwrap_err().message.contains("a fault of eventbus itself"));
         assert_eq!(marked(&dir), 2, "nothing remains of what the fault broke off");
     }
+
+    #[tokio::test]
+    async fn a_store_whose_log_cannot_be_flushed_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = super::super::Store::open(&dir.path().join("bus.db"), open::OnWait::default()).unwrap();
+        assert_eq!(store.lost(), None);
+        store.broken.set(ApiError::unusable("the flush failed")).unwrap();
+        assert_eq!(store.lost().as_deref(), Some("the flush failed"));
+        assert!(store.write(mark).await.is_err() && store.take(mark).await.is_err());
+        assert_eq!(marked(&dir), 0);
+    }
+
+    #[tokio::test]
+    async fn a_fault_in_one_read_harms_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = super::super::Store::open(&dir.path().join("bus.db"), open::OnWait::default()).unwrap();
+        let fault = |_: &Connection| -> ApiResult<()> { panic!("a fault that a test makes") };
+        // More of them than there are reading threads.
+        for _ in 0..5 {
+            assert!(store.read(fault).await.unwrap_err().message.contains("a fault of eventbus itself"));
+        }
+        let read =
+            async || store.read(|c| Ok(c.query_row("SELECT moving FROM bus", [], |r| r.get::<_, i64>(0))?)).await;
+        for _ in 0..5 {
+            assert_eq!(read().await, Ok(0));
+        }
+    }
 }
