@@ -1,7 +1,8 @@
 //! The embedded bus: SNS and SQS in one SQLite file, answered in process or behind a loopback listener.
 //!
 //! One request goes `connector` or `server` → [`LocalBus::handle`] → `wire` (reads it) → `sns` or `sqs` (does it) → `store`
-//! (keeps it) and back. What is answered is on disk.
+//! (keeps it) and back. What is answered is on disk, except that messages were received: what a power failure makes forgotten
+//! there is received again.
 //!
 //! May use the notification wrapper and the attributes of `event`, `filter`, and `clock`. Never an AWS SDK client: `connector`
 //! alone knows the SDK's HTTP interface, and everything else only bytes.

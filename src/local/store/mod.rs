@@ -4,7 +4,8 @@
 //! write lock while waiting for anything.
 //!
 //! * Every write goes through one thread per process ([`writer`]), which takes whatever has queued up into one
-//!   `BEGIN IMMEDIATE` transaction; each request is answered when its commit is on disk ([`synced`]).
+//!   `BEGIN IMMEDIATE` transaction; each request is answered when its commit is on disk ([`synced`]), what
+//!   may be forgotten when it is committed ([`Store::take`]).
 //! * Reads run on connections of their own ([`reader`]) and never wait for a writer.
 //! * Who waits for a message is woken by a commit of this process at once, and by one of another process through
 //!   [`watch`].

@@ -1,8 +1,8 @@
 //! The one writing thread of a process: group commit.
 //!
 //! Requests queue up while a transaction runs; the next one takes all of them. Each runs in a savepoint, so that one that
-//! fails leaves no trace and harms no other, and each is answered only when its commit is on disk. That is seen to by a
-//! thread of its own ([`Synced`]), so that the next transaction runs while the last ones are on their way there.
+//! fails leaves no trace and harms no other, and each that must last is answered only when its commit is on disk. That is seen
+//! to by a thread of its own ([`Synced`]), so that the next transaction runs while the last ones are on their way there.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
