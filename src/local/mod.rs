@@ -1,7 +1,8 @@
 //! The embedded bus: SNS and SQS in one SQLite file, answered in process or behind a loopback listener.
 //!
 //! One request goes `connector` or `server` → [`LocalBus::handle`] → `wire` (reads it) → `sns` or `sqs` (does it) → `store`
-//! (keeps it) and back. What is answered is on disk.
+//! (keeps it) and back. What is answered is on disk, except that messages were received: what a power failure makes forgotten
+//! there is received again.
 //!
 //! May use the notification wrapper and the attributes of `event`, `filter`, and `clock`. Never an AWS SDK client: `connector`
 //! alone knows the SDK's HTTP interface, and everything else only bytes.
@@ -101,6 +102,12 @@ impl Cx<'_> {
         self.bus.options.clock.now_ms()
     }
 
+    /// For work that waits for its turn and asks then: what it hides or delays is not to appear sooner for that, and what is
+    /// sent later has a later time.
+    fn clock(&self) -> Clock {
+        self.bus.options.clock.clone()
+    }
+
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
@@ -135,7 +142,8 @@ impl LocalBus {
         })))
     }
 
-    /// Why the bus file can no longer be used: its path leads to nothing, or to another file, than what was opened.
+    /// Why the bus file can no longer be used: its path leads to nothing, or to another file, than what was opened;
+    /// or what is written cannot be brought to the disk.
     pub fn lost(&self) -> Option<String> {
         self.0.store.lost()
     }

@@ -44,8 +44,9 @@ pub(crate) async fn one(cx: &Cx<'_>, input: Publish) -> ApiResult<Published> {
     let arn = addressee(cx, &input)?;
     let fifo = arn.ends_with(".fifo");
     let ready = read(&input, None).and_then(|reading| check(input, reading, fifo, cx.caller.trace.clone()));
-    let now = cx.now();
+    let clock = cx.clock();
     cx.write(move |tx| {
+        let now = clock.now_ms();
         let topic = tx.catalogue.topic(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
         let ready = ready?;
         fits(&topic, &ready)?;
@@ -91,8 +92,9 @@ pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<Publishe
     let checked = readings.map(|readings| -> Vec<ApiResult<Ready>> {
         entries.into_iter().zip(readings).map(|(entry, reading)| check(entry, reading, fifo, trace.clone())).collect()
     });
-    let now = cx.now();
+    let clock = cx.clock();
     cx.write(move |tx| {
+        let now = clock.now_ms();
         let topic = tx.catalogue.topic(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
         let checked = checked?;
         if groupless {

@@ -30,6 +30,9 @@ const MOST_ACTIVE: i64 = 100;
 const FASTEST: i64 = 500;
 /// The driver looks at the clock at least this often: what is due can change under it.
 const LOOK: Duration = Duration::from_secs(1);
+/// So long it waits before it looks for tasks again where there were none: what is wrong in the file must cost no more than
+/// that.
+const AGAIN: Duration = Duration::from_millis(50);
 
 fn no_resource(parameter: &str) -> ApiError {
     ApiError::new(
@@ -200,10 +203,10 @@ pub(crate) async fn drive(bus: Weak<Inner>) {
             Ok(None) => {
                 inner.driver_ended();
                 // A task that began just now found a driver, this one: it must not be left alone.
-                if inner.store.moving() && inner.driver_begins() {
-                    continue;
+                if !inner.store.moving() || !inner.driver_begins() {
+                    return;
                 }
-                return;
+                AGAIN
             }
         };
         drop(inner);

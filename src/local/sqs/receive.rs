@@ -208,9 +208,10 @@ async fn take(
 }
 
 async fn taken(cx: &Cx<'_>, name: QueueName, ask: Ask) -> ApiResult<Option<Taken>> {
-    let now = cx.now();
+    let clock = cx.clock();
     let afterwards = cx.bus.store.afterwards();
     let work = move |tx: &mut Tx<'_>| {
+        let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let hidden = now + ask.visibility.unwrap_or_else(|| queue.number("VisibilityTimeout")) * 1_000;
         if let Some(attempt) = &ask.attempt
@@ -218,7 +219,7 @@ async fn taken(cx: &Cx<'_>, name: QueueName, ask: Ask) -> ApiResult<Option<Taken
         {
             return Ok(Some(Taken::new(queue.id, hidden, messages, None, None)));
         }
-        if messages::in_flight(tx.connection, &queue, now, MOST_IN_FLIGHT)? >= MOST_IN_FLIGHT {
+        if !messages::has_room(tx, &queue, now, MOST_IN_FLIGHT)? {
             return Ok(None);
         }
         let target = match &queue.redrive {

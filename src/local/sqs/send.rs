@@ -41,8 +41,9 @@ enum Place {
 pub(crate) async fn one(cx: &Cx<'_>, input: SendMessage, trace: Option<String>) -> ApiResult<Sent> {
     let name = queues::named(cx, input.queue_url.as_ref())?;
     let ready = check(input, name.fifo(), Place::Alone, trace);
-    let now = cx.now();
+    let clock = cx.clock();
     cx.write(move |tx| {
+        let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let ready = ready?;
         fits(&queue, &ready, Place::Alone)?;
@@ -66,8 +67,9 @@ pub(crate) async fn many(
         .enumerate()
         .map(|(at, entry)| check(entry, fifo, Place::Entry(at + 1), trace.clone()))
         .collect();
-    let now = cx.now();
+    let clock = cx.clock();
     cx.write(move |tx| {
+        let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let ids = ids?;
         if total > MOST_BYTES {

@@ -30,8 +30,9 @@ impl Action {
 
 pub(crate) async fn one(cx: &Cx<'_>, action: Action, input: Settle) -> ApiResult<Nothing> {
     let name = queues::named(cx, input.queue_url.as_ref())?;
-    let now = cx.now();
+    let clock = cx.clock();
     cx.write(move |tx| {
+        let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         settle(tx, &queue, action, &input, now)?;
         Ok(Nothing {})
@@ -43,8 +44,9 @@ pub(crate) async fn many(cx: &Cx<'_>, action: Action, input: Batch<Settle>) -> A
     let name = queues::named(cx, input.queue_url.as_ref())?;
     let entries = input.entries()?;
     let ids = batch::ids(entries.iter().map(|entry| entry.id.as_deref()), action.entry());
-    let now = cx.now();
+    let clock = cx.clock();
     cx.write(move |tx| {
+        let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let ids = ids?;
         let mut answer = BatchAnswer { successful: Vec::new(), failed: Vec::new() };

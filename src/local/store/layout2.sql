@@ -4,7 +4,7 @@
 CREATE TABLE groups (
   queue    INTEGER NOT NULL,
   group_id TEXT NOT NULL,
-  head     INTEGER NOT NULL,  -- the first message's place
+  head     INTEGER NOT NULL,  -- its turn: the place of its first message, or of when it was last received from
   ready    INTEGER NOT NULL,  -- zero: may be received; else not before this instant: something is in flight or delayed
   PRIMARY KEY (queue, group_id)
 ) STRICT, WITHOUT ROWID;

@@ -408,16 +408,39 @@ pub(crate) fn next_visible(connection: &Connection, queue: &Queue) -> ApiResult<
     Ok(connection.prepare_cached(sql)?.query_row([queue.id], |row| row.get(0))?)
 }
 
-/// How many messages are in flight, counted no further than `most`.
-pub(crate) fn in_flight(connection: &Connection, queue: &Queue, now: i64, most: i64) -> ApiResult<i64> {
-    // The index tells hidden ones, in flight or delayed, without their rows; nearly always there are too few of either.
+/// Messages that one receive takes at most.
+const AT_ONCE: i64 = 10;
+
+/// Whether a receive may take some more messages: fewer than `most` are in flight. What is counted lasts for as many receives
+/// of this process as cannot use it up; what others take meanwhile is seen at the next count.
+pub(crate) fn has_room(tx: &mut Tx<'_>, queue: &Queue, now: i64, most: i64) -> ApiResult<bool> {
+    if let Some(left) = tx.room.get_mut(&queue.id).filter(|left| **left > 0) {
+        *left -= 1;
+        return Ok(true);
+    }
+    let room = most - hidden_or_in_flight(tx.connection, queue, now, most)?;
+    // Less this one.
+    tx.room.insert(queue.id, room / AT_ONCE - 1);
+    Ok(room > 0)
+}
+
+/// How many messages are in flight, or, where there are fewer than `most` of both, in flight or delayed. Counted no further
+/// than `most`.
+fn hidden_or_in_flight(connection: &Connection, queue: &Queue, now: i64, most: i64) -> ApiResult<i64> {
+    // The index tells hidden ones without their rows; nearly always there are too few of either kind.
     let hidden: i64 = connection
         .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ?1 AND visible > ?2 LIMIT ?3)")?
         .query_row((queue.id, now, most), |row| row.get(0))?;
     if hidden < most {
         return Ok(hidden);
     }
-    Ok(count(connection, queue, now)?.in_flight)
+    // Never those that are visible, of which there may be any number.
+    Ok(connection
+        .prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM messages
+             WHERE queue = ?1 AND visible > ?2 AND sent > ?3 AND receives > 0 LIMIT ?4)",
+        )?
+        .query_row((queue.id, now, queue.expired_before(now), most), |row| row.get(0))?)
 }
 
 /// How many messages may be received, are in flight, are delayed.

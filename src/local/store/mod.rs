@@ -4,7 +4,8 @@
 //! write lock while waiting for anything.
 //!
 //! * Every write goes through one thread per process ([`writer`]), which takes whatever has queued up into one
-//!   `BEGIN IMMEDIATE` transaction; each request is answered when its commit is on disk ([`synced`]).
+//!   `BEGIN IMMEDIATE` transaction; each request is answered when its commit is on disk ([`synced`]), what
+//!   may be forgotten when it is committed ([`Store::take`]).
 //! * Reads run on connections of their own ([`reader`]) and never wait for a writer.
 //! * Who waits for a message is woken by a commit of this process at once, and by one of another process through
 //!   [`watch`].
@@ -30,6 +31,7 @@ use rusqlite::Connection;
 
 use super::error::ApiResult;
 use place::Place;
+use synced::Broken;
 use watch::Wakes;
 
 pub use open::{OnWait, OpenError};
@@ -45,6 +47,8 @@ pub(crate) struct Store {
     reader: reader::Reader,
     wakes: Arc<Wakes>,
     place: Arc<Place>,
+    /// Why nothing more can be brought to the disk, once that is so.
+    broken: Broken,
     /// Whether the file has tasks that move messages, as of the last transaction.
     moving: Arc<AtomicBool>,
 }
@@ -54,17 +58,20 @@ impl Store {
     /// `on_wait` hears of every lock that is waited for too long to keep silent about it.
     pub(crate) fn open(path: &Path, on_wait: OnWait) -> Result<Self, OpenError> {
         let connection = open::prepare(path, on_wait)?;
-        let wakes = Arc::new(Wakes::new(path));
+        // SQLite follows links and so must we: its log lies beside the file, not beside a link to it.
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let wakes = Arc::new(Wakes::new(&real));
         let left: bool = connection
             .query_row("SELECT moving > 0 FROM bus", [], |row| row.get(0))
             .map_err(|source| OpenError::of(path, source))?;
         let moving = Arc::new(AtomicBool::new(left));
-        let place = Arc::new(Place::of(path));
-        let synced = synced::Synced::start(&connection, path).map_err(OpenError::Thread)?;
+        let place = Arc::new(Place::of(path, &real));
+        let synced = synced::Synced::start(&connection, &place).map_err(OpenError::Thread)?;
+        let broken = synced.broken();
         let shared = (Arc::clone(&wakes), Arc::clone(&moving), Arc::clone(&place));
         let writer = writer::Writer::start(connection, synced, shared).map_err(OpenError::Thread)?;
-        let reader = reader::Reader::start(path, &place).map_err(OpenError::Thread)?;
-        Ok(Self { writer, reader, wakes, place, moving })
+        let reader = reader::Reader::start(&real, &place).map_err(OpenError::Thread)?;
+        Ok(Self { writer, reader, wakes, place, broken, moving })
     }
 
     /// Runs `work` in a write transaction and returns its result once that is on disk. If `work` or the commit fails, nothing
@@ -97,9 +104,12 @@ impl Store {
         self.moving.store(true, Ordering::SeqCst);
     }
 
-    /// Why the file can no longer be used, if its path leads elsewhere by now.
+    /// Why the file can no longer be used, if its path leads elsewhere by now or the disk does not take what is written.
     pub(crate) fn lost(&self) -> Option<String> {
-        (!self.place.holds()).then(|| self.place.lost())
+        match self.broken.get() {
+            Some(error) => Some(error.message.clone()),
+            None => (!self.place.holds()).then(|| self.place.lost()),
+        }
     }
 
     /// The way to write something after its caller has gone.

@@ -64,6 +64,10 @@ pub(crate) fn step(tx: &mut Tx<'_>, now: i64) -> ApiResult<Option<i64>> {
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
+    if tasks.is_empty() {
+        // Whoever said otherwise was wrong, and every process that believes it comes here again and again.
+        recount(tx)?;
+    }
     let mut due = None;
     for task in tasks {
         if let Some(next) = advance(tx, &task, now)? {

@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_millis(1_500);
 /// even naps give every process its turn.
 const NAP: Duration = Duration::from_micros(200);
 
-/// Hears, once for each wait, that a lock of another process has been waited for since two seconds. Called on whatever thread
+/// Hears, once for each wait, that a lock of another process has been waited for since one and a half seconds. Called on whatever thread
 /// waits, which goes on waiting.
 #[derive(Clone, Default)]
 pub struct OnWait(Option<std::sync::Arc<dyn Fn() + Send + Sync>>);

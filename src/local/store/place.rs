@@ -3,6 +3,7 @@
 //! A file that is deleted or replaced while it is open lives on without a name: SQLite goes on writing to it, and all of it is
 //! gone with the last process that has it open. So nothing is acknowledged that went to such a file.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ type Identity = (u64, u64);
 /// Where the bus is, and what lay there when it was opened.
 #[derive(Debug)]
 pub(crate) struct Place {
+    /// As it was given: what matters is where it leads.
     path: PathBuf,
     file: Option<Identity>,
     /// The write-ahead log, which holds what is not in the file yet. It exists for as long as anybody has the file open.
@@ -22,12 +24,18 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Of a bus file that was opened and read, so that its log is there.
-    pub(super) fn of(path: &Path) -> Self {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let log = PathBuf::from(log);
+    /// Of a bus file that was opened and read, so that its log is there; `real` is where `path` leads, without links.
+    pub(super) fn of(path: &Path, real: &Path) -> Self {
+        let log = log_of(real);
         Self { file: identity(path), log_file: identity(&log), path: path.to_owned(), log }
+    }
+
+    /// Opens the log for writing, if it is there and the one that was there at the beginning.
+    pub(super) fn open_log(&self) -> Option<File> {
+        // SQLite holds no locks on the log, so opening and closing it here takes none away.
+        let log = File::options().write(true).open(&self.log).ok()?;
+        let found = log.metadata().ok()?;
+        (self.log_file == Some((found.dev(), found.ino()))).then_some(log)
     }
 
     /// Whether the file is still the one that was opened.
@@ -62,6 +70,13 @@ impl Place {
         let fate = if what.exists() { "replaced by another file" } else { "deleted" };
         format!("`{}` was {fate} while the bus had it open, so nothing more can be kept in it", what.display())
     }
+}
+
+/// The write-ahead log of the bus file at `real`, which must have no links in it: SQLite puts the log beside the file itself.
+pub(super) fn log_of(real: &Path) -> PathBuf {
+    let mut log = real.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
 }
 
 fn identity(path: &Path) -> Option<Identity> {

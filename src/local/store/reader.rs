@@ -1,5 +1,6 @@
 //! The reading threads: each with a connection of its own, opened at its first job.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,9 +44,10 @@ impl Reader {
             // Nobody to answer any more is fine: a read changes nothing.
             let _ = answer.send(connection.and_then(|connection| snapshot(connection, work)));
         });
-        let gone = || ApiError::internal("the bus is shutting down");
-        self.jobs.send(job).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        self.jobs.send(job).map_err(|_| ApiError::internal("the bus is shutting down"))?;
+        answered.await.map_err(|_| {
+            ApiError::internal("the read broke off half-way: the bus is shutting down, or a fault of eventbus itself")
+        })?
     }
 }
 
@@ -80,6 +82,10 @@ fn serve(path: &Path, place: &Place, queue: &Mutex<Receiver<Job>>) {
                 }
             }
         }
-        job(connection.as_ref().ok_or_else(|| ApiError::internal("the bus file is not open")));
+        let open = connection.as_ref().ok_or_else(|| ApiError::internal("the bus file is not open"));
+        // Who asked learns it, from an answer that never comes; the thread must outlive it for all the others.
+        if catch_unwind(AssertUnwindSafe(|| job(open))).is_err() {
+            connection = None;
+        }
     }
 }

@@ -15,10 +15,11 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 use super::open;
+use super::place::log_of;
 
 /// After a sign of writing, the version is asked this often …
 const BRISK: Duration = Duration::from_micros(500);
-/// … so many times: long enough for a slow disk's flush, which lies between the sign and the commit.
+/// … so many times: long enough for a checkpoint, or for a flush by SQLite itself, between the sign and the commit.
 const BRISK_TIMES: u32 = 100;
 /// Otherwise this often, in case a sign was missed.
 const CALM: Duration = Duration::from_millis(100);
@@ -162,10 +163,8 @@ impl Watcher {
         let connection = open::connect(path).ok()?;
         // Reading makes sure that the log file exists.
         let _: i64 = connection.query_row("SELECT next_seq FROM bus", [], |row| row.get(0)).ok()?;
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
         // Zero is no version, so the first look wakes everybody: whatever was committed before it is not missed.
-        Some(Self { connection, version: 0, signs: Signs::of(Path::new(&log)), brisk: BRISK_TIMES })
+        Some(Self { connection, version: 0, signs: Signs::of(&log_of(path)), brisk: BRISK_TIMES })
     }
 
     /// One round.

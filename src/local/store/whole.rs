@@ -7,6 +7,7 @@ use super::super::names::QueueName;
 use super::Tx;
 use super::catalogue::{Queue, Settings, settings_from};
 use super::messages::{self, Counts};
+use super::moves;
 
 /// Everything that is in the bus, sorted by name.
 #[derive(Debug)]
@@ -103,6 +104,8 @@ pub(crate) fn empty(tx: &mut Tx<'_>) -> ApiResult<Removed> {
     for table in tables {
         tx.connection.execute(&format!("DELETE FROM \"{}\"", table.replace('"', "\"\"")), [])?;
     }
+    // The tasks went with the tables, but not how many they were: who trusted that would look for them for ever.
+    moves::recount(tx)?;
     tx.catalogue_changed();
     for queue in queues {
         tx.wake(queue);

@@ -1,14 +1,15 @@
 //! The one writing thread of a process: group commit.
 //!
 //! Requests queue up while a transaction runs; the next one takes all of them. Each runs in a savepoint, so that one that
-//! fails leaves no trace and harms no other, and each is answered only when its commit is on disk. That is seen to by a
-//! thread of its own ([`Synced`]), so that the next transaction runs while the last ones are on their way there.
+//! fails leaves no trace and harms no other, and each that must last is answered only when its commit is on disk. That is seen
+//! to by a thread of its own ([`Synced`]), so that the next transaction runs while the last ones are on their way there.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, ThreadId};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -31,9 +32,14 @@ pub(crate) struct Tx<'a> {
     /// See the `bus` table.
     version: i64,
     next_seq: i64,
+    /// How many receives of a queue, by its row, need not count what is in flight.
+    pub(super) room: &'a mut Room,
     /// Queues that got something to receive.
     woken: Vec<i64>,
 }
+
+/// See [`Tx`]. What this process remembers; others take messages, too.
+pub(super) type Room = HashMap<i64, i64>;
 
 impl Tx<'_> {
     /// The next message's place.
@@ -71,7 +77,9 @@ pub(crate) fn steps(path: &std::path::Path, work: impl FnOnce(&mut Tx<'_>) -> Ap
     let (version, next_seq, _) = begin(&connection)?;
     let mut catalogue = Catalogue::default();
     catalogue.renew(version);
-    work(&mut Tx { connection: &connection, catalogue: &mut catalogue, version, next_seq, woken: Vec::new() })?;
+    let mut room = Room::default();
+    let (woken, catalogue, room) = (Vec::new(), &mut catalogue, &mut room);
+    work(&mut Tx { connection: &connection, catalogue, version, next_seq, room, woken })?;
     execute(&connection, "COMMIT")?;
     Ok(counted.load(Ordering::SeqCst))
 }
@@ -87,6 +95,13 @@ pub(super) trait Job: Send {
     fn finish(self: Box<Self>, committed: ApiResult<()>);
 }
 
+/// Does `work`. A fault in it is its own failure, with its savepoint rolled back as for any other: the one writing thread must
+/// outlive it.
+fn contained<T>(work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T>, tx: &mut Tx<'_>) -> ApiResult<T> {
+    catch_unwind(AssertUnwindSafe(|| work(tx)))
+        .unwrap_or_else(|_| Err(ApiError::internal("the request broke off half-way: a fault of eventbus itself")))
+}
+
 struct Request<T, F> {
     work: Option<F>,
     durable: bool,
@@ -97,7 +112,7 @@ struct Request<T, F> {
 impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, F> {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         let Some(work) = self.work.take() else { return false };
-        let outcome = work(tx);
+        let outcome = contained(work, tx);
         let done = outcome.is_ok();
         self.outcome = Some(outcome);
         done
@@ -130,7 +145,7 @@ struct Unasked<F>(Option<F>);
 
 impl<F: FnOnce(&mut Tx<'_>) -> ApiResult<()> + Send> Job for Unasked<F> {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        self.0.take().is_some_and(|work| work(tx).is_ok())
+        self.0.take().is_some_and(|work| contained(work, tx).is_ok())
     }
 
     fn failure(&self) -> Option<ApiError> {
@@ -182,6 +197,8 @@ pub(super) struct Writer {
     jobs: Option<Arc<Jobs>>,
     afterwards: Afterwards,
     thread: Option<JoinHandle<()>>,
+    /// The thread that answers, which the writing thread waits for at its end.
+    answering: Option<ThreadId>,
 }
 
 impl Writer {
@@ -193,9 +210,10 @@ impl Writer {
         let (jobs, queue) = channel();
         let (jobs, late) = (Arc::new(jobs), Late::default());
         let afterwards = Afterwards { jobs: Arc::downgrade(&jobs), late: Arc::clone(&late) };
+        let answering = synced.thread();
         let shared = Shared { late: Arc::clone(&late), synced, wakes, moving, place };
         let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, shared))?;
-        Ok(Self { jobs: Some(jobs), afterwards, thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), afterwards, thread: Some(thread), answering })
     }
 
     pub(super) fn afterwards(&self) -> Afterwards {
@@ -220,8 +238,12 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.jobs.take());
+        // Who drops it last may be one of the threads themselves, with a result that nobody took: they end on their own then,
+        // and waiting for oneself, or for who waits for oneself, would never end.
+        let here = std::thread::current().id();
         if let Some(thread) = self.thread.take()
-            && thread.thread().id() != std::thread::current().id()
+            && thread.thread().id() != here
+            && self.answering != Some(here)
         {
             // A thread that panicked has nothing more to say.
             let _ = thread.join();
@@ -239,7 +261,7 @@ struct Shared {
 }
 
 fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, mut shared: Shared) {
-    let mut catalogue = Catalogue::default();
+    let (mut catalogue, mut room) = (Catalogue::default(), Room::default());
     while let Ok(first) = queue.recv() {
         let mut waiting = VecDeque::from([first]);
         while waiting.len() < GROUP {
@@ -249,19 +271,29 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, mut shared: Sh
             }
         }
         while !waiting.is_empty() {
-            commit(connection, &mut catalogue, &mut waiting, &shared);
+            commit(connection, (&mut catalogue, &mut room), &mut waiting, &shared);
         }
     }
     // Everything is answered first: what an answer nobody waits for leaves to do comes late, too. Nobody waits for that.
     shared.synced = Synced::default();
     let mut waiting: VecDeque<_> = shared.late.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
     while !waiting.is_empty() {
-        commit(connection, &mut catalogue, &mut waiting, &shared);
+        commit(connection, (&mut catalogue, &mut room), &mut waiting, &shared);
     }
 }
 
 /// One transaction over as much of `waiting` as it can carry; takes at least one.
-fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecDeque<Box<dyn Job>>, shared: &Shared) {
+fn commit(
+    connection: &Connection,
+    (catalogue, room): (&mut Catalogue, &mut Room),
+    waiting: &mut VecDeque<Box<dyn Job>>,
+    shared: &Shared,
+) {
+    // What could not be brought to the disk is gone for all anybody knows; nothing may be built on it, nor be seen again.
+    if let Some(error) = shared.synced.broken().get() {
+        waiting.drain(..).for_each(|job| job.finish(Err(error.clone())));
+        return;
+    }
     let begun = begin(connection);
     let (version, next_seq, moving) = match begun {
         Ok(found) => found,
@@ -274,7 +306,7 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
     };
     shared.moving.store(moving, Ordering::SeqCst);
     catalogue.renew(version);
-    let mut tx = Tx { connection, catalogue, version, next_seq, woken: Vec::new() };
+    let mut tx = Tx { connection, catalogue, version, next_seq, room, woken: Vec::new() };
     let mut done: Group = Vec::with_capacity(waiting.len());
     while let Some(mut job) = waiting.pop_front() {
         let woken = tx.woken.len();

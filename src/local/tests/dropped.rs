@@ -43,14 +43,17 @@ async fn a_receive_that_is_dropped_half_way_gives_back_what_it_took() {
             for wait_for_the_last in [false, true] {
                 let (bell, rung) = std::sync::mpsc::channel();
                 let waker = Waker::from(Arc::new(Bell(bell)));
-                // The writer has something else to do until the first poll is over: a fast one would have answered it.
-                let (release, held) = std::sync::mpsc::channel::<()>();
-                let mut busy = Box::pin(bench.bus.0.store.write(move |_| Ok(held.recv().is_ok())));
-                let _ = busy.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                // The writer is held until after the first poll, which could else be the last.
+                let (held, hold) = std::sync::mpsc::channel::<()>();
+                let mut held = Some(held);
+                bench.bus.0.store.afterwards().run(move |_| {
+                    let _ = hold.recv();
+                    Ok(())
+                });
                 let mut future = Box::pin(sqs(&bench.bus, "ReceiveMessage", input.clone()));
                 for poll in 1..=polls {
                     let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
-                    let _ = release.send(());
+                    drop(held.take());
                     match polled {
                         Poll::Ready(answer) => {
                             assert_eq!(answer["Messages"].as_array().map(Vec::len), Some(3), "{answer}");
@@ -95,4 +98,43 @@ async fn what_was_taken_for_nobody_is_given_back_even_while_the_bus_closes() {
         .query_row("SELECT visible FROM messages", [], |row| row.get(0))
         .unwrap();
     assert_eq!(visible, 1_800_000_000_000);
+}
+
+/// Not what is dropped but what is held up: time passes while a request waits for its turn.
+#[tokio::test]
+async fn what_waits_for_its_turn_is_of_the_time_when_it_has_it() {
+    let bench = Bench::new();
+    bench.queue("q", json!({})).await;
+    bench.queue("f.fifo", json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true" })).await;
+    let held_up = async |operation: &str, input: Value| {
+        let (held, hold) = std::sync::mpsc::channel::<()>();
+        bench.bus.0.store.afterwards().run(move |_| {
+            let _ = hold.recv();
+            Ok(())
+        });
+        let mut asked = Box::pin(bench.sqs(operation, input));
+        assert!(asked.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending());
+        bench.clock.advance(Duration::from_secs(60));
+        drop(held);
+        (asked.await, bench.clock.now_ms())
+    };
+    let row = async |column: &'static str| {
+        let sql = format!("SELECT {column} FROM messages");
+        bench.bus.0.store.read(move |c| Ok(c.query_row(&sql, [], |r| r.get::<_, i64>(0))?)).await.unwrap()
+    };
+    let url = format!("{URL}f.fifo");
+    let send = json!({ "QueueUrl": url, "MessageBody": "x", "MessageGroupId": "g" });
+    let (_, now) = held_up("SendMessage", send).await;
+    assert_eq!((row("sent").await, row("visible").await), (now, now));
+    // With an attempt's id nothing is looked at before the writer's turn.
+    let receive = json!({ "QueueUrl": url, "ReceiveRequestAttemptId": "a", "VisibilityTimeout": 30 });
+    let (answer, now) = held_up("ReceiveMessage", receive).await;
+    assert_eq!((row("first_received").await, row("visible").await), (now, now + 30_000));
+    let handle = &answer["Messages"][0]["ReceiptHandle"];
+    bench
+        .sqs("ChangeMessageVisibility", json!({ "QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 600 }))
+        .await;
+    let change = json!({ "QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 40 });
+    let (_, now) = held_up("ChangeMessageVisibility", change).await;
+    assert_eq!(row("visible").await, now + 40_000);
 }

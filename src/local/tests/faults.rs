@@ -173,3 +173,26 @@ fn many_at_once_make_one_new_file() {
         }
     });
 }
+
+#[tokio::test]
+async fn a_bus_behind_a_link_has_its_log_beside_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (real, link) = (dir.path().join("there"), dir.path().join("link.db"));
+    std::fs::create_dir(&real).unwrap();
+    drop(LocalBus::open(&real.join("bus.db"), OpenOptions::default()).unwrap());
+    std::os::unix::fs::symlink(real.join("bus.db"), &link).unwrap();
+    // What lies beside the link is nothing to us, whatever its name.
+    std::fs::write(dir.path().join("link.db-wal"), "left by somebody").unwrap();
+    let bus = LocalBus::open(&link, OpenOptions::default()).unwrap();
+    sqs(&bus, "CreateQueue", json!({ "QueueName": "q" })).await;
+    let send = async || sqs(&bus, "SendMessage", json!({ "QueueUrl": format!("{URL}q"), "MessageBody": "x" })).await;
+    assert!(send().await["MessageId"].is_string());
+    std::fs::remove_file(real.join("bus.db-wal")).unwrap();
+    let refused = send().await;
+    assert_eq!(code(&refused), "BusFileUnusable", "{refused}");
+    assert!(refused["message"].as_str().unwrap().contains("there/bus.db-wal` was deleted"), "{refused}");
+    assert_eq!(bus.lost(), None);
+    // The link leads elsewhere: that is noticed as well.
+    std::fs::remove_file(&link).unwrap();
+    assert!(bus.lost().unwrap().contains("link.db` was deleted"));
+}

@@ -108,6 +108,32 @@ async fn the_rate_is_kept_a_cancel_takes_its_time_and_a_restart_goes_on() {
 }
 
 #[tokio::test]
+async fn a_reset_ends_the_tasks_and_a_wrong_count_of_them_is_mended() {
+    let bench = Bench::new();
+    bench.dead_letters(&["0", "1", "2"]).await;
+    bench.start(json!({ "MaxNumberOfMessagesPerSecond": 1 })).await;
+    // Once the driver has moved the first it sleeps for a second, so that it cannot be what mends the count.
+    let moved = async {
+        while bench.task().await["ApproximateNumberOfMessagesMoved"] != 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), moved).await.expect("the driver does not begin");
+    bench.bus.reset().await.unwrap();
+    bench.bus.0.store.write(|_| Ok(())).await.unwrap();
+    assert!(!bench.bus.0.store.moving(), "nothing is left to be moved");
+
+    // A file that was left with a wrong count: opened without a driver, so that only this step mends it.
+    let wrong = |tx: &mut Tx<'_>| Ok(tx.connection.execute("UPDATE bus SET moving = 1", [])?);
+    bench.bus.0.store.write(wrong).await.unwrap();
+    let again = bench.again();
+    assert!(again.0.store.moving());
+    let due = again.0.store.write(|tx| store::moves::step(tx, 0)).await.unwrap();
+    again.0.store.write(|_| Ok(())).await.unwrap();
+    assert_eq!((due, again.0.store.moving()), (None, false));
+}
+
+#[tokio::test]
 async fn a_task_that_cannot_go_on_says_why() {
     let bench = Bench::new();
     bench.dead_letters(&["1", "2"]).await;
