@@ -6,17 +6,26 @@
 //! The file's language is written down once more in `schemas/topology.schema.json`; a test holds the two together.
 
 mod check;
+mod docs;
+pub mod export;
 pub mod fields;
+mod filter_words;
+mod graph;
+pub mod iam;
 pub mod live;
 mod model;
 pub mod plan;
 pub mod policy;
 mod problem;
+pub mod pulled;
 mod read;
 mod route;
 mod units;
+mod write;
 mod yaml;
 
+pub use docs::EventDocs;
+pub use graph::Form;
 pub use model::{DeadLetter, Filter, Queue, RedriveAllow, Route, Settings, Subscription, Topic, Topology};
 pub use problem::{Place, Problem, Severity};
 pub use units::{show_bytes, show_seconds};
