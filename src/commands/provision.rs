@@ -1,9 +1,10 @@
 //! `eventbus provision`: from topology.yaml to topics, queues, policies and subscriptions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::topology::TopologyArgs;
 use super::{Cx, outcome_of_signal, written};
 use crate::bus::Bus;
 use crate::engine::Confirmed;
@@ -13,13 +14,17 @@ use crate::error::CliError;
 use crate::outcome::Outcome;
 use crate::output::provision as output;
 use crate::output::{Format, Ui};
+use crate::schema::Catalogue;
 use crate::topology::plan::{Action, Plan};
+use crate::topology::{Problem, Severity, Topology};
 use crate::words;
 
 /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
 #[derive(Debug, Args)]
-#[command(after_help = "Nothing is ever deleted. What the file made is tagged `eventbus:topology=<name>`.\n\
-    Example: eventbus provision topology.yaml --dry-run")]
+#[command(after_help = "The whole file is checked before any call: every problem at once, with its place and what to write instead.\n\
+    Nothing is ever deleted. What the file made is tagged `eventbus:topology=<name>`.\n\n\
+    Example: eventbus provision topology.yaml --dry-run\n\
+    Example: eventbus provision topology.yaml -f prod.yaml --var STAGE=prod --check")]
 pub struct ProvisionArgs {
     /// The topology [default: `topology:` of eventbus.yaml, else topology.yaml]
     #[arg(value_name = "FILE")]
@@ -30,6 +35,12 @@ pub struct ProvisionArgs {
     /// Show the plan, change nothing, and end with 6 when something would be changed
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
+    /// Refuse a file with warnings, as one with errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Variables and overlays
+    #[command(flatten)]
+    pub topology_args: TopologyArgs,
     /// How the answer is written
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "table",
         value_parser = Format::one_of(&[Format::Table, Format::Json]))]
@@ -42,7 +53,7 @@ pub struct ProvisionArgs {
 /// The file is invalid, the bus cannot be read, or nobody could be asked.
 pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError> {
     let path = args.file.as_deref().map_or_else(|| cx.config.topology.value.clone(), |file| cx.path(file));
-    let topology = cx.topology_at(&path)?;
+    let topology = checked(cx, &path, args)?;
     let bus = cx.bus_or_new().await?;
     let plan = provision::plan(&bus, &topology).await?;
     check(cx, &plan)?;
@@ -72,6 +83,42 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
         output::print_report(&cx.ui, &plan, &report)
     })?;
     Ok(ending(&report, &shutdown))
+}
+
+/// Reads the topology, and checks it by everything that is known without a call. Tells all that was found.
+///
+/// # Errors
+/// A file cannot be read (exit 1), or something is wrong in one (exit 4), which with `--strict` a warning is, too.
+fn checked(cx: &Cx, path: &Path, args: &ProvisionArgs) -> Result<Topology, CliError> {
+    let topology = cx.topology_from(path, &args.topology_args)?;
+    // As the user would write it, since messages name it.
+    let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
+    let catalogue = match Catalogue::open(folder) {
+        Ok(catalogue) => catalogue,
+        Err(error) => {
+            cx.ui.warn(format!("the payload schemas are not looked at: {error}"));
+            Catalogue::empty()
+        }
+    };
+    let surroundings = provision::Surroundings {
+        catalogue: &catalogue,
+        envelope: cx.config.envelope.value,
+        publisher: cx.config.publisher.as_ref().map(|found| found.value.as_str()),
+        consumes: (
+            cx.config.consume_queue.as_ref().map(|found| found.value.as_str()),
+            cx.config.consume_timeout.as_ref().map(|found| found.value),
+        ),
+        routes_here: cx.config.topology.value == path,
+    };
+    let mut found = topology.warnings.clone();
+    found.extend(provision::check(&topology, &surroundings));
+    found.sort_by_key(|problem| problem.place);
+    if !args.strict || found.is_empty() {
+        cx.tell(&found);
+        return Ok(topology);
+    }
+    let found = found.into_iter().map(|problem| Problem { severity: Severity::Error, ..problem }).collect();
+    Err(cx.refuse(found))
 }
 
 /// Tells the plan's warnings, and refuses one with faults.

@@ -17,13 +17,19 @@ pub struct Arns {
 }
 
 impl Arns {
-    /// The ARN of a topic of this name.
+    /// The ARN of a topic of this name; an ARN is itself.
     pub fn topic(&self, name: &str) -> String {
+        if name.starts_with("arn:") {
+            return name.to_owned();
+        }
         format!("arn:{}:sns:{}:{}:{name}", self.partition, self.region, self.account)
     }
 
-    /// The ARN of a queue of this name.
+    /// The ARN of a queue of this name; an ARN is itself.
     pub fn queue(&self, name: &str) -> String {
+        if name.starts_with("arn:") {
+            return name.to_owned();
+        }
         format!("arn:{}:sqs:{}:{}:{name}", self.partition, self.region, self.account)
     }
 }

@@ -4,11 +4,13 @@
 //! run picks up.
 
 mod apply;
+mod check;
 mod read;
 #[cfg(test)]
 mod tests;
 
 pub use apply::apply;
+pub use check::{Surroundings, check};
 pub use read::read;
 
 use crate::bus::{Bus, BusError};

@@ -18,11 +18,11 @@ pub(super) const CONCURRENCY: usize = 8;
 /// # Errors
 /// The first that cannot be read.
 pub async fn read(bus: &Bus, topology: &Topology, arns: &Arns) -> Result<Live, BusError> {
-    let topics = stream::iter(&topology.topics).map(|topic| async move {
+    let topics = stream::iter(topology.own_topics()).map(|topic| async move {
         Ok::<_, BusError>((topic.name.clone(), bus.describe_topic(&arns.topic(&topic.name)).await?))
     });
     let topics: Vec<_> = topics.buffer_unordered(CONCURRENCY).try_collect().await?;
-    let queues = stream::iter(&topology.queues)
+    let queues = stream::iter(topology.own_queues())
         .map(|queue| async move { Ok::<_, BusError>((queue.name.clone(), bus.describe_queue(&queue.name).await?)) });
     let queues: Vec<_> = queues.buffer_unordered(CONCURRENCY).try_collect().await?;
     let mut live = Live::default();

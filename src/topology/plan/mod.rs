@@ -1,9 +1,10 @@
 //! The plan: desired × actual → changes, in an order in which they can be made.
 //!
-//! Additive: nothing is ever deleted. What this topology made (its tag says so) is brought to what the file says, and to AWS's
+//! Additive: nothing is ever deleted. What is external to the file has no row of its own. What this topology made (its tag says so) is brought to what the file says, and to AWS's
 //! default where the file says nothing; of what somebody else made only the stated fields are changed. Everything is compared
 //! by meaning, so that a second plan after an apply is empty.
 
+mod outside;
 mod resources;
 mod subscriptions;
 mod values;
@@ -195,10 +196,10 @@ impl Plan {
 /// Compares what the file says with what stands at the bus.
 pub fn plan(topology: &Topology, live: &Live, arns: &Arns) -> Plan {
     let mut plan = Plan { topology: topology.name.clone(), ..Plan::default() };
-    let topics = topology.topics.iter().map(|topic| resources::topic(topology, topic, live)).collect::<Vec<_>>();
+    let topics = topology.own_topics().map(|topic| resources::topic(topology, topic, live)).collect::<Vec<_>>();
     plan.changes.extend(topics);
     // Dead-letter queues stand before the queues that name them.
-    let mut queues: Vec<_> = topology.queues.iter().collect();
+    let mut queues: Vec<_> = topology.own_queues().collect();
     queues.sort_by_key(|queue| depth(topology, &queue.name));
     for queue in &queues {
         let needs = queue.dead_letter.as_ref().and_then(|dead| find(&plan, Kind::Queue, &dead.queue));
@@ -206,14 +207,14 @@ pub fn plan(topology: &Topology, live: &Live, arns: &Arns) -> Plan {
         change.needs.extend(needs);
         plan.changes.push(change);
     }
-    for topic in &topology.topics {
+    for topic in topology.own_topics() {
         let needs = find(&plan, Kind::Topic, &topic.name);
         if let Some(mut change) = resources::topic_policy(topic, live, arns, &mut plan.faults) {
             change.needs.extend(needs);
             plan.changes.push(change);
         }
     }
-    for queue in &topology.queues {
+    for queue in topology.own_queues() {
         let needs = find(&plan, Kind::Queue, &queue.name);
         if let Some(mut change) = resources::queue_policy(topology, queue, live, arns, &mut plan.faults) {
             change.needs.extend(needs);
@@ -221,7 +222,7 @@ pub fn plan(topology: &Topology, live: &Live, arns: &Arns) -> Plan {
         }
     }
     for subscription in &topology.subscriptions {
-        let mut change = subscriptions::subscription(subscription, live, arns);
+        let mut change = subscriptions::subscription(topology, subscription, live, arns);
         // The policy first: a subscription whose queue does not let it in loses what it gets.
         change.needs = [
             find(&plan, Kind::Topic, &subscription.topic),
@@ -236,6 +237,7 @@ pub fn plan(topology: &Topology, live: &Live, arns: &Arns) -> Plan {
         plan.changes.push(change);
     }
     plan.warnings.extend(subscriptions::strangers(topology, live, arns));
+    plan.faults.extend(outside::faults(topology, arns));
     plan
 }
 

@@ -28,7 +28,7 @@ fn maker<'a>(topology: &Topology, tags: Option<&'a Texts>) -> Maker<'a> {
     match tags.map(|tags| tags.get(OWNER_TAG)) {
         None => Maker::Unknown,
         Some(None) => Maker::Nobody,
-        Some(Some(name)) if *name == topology.name => Maker::Us,
+        Some(Some(name)) if *name == topology.owner() => Maker::Us,
         Some(Some(name)) => Maker::Other(name),
     }
 }
@@ -83,7 +83,7 @@ fn fresh(settings: &Settings) -> Differences {
 
 fn owned(topology: &Topology, tags: &std::collections::BTreeMap<String, String>) -> Texts {
     let mut tags = tags.clone();
-    tags.insert(OWNER_TAG.to_owned(), topology.name.clone());
+    tags.insert(OWNER_TAG.to_owned(), topology.owner());
     tags
 }
 

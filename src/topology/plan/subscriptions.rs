@@ -40,14 +40,20 @@ fn redrive_shown(text: &str) -> Option<String> {
     Some(last(policy.get("deadLetterTargetArn")?.as_str()?).to_owned())
 }
 
-pub(super) fn subscription(wanted: &Subscription, live: &Live, arns: &Arns) -> Change {
+pub(super) fn subscription(topology: &Topology, wanted: &Subscription, live: &Live, arns: &Arns) -> Change {
     let (topic_arn, queue_arn) = (arns.topic(&wanted.topic), arns.queue(&wanted.queue));
     let name = format!("{} → {}", wanted.topic, wanted.queue);
     let filter = wanted.filter.as_ref().map(|filter| filter.text());
     let dead = wanted.dead_letter.as_ref().map(|(queue, _)| redrive(&arns.queue(queue)));
-    let stands =
-        live.subscriptions.iter().find(|s| s.topic_arn == topic_arn && s.queue_arn == queue_arn && !s.arn.is_empty());
-    let Some(actual) = stands else {
+    let mut standing = live.subscriptions.iter().filter(|s| s.topic_arn == topic_arn && s.queue_arn == queue_arn);
+    // SNS asks the owner of a queue in another account, by a message into that queue. Asking again would not help.
+    let outside = topology.queue(&wanted.queue).is_some_and(|queue| queue.external);
+    if outside && standing.clone().any(|s| s.arn.is_empty()) && standing.clone().all(|s| s.arn.is_empty()) {
+        let mut row = row(name, Action::Unchanged, Vec::new(), Work::Nothing);
+        row.notes.push("waits for the confirmation of the queue's owner".into());
+        return row;
+    }
+    let Some(actual) = standing.find(|s| !s.arn.is_empty()) else {
         let mut attributes = Texts::new();
         let mut fields = Vec::new();
         let mut add = |field: &str, attribute: &str, shown: Option<String>, value: String| {
@@ -129,8 +135,8 @@ pub(super) fn strangers(topology: &Topology, live: &Live, arns: &Arns) -> Vec<St
     let mut found = Vec::new();
     for subscription in &live.subscriptions {
         let (topic, queue) = (last(&subscription.topic_arn), last(&subscription.queue_arn));
-        let both = topology.topic(topic).is_some_and(|t| arns.topic(&t.name) == subscription.topic_arn)
-            && topology.queue(queue).is_some_and(|q| arns.queue(&q.name) == subscription.queue_arn);
+        let both = topology.own_topics().any(|t| arns.topic(&t.name) == subscription.topic_arn)
+            && topology.own_queues().any(|q| arns.queue(&q.name) == subscription.queue_arn);
         if both && !topology.subscriptions.iter().any(|s| s.topic == topic && s.queue == queue) {
             found.push(format!("`{queue}` is subscribed to `{topic}`, and the file does not say so; it is left alone"));
         }
