@@ -6,6 +6,7 @@
 
 mod connect;
 mod error;
+mod listing;
 mod names;
 mod peek;
 mod publish;
@@ -25,6 +26,7 @@ use tokio::sync::OnceCell;
 use crate::event::Attributes;
 
 pub use error::{Answer, BusError, BusErrorKind, ItemError};
+pub use names::partition;
 pub use queue::{QueueAttributes, RedrivePolicy};
 
 /// How long a long poll may wait at most: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>.

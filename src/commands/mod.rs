@@ -7,6 +7,7 @@ pub mod completions;
 pub mod consume;
 pub mod demo;
 pub mod explain;
+pub mod iam_policy;
 pub mod init;
 pub mod local;
 pub mod provision;
@@ -285,6 +286,8 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Local(args) => local::run(cx, args).await,
         Command::Demo(args) => demo::run(cx, &args).await,
         Command::Consume(args) => consume::run(cx, args).await,
+        Command::Topology(args) => topology::verb::run(cx, args).await,
+        Command::IamPolicy(args) => iam_policy::run(cx, &args),
         Command::Explain(args) => explain::run(cx, &args),
         Command::Tail(args) => tail::run(cx, args).await,
         Command::Replay(args) => replay::run(cx, args).await,

@@ -1,5 +1,7 @@
 //! Reading the topology for a verb: the file, its overlays and its variables.
 
+pub mod verb;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -15,6 +15,7 @@ pub mod replay;
 mod sanitize;
 mod table;
 pub mod tail;
+pub mod topology;
 mod ui;
 
 pub use format::Format;

@@ -50,7 +50,7 @@ impl Topology {
             if let Some(text) = schema.and_then(|(_, schema)| words_of(schema, "description")) {
                 out.push_str(&format!("{}\n\n", prose(text)));
             }
-            out.push_str(&format!("* goes to topic {}", code(&route.topic)));
+            out.push_str(&format!("* goes to topic {}", code(self.topic_shown(&route.topic))));
             if let Some(group) = &route.group_by {
                 out.push_str(&format!(", in order for each {}", code(group)));
             }
@@ -75,7 +75,7 @@ impl Topology {
     }
 
     /// The queues whose filter does not stop the event by its name alone.
-    fn receivers(&self, route: &Route) -> Vec<&str> {
+    fn receivers<'a>(&'a self, route: &'a Route) -> Vec<&'a str> {
         let event = route.event_name().unwrap_or_default();
         let passes = |subscription: &&Subscription| match &subscription.filter {
             Some(filter) if subscription.scope == Scope::MessageAttributes => {
@@ -83,7 +83,7 @@ impl Topology {
             }
             _ => true,
         };
-        self.subscriptions_of(&route.topic).filter(passes).map(|subscription| subscription.queue.as_str()).collect()
+        self.subscriptions_of(&route.topic).filter(passes).map(|subscription| self.queue_shown(&subscription.queue)).collect()
     }
 
     fn topics_part(&self, out: &mut String) {
@@ -92,10 +92,13 @@ impl Topology {
         }
         out.push_str("## Topics\n\n");
         for topic in &self.topics {
-            out.push_str(&format!("### {}\n\n", code(&topic.name)));
+            out.push_str(&format!("### {}\n\n", code(self.topic_shown(&topic.name))));
             let mut facts: Vec<String> = topic.settings.iter().map(|(f, v)| setting(f.key, &f.show(v))).collect();
             facts.extend(topic.archive_days.map(|days| format!("keeps an archive of {}", count(days, "day"))));
             facts.extend(tags(&topic.tags));
+            if topic.external {
+                facts.insert(0, format!("made by somebody else: {}", code(&topic.name)));
+            }
             if topic.is_fifo() {
                 facts.insert(0, "FIFO".into());
             }
@@ -114,9 +117,9 @@ impl Topology {
                     also.push("raw, without SNS's wrapper".to_owned());
                 }
                 if let Some((dead, _)) = &subscription.dead_letter {
-                    also.push(format!("undeliverable ones go to {}", code(dead)));
+                    also.push(format!("undeliverable ones go to {}", code(self.queue_shown(dead))));
                 }
-                out.push_str(&format!("| {} | {} | {} |\n", code(&subscription.queue), gets(subscription), also.join("; ")));
+                out.push_str(&format!("| {} | {} | {} |\n", code(self.queue_shown(&subscription.queue)), gets(subscription), also.join("; ")));
             }
             out.push('\n');
         }
@@ -129,10 +132,15 @@ impl Topology {
         out.push_str("## Queues\n\n| Queue | Hidden while handled | Kept | Dead letters | Also |\n|---|---|---|---|---|\n");
         for queue in &self.queues {
             let dead = match &queue.dead_letter {
-                Some(dead) => format!("after {} to {}", count(dead.max_receives, "receive"), code(&dead.queue)),
+                Some(dead) => format!("after {} to {}", count(dead.max_receives, "receive"), code(self.queue_shown(&dead.queue))),
                 None if self.is_dead_letter_target(&queue.name) => "takes them".into(),
                 None => "none".into(),
             };
+            if queue.external {
+                let whose = format!("made by somebody else: {}", code(&queue.name));
+                out.push_str(&format!("| {} | | | | {whose} |\n", code(&queue.key)));
+                continue;
+            }
             out.push_str(&format!(
                 "| {} | {} | {} | {dead} | {} |\n",
                 code(&queue.name),
@@ -160,7 +168,7 @@ impl Topology {
         match &queue.redrive_allow {
             Some(RedriveAllow::None) => facts.push("no queue may dead-letter into it".into()),
             Some(RedriveAllow::Queues(names)) => {
-                let names: Vec<String> = names.iter().map(|(name, _)| code(name)).collect();
+                let names: Vec<String> = names.iter().map(|(name, _)| code(self.queue_shown(name))).collect();
                 facts.push(format!("only {} may dead-letter into it", names.join(", ")));
             }
             Some(RedriveAllow::All) | None => {}

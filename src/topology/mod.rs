@@ -21,6 +21,7 @@ mod problem;
 pub mod pulled;
 mod read;
 mod route;
+mod shown;
 mod units;
 mod write;
 mod variables;
@@ -30,6 +31,7 @@ pub use docs::EventDocs;
 pub use graph::Form;
 pub use model::{DeadLetter, Filter, Queue, RedriveAllow, Route, Settings, Subscription, Topic, Topology};
 pub use problem::{Place, Problem, Severity};
+pub use route::glob;
 pub use units::{show_bytes, show_seconds};
 pub use variables::{Variables, is_variable_name, read_variables};
 

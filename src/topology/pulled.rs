@@ -3,7 +3,7 @@
 //! Says what differs from AWS's defaults, in the file's own units, in a stable order. What this tool adds by itself (its tag, its
 //! policy statement) is left out, what the language cannot say stands in comments at the place where one would look for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -36,9 +36,26 @@ pub struct Written {
     pub left_out: Vec<String>,
 }
 
+impl Pulled {
+    /// The name and the prefix of the topology that made all of it, when there is exactly one.
+    pub fn owner(&self) -> Option<(&str, &str)> {
+        let tags = self.topics.iter().map(|(_, topic)| &topic.tags).chain(self.queues.iter().map(|(_, queue)| &queue.tags));
+        let mut owners: Vec<&String> = tags.flatten().filter_map(|tags| tags.get(OWNER_TAG)).collect();
+        owners.dedup();
+        match owners.as_slice() {
+            [one] => Some(one.split_once(':').unwrap_or((one, ""))),
+            _ => None,
+        }
+    }
+}
+
 /// Writes the topology file of `pulled` under `name`. `arns` is where the bus is.
 pub fn write(pulled: &Pulled, name: &str, arns: &Arns) -> Written {
-    let mut writer = Writer { arns, left_out: Vec::new(), queues: BTreeSet::new() };
+    let names = || pulled.topics.iter().map(|(name, _)| name).chain(pulled.queues.iter().map(|(name, _)| name));
+    // Under the name of who made it, with the prefix, it stays theirs.
+    let prefix = pulled.owner().filter(|(owner, _)| *owner == name).map_or("", |(_, prefix)| prefix);
+    let prefix = if names().all(|name| name.strip_prefix(prefix).is_some_and(|key| !key.is_empty())) { prefix } else { "" };
+    let mut writer = Writer { arns, prefix, left_out: Vec::new(), queues: BTreeSet::new(), external: BTreeMap::new() };
     writer.queues = pulled.queues.iter().map(|(name, _)| arns.queue(name)).collect();
     let mut topics: Vec<_> = pulled.topics.iter().collect();
     topics.sort_by(|a, b| a.0.cmp(&b.0));
@@ -48,10 +65,17 @@ pub fn write(pulled: &Pulled, name: &str, arns: &Arns) -> Written {
     text.push_str(&comment(&format!("What stood in region {} of account {}.", arns.region, arns.account)));
     text.push_str(&format!("version: {VERSION}\n"));
     text.push_str(&Yaml::map([("name", Yaml::text(name))]).block(0));
-    for (section, entries) in [
-        ("topics", topics.iter().map(|(name, topic)| writer.topic(name, topic)).collect::<Vec<_>>()),
-        ("queues", queues.iter().map(|(name, queue)| writer.queue(name, queue)).collect()),
-    ] {
+    if !prefix.is_empty() {
+        text.push_str(&Yaml::map([("prefix", Yaml::text(prefix))]).block(0));
+    }
+    let topics: Vec<Entry> = topics.iter().map(|(name, topic)| writer.topic(name, topic)).collect();
+    let mut queues: Vec<Entry> = queues.iter().map(|(name, queue)| writer.queue(name, queue)).collect();
+    let subscriptions = writer.subscriptions(pulled);
+    queues.extend(writer.external.iter().map(|(arn, key)| {
+        let body = vec![("external".to_owned(), Yaml::Plain("true".into())), ("arn".to_owned(), Yaml::text(arn))];
+        (key.clone(), Yaml::Flow(body), Vec::new())
+    }));
+    for (section, entries) in [("topics", topics), ("queues", queues)] {
         if entries.is_empty() {
             continue;
         }
@@ -63,7 +87,6 @@ pub fn write(pulled: &Pulled, name: &str, arns: &Arns) -> Written {
             text.push_str(&Yaml::map([(name.as_str(), body)]).block(2));
         }
     }
-    let subscriptions = writer.subscriptions(pulled);
     if !subscriptions.is_empty() {
         text.push_str(&format!("\nsubscriptions:\n{subscriptions}"));
     }
@@ -72,15 +95,42 @@ pub fn write(pulled: &Pulled, name: &str, arns: &Arns) -> Written {
 
 struct Writer<'a> {
     arns: &'a Arns,
+    prefix: &'a str,
     left_out: Vec<String>,
     /// The ARNs of the queues in the file.
     queues: BTreeSet<String>,
+    /// Queues that are only referred to: their ARNs, and what the file calls them.
+    external: BTreeMap<String, String>,
 }
 
 /// A resource's name, what the file says of it, and comments to stand above it.
 type Entry = (String, Yaml, Vec<String>);
 
 impl Writer<'_> {
+    /// What the file calls a topic or queue of its own.
+    fn key<'n>(&self, name: &'n str) -> &'n str {
+        name.strip_prefix(self.prefix).unwrap_or(name)
+    }
+
+    /// What the file calls a queue, of its own or not; `None` for what is no queue's ARN.
+    fn queue_key(&mut self, arn: &str) -> Option<String> {
+        if self.queues.contains(arn) {
+            return Some(self.key(last(arn)).to_owned());
+        }
+        if let Some(key) = self.external.get(arn) {
+            return Some(key.clone());
+        }
+        let parts: Vec<&str> = arn.split(':').collect();
+        let [_, _, "sqs", region, account, name] = parts.as_slice() else { return None };
+        let own: Vec<&str> = self.queues.iter().map(|arn| self.key(last(arn))).collect();
+        let taken = |key: &str| own.contains(&key) || self.external.values().any(|other| other == key);
+        let stem = name.strip_suffix(".fifo").unwrap_or(name);
+        let candidates = [(*name).to_owned(), format!("{stem}_{account}"), format!("{stem}_{account}_{region}")];
+        let key = candidates.into_iter().find(|key| !taken(key))?;
+        self.external.insert(arn.to_owned(), key.clone());
+        Some(key)
+    }
+
     fn topic(&mut self, name: &str, topic: &LiveTopic) -> Entry {
         let (mut body, mut notes) = (Vec::new(), Vec::new());
         plain((fields::TOPIC, "262144"), &topic.attributes, &mut body, &mut notes);
@@ -95,21 +145,18 @@ impl Writer<'_> {
         statements(standing, &["__default_statement_ID"], &mut body, &mut notes);
         tags(topic.tags.as_ref(), &mut body, &mut notes);
         self.tell("topic", name, &notes);
-        (name.to_owned(), Yaml::Map(body), notes)
+        (self.key(name).to_owned(), Yaml::Map(body), notes)
     }
 
     fn queue(&mut self, name: &str, queue: &LiveQueue) -> Entry {
         let (mut body, mut notes) = (Vec::new(), Vec::new());
         plain((fields::QUEUE, "1048576"), &queue.attributes, &mut body, &mut notes);
         if let Some(text) = queue.attributes.get("RedrivePolicy").filter(|text| !is_nothing(text)) {
-            match redrive(text) {
-                Some((arn, times)) if self.queues.contains(&arn) => {
-                    let target = Yaml::text(last(&arn));
-                    let fields = vec![("queue".into(), target), ("max_receives".into(), Yaml::Plain(times.to_string()))];
+            match redrive(text).and_then(|(arn, times)| Some((self.queue_key(&arn)?, times))) {
+                Some((target, times)) => {
+                    let times = Yaml::Plain(times.to_string());
+                    let fields = vec![("queue".into(), Yaml::text(&target)), ("max_receives".into(), times)];
                     body.push(("dead_letter".into(), Yaml::Flow(fields)));
-                }
-                Some((arn, times)) => {
-                    notes.push(format!("its dead letters go to {arn} after {times} receives, which is not in this file"));
                 }
                 None => notes.push(format!("its RedrivePolicy {text} cannot be said here")),
             }
@@ -125,10 +172,10 @@ impl Writer<'_> {
         statements(standing, &[], &mut body, &mut notes);
         tags(queue.tags.as_ref(), &mut body, &mut notes);
         self.tell("queue", name, &notes);
-        (name.to_owned(), Yaml::Map(body), notes)
+        (self.key(name).to_owned(), Yaml::Map(body), notes)
     }
 
-    fn redrive_allow(&self, text: &str) -> Result<Option<Yaml>, String> {
+    fn redrive_allow(&mut self, text: &str) -> Result<Option<Yaml>, String> {
         let policy: Value = serde_json::from_str(text).unwrap_or_default();
         match policy.get("redrivePermission").and_then(Value::as_str) {
             Some("allowAll") => Ok(None),
@@ -136,12 +183,14 @@ impl Writer<'_> {
             Some("byQueue") => {
                 let sources = policy.get("sourceQueueArns").and_then(Value::as_array);
                 let sources: Vec<&str> = sources.into_iter().flatten().filter_map(Value::as_str).collect();
-                if sources.iter().all(|arn| self.queues.contains(*arn)) && !sources.is_empty() {
-                    let mut names: Vec<&str> = sources.iter().map(|arn| last(arn)).collect();
-                    names.sort_unstable();
-                    return Ok(Some(Yaml::list(names.into_iter().map(Yaml::text))));
+                let keys: Option<Vec<String>> = sources.iter().map(|arn| self.queue_key(arn)).collect();
+                match keys {
+                    Some(mut keys) if !keys.is_empty() => {
+                        keys.sort_unstable();
+                        Ok(Some(Yaml::list(keys.iter().map(|key| Yaml::text(key)))))
+                    }
+                    _ => Err(format!("its RedriveAllowPolicy {text} cannot be said here")),
                 }
-                Err(format!("it takes dead letters of {}, not all of which are in this file", sources.join(", ")))
             }
             _ => Err(format!("its RedriveAllowPolicy {text} cannot be said here")),
         }
@@ -155,8 +204,8 @@ impl Writer<'_> {
         for subscription in all {
             if subscription.arn.is_empty() {
                 self.aside(&mut text, &format!("{} waits to be confirmed", pair(subscription)));
-            } else if !self.queues.contains(&subscription.queue_arn) || !topics.contains(subscription.topic_arn.as_str()) {
-                self.aside(&mut text, &format!("{}: the queue is not in this file", pair(subscription)));
+            } else if !topics.contains(subscription.topic_arn.as_str()) {
+                self.aside(&mut text, &format!("{}: the topic is not in this file", pair(subscription)));
             } else {
                 let (body, notes) = self.subscription(subscription);
                 for note in &notes {
@@ -176,12 +225,13 @@ impl Writer<'_> {
         text
     }
 
-    fn subscription(&self, subscription: &LiveSubscription) -> (Yaml, Vec<String>) {
+    fn subscription(&mut self, subscription: &LiveSubscription) -> (Yaml, Vec<String>) {
         let stands = |name: &str| subscription.attributes.get(name).map_or("", String::as_str);
         let mut notes = Vec::new();
+        let queue = self.queue_key(&subscription.queue_arn).unwrap_or_else(|| subscription.queue_arn.clone());
         let mut body = vec![
-            ("topic".to_owned(), Yaml::text(last(&subscription.topic_arn))),
-            ("queue".to_owned(), Yaml::text(last(&subscription.queue_arn))),
+            ("topic".to_owned(), Yaml::text(self.key(last(&subscription.topic_arn)))),
+            ("queue".to_owned(), Yaml::text(&queue)),
         ];
         let scope = Scope::from_aws(stands("FilterPolicyScope")).unwrap_or_default();
         if scope == Scope::MessageBody {
@@ -201,11 +251,9 @@ impl Writer<'_> {
         let dead = stands("RedrivePolicy");
         if !is_nothing(dead) {
             let target: Value = serde_json::from_str(dead).unwrap_or_default();
-            match target.get("deadLetterTargetArn").and_then(Value::as_str) {
-                Some(arn) if self.queues.contains(arn) => {
-                    body.push(("dead_letter".into(), Yaml::text(last(arn))));
-                }
-                _ => notes.push(format!("its dead letters go to {dead}, which is not in this file")),
+            match target.get("deadLetterTargetArn").and_then(Value::as_str).and_then(|arn| self.queue_key(arn)) {
+                Some(key) => body.push(("dead_letter".into(), Yaml::text(&key))),
+                None => notes.push(format!("its RedrivePolicy {dead} cannot be said here")),
             }
         }
         if !is_nothing(stands("ReplayPolicy")) {

@@ -161,8 +161,8 @@ mod tests {
     use crate::topology::yaml;
 
     fn read(text: &str) -> Value {
-        let mut problems = Problems::new("t.yaml");
-        let node = yaml::parse(text, &mut problems).unwrap_or_else(|| panic!("{:?}\n{text}", problems.into_sorted()));
+        let mut problems = Problems::new(vec!["t.yaml".into()]);
+        let node = yaml::parse(text, 0, &mut problems).unwrap_or_else(|| panic!("{:?}\n{text}", problems.into_sorted()));
         node.to_json()
     }
 

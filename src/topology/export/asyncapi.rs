@@ -29,8 +29,8 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
     }
     for topic in &topology.topics {
         let own: Vec<&&Route> = events.iter().filter(|route| route.topic == topic.name).collect();
-        let id = format!("topic-{}", key(&topic.name));
-        let mut binding = json!({ "name": topic.name });
+        let id = format!("topic-{}", key(topology.topic_shown(&topic.name)));
+        let mut binding = json!({ "name": topology.topic_shown(&topic.name) });
         if topic.is_fifo() {
             let deduplication = topic.settings.get("ContentBasedDeduplication") == Some("true");
             binding["ordering"] = json!({ "type": "FIFO", "contentBasedDeduplication": deduplication });
@@ -39,19 +39,19 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
         channels.insert(
             id.clone(),
             json!({
-                "address": topic.name,
+                "address": topology.topic_shown(&topic.name),
                 "messages": references(&own, "#/components/messages/"),
                 "bindings": { "sns": binding },
             }),
         );
         if !own.is_empty() {
             let mut operation = operation("send", &id, &own);
-            operation["bindings"] = json!({ "sns": { "topic": { "name": topic.name }, "consumers": subscribers } });
+            operation["bindings"] = json!({ "sns": { "topic": { "name": topology.topic_shown(&topic.name) }, "consumers": subscribers } });
             if subscribers_of_none(&operation) {
                 // The binding wants at least the list; without subscribers there is nothing to say.
                 operation["bindings"] = json!({ "sns": { "consumers": [] } });
             }
-            operations.insert(format!("send-{}", key(&topic.name)), operation);
+            operations.insert(format!("send-{}", key(topology.topic_shown(&topic.name))), operation);
         }
     }
     for queue in &topology.queues {
@@ -59,17 +59,17 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
             .iter()
             .filter(|route| topology.subscriptions.iter().any(|s| s.queue == queue.name && s.topic == route.topic))
             .collect();
-        let id = format!("queue-{}", key(&queue.name));
+        let id = format!("queue-{}", key(topology.queue_shown(&queue.name)));
         channels.insert(
             id.clone(),
             json!({
-                "address": queue.name,
+                "address": topology.queue_shown(&queue.name),
                 "messages": references(&own, "#/components/messages/"),
                 "bindings": { "sqs": queue_binding(topology, queue) },
             }),
         );
         if !own.is_empty() {
-            operations.insert(format!("receive-{}", key(&queue.name)), operation("receive", &id, &own));
+            operations.insert(format!("receive-{}", key(topology.queue_shown(&queue.name))), operation("receive", &id, &own));
         }
     }
     let mut document = json!({

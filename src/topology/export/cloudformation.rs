@@ -37,7 +37,7 @@ pub fn cloudformation(topology: &Topology) -> Exported {
     let mut add = |id: String, kind: &str, properties: Map<String, Value>| {
         resources.insert(id, json!({ "Type": format!("AWS::{kind}"), "Properties": properties }));
     };
-    for topic in &topology.topics {
+    for topic in topology.own_topics() {
         let Some(id) = ids.of("topic", &topic.name) else { continue };
         add(id.to_owned(), "SNS::Topic", topic_properties(topic, &mut left_out));
         if !topic.policy.is_empty() {
@@ -47,15 +47,14 @@ pub fn cloudformation(topology: &Topology) -> Exported {
             add(format!("{id}Policy"), "SNS::TopicPolicy", properties);
         }
     }
-    for queue in &topology.queues {
+    for queue in topology.own_queues() {
         let Some(id) = ids.of("queue", &queue.name) else { continue };
         add(id.to_owned(), "SQS::Queue", queue_properties(queue, &ids));
         let mut statements = queue.policy.clone();
-        let topics: Vec<Value> =
-            senders(topology, &queue.name).into_iter().filter_map(|topic| ids.of("topic", topic)).map(|id| json!({ "Ref": id })).collect();
+        let topics: Vec<Value> = senders(topology, &queue.name).into_iter().map(|topic| topic_arn(&ids, topic)).collect();
         if !topics.is_empty() {
             let mut ours = policy::queue_statement("", &[]);
-            ours["Resource"] = arn_of(id);
+            ours["Resource"] = queue_arn(&ids, &queue.name);
             ours["Condition"]["ArnEquals"]["aws:SourceArn"] = topics.into();
             statements.push(ours);
         }
@@ -67,9 +66,14 @@ pub fn cloudformation(topology: &Topology) -> Exported {
         }
     }
     for subscription in &topology.subscriptions {
-        if let Some((id, properties)) = subscription_properties(subscription, &ids) {
-            add(id, "SNS::Subscription", properties);
-        }
+        let id = |name: &str| -> String {
+            let last = name.rsplit(':').next().unwrap_or(name);
+            last.chars().filter(char::is_ascii_alphanumeric).collect()
+        };
+        let (topic, queue) = (&subscription.topic, &subscription.queue);
+        let topic_id = ids.of("topic", topic).map_or_else(|| format!("{}Topic", id(topic)), str::to_owned);
+        let queue_id = ids.of("queue", queue).map_or_else(|| format!("{}Queue", id(queue)), str::to_owned);
+        add(format!("{queue_id}Of{topic_id}"), "SNS::Subscription", subscription_properties(subscription, &ids));
     }
     let document = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -79,8 +83,13 @@ pub fn cloudformation(topology: &Topology) -> Exported {
     Exported { document, left_out }
 }
 
-fn arn_of(id: &str) -> Value {
-    json!({ "Fn::GetAtt": [id, "Arn"] })
+/// The ARN of a queue of the template; what is external is known by its own.
+fn queue_arn(ids: &Ids, name: &str) -> Value {
+    ids.of("queue", name).map_or_else(|| name.into(), |id| json!({ "Fn::GetAtt": [id, "Arn"] }))
+}
+
+fn topic_arn(ids: &Ids, name: &str) -> Value {
+    ids.of("topic", name).map_or_else(|| name.into(), |id| json!({ "Ref": id }))
 }
 
 fn document(statements: Vec<Value>) -> Value {
@@ -131,10 +140,8 @@ fn queue_properties(queue: &Queue, ids: &Ids) -> Map<String, Value> {
     for (field, text) in queue.settings.iter().filter(|(field, _)| QUEUE.contains(&field.attribute)) {
         properties.insert(field.attribute.into(), typed(field, text));
     }
-    if let Some(dead) = &queue.dead_letter
-        && let Some(target) = ids.of("queue", &dead.queue)
-    {
-        let policy = json!({ "deadLetterTargetArn": arn_of(target), "maxReceiveCount": dead.max_receives });
+    if let Some(dead) = &queue.dead_letter {
+        let policy = json!({ "deadLetterTargetArn": queue_arn(ids, &dead.queue), "maxReceiveCount": dead.max_receives });
         properties.insert("RedrivePolicy".into(), policy);
     }
     let allow = queue.redrive_allow.as_ref().map(|allow| match allow {
@@ -143,6 +150,9 @@ fn queue_properties(queue: &Queue, ids: &Ids) -> Map<String, Value> {
         RedriveAllow::Queues(names) => {
             // By name: the sources already refer to this queue, and a template has no circles.
             let arn = |name: &String| {
+                if name.starts_with("arn:") {
+                    return Value::from(name.as_str());
+                }
                 json!({ "Fn::Sub": format!("arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}") })
             };
             let sources: Vec<Value> = names.iter().map(|(name, _)| arn(name)).collect();
@@ -154,19 +164,18 @@ fn queue_properties(queue: &Queue, ids: &Ids) -> Map<String, Value> {
     properties
 }
 
-fn subscription_properties(subscription: &Subscription, ids: &Ids) -> Option<(String, Map<String, Value>)> {
-    let (topic, queue) = (ids.of("topic", &subscription.topic)?, ids.of("queue", &subscription.queue)?);
+fn subscription_properties(subscription: &Subscription, ids: &Ids) -> Map<String, Value> {
     let mut properties = Map::new();
-    properties.insert("TopicArn".into(), json!({ "Ref": topic }));
+    properties.insert("TopicArn".into(), topic_arn(ids, &subscription.topic));
     properties.insert("Protocol".into(), "sqs".into());
-    properties.insert("Endpoint".into(), arn_of(queue));
+    properties.insert("Endpoint".into(), queue_arn(ids, &subscription.queue));
     if let Some(filter) = &subscription.filter {
         properties.insert("FilterPolicy".into(), filter.json.clone());
         properties.insert("FilterPolicyScope".into(), subscription.scope.as_aws().into());
     }
     properties.insert("RawMessageDelivery".into(), subscription.raw.into());
-    if let Some(dead) = subscription.dead_letter.as_ref().and_then(|(name, _)| ids.of("queue", name)) {
-        properties.insert("RedrivePolicy".into(), json!({ "deadLetterTargetArn": arn_of(dead) }));
+    if let Some((dead, _)) = &subscription.dead_letter {
+        properties.insert("RedrivePolicy".into(), json!({ "deadLetterTargetArn": queue_arn(ids, dead) }));
     }
-    Some((format!("{queue}Of{topic}"), properties))
+    properties
 }

@@ -50,8 +50,8 @@ impl Ids {
     /// `join` puts a name's parts together: for `user_events` and CloudFormation, `UserEvents`.
     fn new(topology: &Topology, join: fn(&'static str, &str) -> String) -> Self {
         let mut ids = Self { given: BTreeMap::new() };
-        let topics = topology.topics.iter().map(|topic| ("topic", topic.name.as_str()));
-        let queues = topology.queues.iter().map(|queue| ("queue", queue.name.as_str()));
+        let topics = topology.own_topics().map(|topic| ("topic", topic.name.as_str()));
+        let queues = topology.own_queues().map(|queue| ("queue", queue.name.as_str()));
         for (kind, name) in topics.chain(queues) {
             let wanted = join(kind, name);
             let mut id = wanted.clone();

@@ -48,26 +48,25 @@ pub fn terraform(topology: &Topology) -> Exported {
         let kind = resources.entry(kind).or_insert_with(|| Value::Object(Map::new()));
         kind[id] = Value::Object(arguments);
     };
-    for topic in &topology.topics {
+    for topic in topology.own_topics() {
         let Some(id) = ids.of("topic", &topic.name) else { continue };
         add("aws_sns_topic", id, topic_arguments(topic, &mut left_out));
         if !topic.policy.is_empty() {
-            let arguments = [("arn", reference("topic", id)), ("policy", document(&topic.policy))];
+            let arguments = [("arn", reference(&ids, "topic", &topic.name)), ("policy", document(&topic.policy))];
             add("aws_sns_topic_policy", id, object(arguments));
         }
     }
-    for queue in &topology.queues {
+    for queue in topology.own_queues() {
         let Some(id) = ids.of("queue", &queue.name) else { continue };
         add("aws_sqs_queue", id, queue_arguments(queue, &ids));
         let mut statements: Vec<Value> = queue.policy.iter().map(escaped).collect();
         let topics: Vec<Value> = senders(topology, &queue.name)
             .into_iter()
-            .filter_map(|topic| ids.of("topic", topic))
-            .map(|id| reference("topic", id))
+            .map(|topic| reference(&ids, "topic", topic))
             .collect();
         if !topics.is_empty() {
             let mut ours = policy::queue_statement("", &[]);
-            ours["Resource"] = reference("queue", id);
+            ours["Resource"] = reference(&ids, "queue", &queue.name);
             ours["Condition"]["ArnEquals"]["aws:SourceArn"] = topics.into();
             statements.push(ours);
         }
@@ -82,7 +81,7 @@ pub fn terraform(topology: &Topology) -> Exported {
             RedriveAllow::None => json!({ "redrivePermission": "denyAll" }),
             RedriveAllow::Queues(names) => {
                 let sources: Vec<Value> =
-                    names.iter().filter_map(|(name, _)| ids.of("queue", name)).map(|id| reference("queue", id)).collect();
+                    names.iter().map(|(name, _)| reference(&ids, "queue", name)).collect();
                 json!({ "redrivePermission": "byQueue", "sourceQueueArns": sources })
             }
         });
@@ -93,9 +92,12 @@ pub fn terraform(topology: &Topology) -> Exported {
         }
     }
     for subscription in &topology.subscriptions {
-        if let Some((id, arguments)) = subscription_arguments(subscription, &ids) {
-            add("aws_sns_topic_subscription", &id, arguments);
-        }
+        let id = |kind, name: &str| -> String {
+            let own = ids.of(kind, name).map(str::to_owned);
+            own.unwrap_or_else(|| name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect())
+        };
+        let id = format!("{}_to_{}", id("topic", &subscription.topic), id("queue", &subscription.queue));
+        add("aws_sns_topic_subscription", &id, subscription_arguments(subscription, &ids));
     }
     let document = json!({
         "terraform": { "required_providers": { "aws": { "source": "hashicorp/aws", "version": ">= 5.83" } } },
@@ -108,10 +110,10 @@ fn object<const N: usize>(entries: [(&str, Value); N]) -> Map<String, Value> {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// `${aws_sqs_queue.id.arn}`
-fn reference(kind: &str, id: &str) -> Value {
+/// `${aws_sqs_queue.id.arn}`; what is external is known by its own ARN.
+fn reference(ids: &Ids, kind: &'static str, name: &str) -> Value {
     let resource = if kind == "topic" { "aws_sns_topic" } else { "aws_sqs_queue" };
-    json!(format!("${{{resource}.{id}.arn}}"))
+    ids.of(kind, name).map_or_else(|| template(name).into(), |id| format!("${{{resource}.{id}.arn}}").into())
 }
 
 fn template(text: &str) -> String {
@@ -173,31 +175,29 @@ fn queue_arguments(queue: &Queue, ids: &Ids) -> Map<String, Value> {
             arguments.insert((*argument).into(), escaped(&typed(field, text)));
         }
     }
-    if let Some(dead) = &queue.dead_letter
-        && let Some(target) = ids.of("queue", &dead.queue)
-    {
-        let policy = json!({ "deadLetterTargetArn": reference("queue", target), "maxReceiveCount": dead.max_receives });
+    if let Some(dead) = &queue.dead_letter {
+        let target = reference(ids, "queue", &dead.queue);
+        let policy = json!({ "deadLetterTargetArn": target, "maxReceiveCount": dead.max_receives });
         arguments.insert("redrive_policy".into(), policy.to_string().into());
     }
     arguments.extend(tags(&queue.tags));
     arguments
 }
 
-fn subscription_arguments(subscription: &Subscription, ids: &Ids) -> Option<(String, Map<String, Value>)> {
-    let (topic, queue) = (ids.of("topic", &subscription.topic)?, ids.of("queue", &subscription.queue)?);
+fn subscription_arguments(subscription: &Subscription, ids: &Ids) -> Map<String, Value> {
     let mut arguments = object([
-        ("topic_arn", reference("topic", topic)),
+        ("topic_arn", reference(ids, "topic", &subscription.topic)),
         ("protocol", "sqs".into()),
-        ("endpoint", reference("queue", queue)),
+        ("endpoint", reference(ids, "queue", &subscription.queue)),
         ("raw_message_delivery", subscription.raw.into()),
     ]);
     if let Some(filter) = &subscription.filter {
         arguments.insert("filter_policy".into(), escaped(&filter.json).to_string().into());
         arguments.insert("filter_policy_scope".into(), subscription.scope.as_aws().into());
     }
-    if let Some(dead) = subscription.dead_letter.as_ref().and_then(|(name, _)| ids.of("queue", name)) {
-        let policy = json!({ "deadLetterTargetArn": reference("queue", dead) });
+    if let Some((dead, _)) = &subscription.dead_letter {
+        let policy = json!({ "deadLetterTargetArn": reference(ids, "queue", dead) });
         arguments.insert("redrive_policy".into(), policy.to_string().into());
     }
-    Some((format!("{topic}_to_{queue}"), arguments))
+    arguments
 }

@@ -109,11 +109,12 @@ impl Graph {
         for topic in &topology.topics {
             let events = topology.events.iter().filter(|route| route.topic == topic.name).count() as u64;
             let lines = [
+                topic.external.then(|| "external".to_owned()),
                 topic.is_fifo().then(|| "FIFO".to_owned()),
                 (events > 0).then(|| crate::words::count(events, "event")),
                 (topology.subscriptions_of(&topic.name).next().is_none()).then(|| "nobody subscribes".to_owned()),
             ];
-            let at = graph.add(Shape::Topic, 't', &topic.name, joined(lines));
+            let at = graph.add(Shape::Topic, 't', topology.topic_shown(&topic.name), joined(lines));
             topics.insert(topic.name.as_str(), at);
         }
         let mut queues = HashMap::new();
@@ -121,11 +122,12 @@ impl Graph {
             let dead = topology.is_dead_letter_target(&queue.name);
             let shape = if dead { Shape::DeadLetters } else { Shape::Queue };
             let lines = [
+                queue.external.then(|| "external".to_owned()),
                 queue.is_fifo().then(|| "FIFO".to_owned()),
-                (!dead).then(|| format!("hidden {}", show_seconds(queue.visibility_timeout()))),
-                Some(format!("kept {}", show_seconds(queue.retention()))),
+                (!dead && !queue.external).then(|| format!("hidden {}", show_seconds(queue.visibility_timeout()))),
+                (!queue.external).then(|| format!("kept {}", show_seconds(queue.retention()))),
             ];
-            let at = graph.add(shape, 'q', &queue.name, joined(lines));
+            let at = graph.add(shape, 'q', topology.queue_shown(&queue.name), joined(lines));
             queues.insert(queue.name.as_str(), at);
         }
         for subscription in &topology.subscriptions {

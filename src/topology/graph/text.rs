@@ -20,7 +20,7 @@ impl Tree {
 pub(super) fn draw(topology: &Topology) -> String {
     let mut tree = Tree::default();
     for topic in &topology.topics {
-        tree.line("", &format!("{} (topic)", topic.name));
+        tree.line("", &format!("{} (topic)", topology.topic_shown(&topic.name)));
         let subscriptions: Vec<_> = topology.subscriptions_of(&topic.name).collect();
         if subscriptions.is_empty() {
             tree.line("└─ ", "(nobody subscribes)");
@@ -29,11 +29,11 @@ pub(super) fn draw(topology: &Topology) -> String {
             let last = index + 1 == subscriptions.len();
             let conditions = super::conditions(subscription).join(", ");
             let passes = if conditions.is_empty() { String::new() } else { format!("  [{conditions}]") };
-            tree.line(if last { "└─ " } else { "├─ " }, &format!("{}{passes}", subscription.queue));
+            tree.line(if last { "└─ " } else { "├─ " }, &format!("{}{passes}", topology.queue_shown(&subscription.queue)));
             let lead = if last { "   " } else { "│  " };
             let mut below = Vec::new();
             if let Some((dead, _)) = &subscription.dead_letter {
-                below.push(format!("undeliverable → {dead}"));
+                below.push(format!("undeliverable → {}", topology.queue_shown(dead)));
             }
             below.extend(topology.queue(&subscription.queue).and_then(|queue| dead_letters(topology, queue)));
             for (index, text) in below.iter().enumerate() {
@@ -45,7 +45,7 @@ pub(super) fn draw(topology: &Topology) -> String {
     let subscribed = |name: &str| topology.subscriptions.iter().any(|s| s.queue == name);
     for queue in &topology.queues {
         if !subscribed(&queue.name) && !topology.is_dead_letter_target(&queue.name) {
-            tree.line("", &format!("{} (queue, subscribed to nothing)", queue.name));
+            tree.line("", &format!("{} (queue, subscribed to nothing)", topology.queue_shown(&queue.name)));
             if let Some(text) = dead_letters(topology, queue) {
                 tree.line("└─ ", &text);
             }
@@ -62,7 +62,7 @@ fn dead_letters(topology: &Topology, queue: &Queue) -> Option<String> {
         if !text.is_empty() {
             text.push_str(", ");
         }
-        text.push_str(&format!("after {} → {}", crate::words::count(dead.max_receives, "receive"), dead.queue));
+        text.push_str(&format!("after {} → {}", crate::words::count(dead.max_receives, "receive"), topology.queue_shown(&dead.queue)));
         steps += 1;
         match topology.queue(&dead.queue) {
             // The checks refuse circles; a drawing ends all the same.
