@@ -224,7 +224,10 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
         }
         'eventbus;local;serve' {
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port; 0 takes any free one and prints it')
-            [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY')
+            [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of `--credentials-file`, or of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY')
+            [CompletionResult]::new('--credentials-file', '--credentials-file', [CompletionResultType]::ParameterName, 'Answer only what is signed with the key in this file, written as AWS writes its own')
+            [CompletionResult]::new('--allow-host', '--allow-host', [CompletionResultType]::ParameterName, 'Answer requests to this name, too, besides localhost; may be given several times')
+            [CompletionResult]::new('--allow-origin', '--allow-origin', [CompletionResultType]::ParameterName, 'Answer web pages of this origin; may be given several times')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'The bus file [default: the local context''s, .eventbus/bus.db]')
             [CompletionResult]::new('--init', '--init', [CompletionResultType]::ParameterName, 'Make what this topology says before the URL is printed')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]')
@@ -283,6 +286,7 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
         }
         'eventbus;local;env' {
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port on 127.0.0.1 that `local serve` listens on')
+            [CompletionResult]::new('--shell', '--shell', [CompletionResultType]::ParameterName, 'The shell that is to read them')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use AWS with this profile')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Use AWS in this region')

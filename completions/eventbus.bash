@@ -363,7 +363,7 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__local__subcmd__env)
-            opts="-y -q -v -h --port --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-y -q -v -h --port --shell --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -371,6 +371,10 @@ _eventbus() {
             case "${prev}" in
                 --port)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shell)
+                    COMPREPLY=($(compgen -W "sh fish" -- "${cur}"))
                     return 0
                     ;;
                 --context)
@@ -439,7 +443,7 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__local__subcmd__serve)
-            opts="-y -q -v -h --port --bind --path --init --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-y -q -v -h --port --bind --credentials-file --allow-host --allow-origin --path --init --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -450,6 +454,18 @@ _eventbus() {
                     return 0
                     ;;
                 --bind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --credentials-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-origin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

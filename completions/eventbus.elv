@@ -213,7 +213,10 @@ set edit:completion:arg-completer[eventbus] = {|@words|
         }
         &'eventbus;local;serve'= {
             cand --port 'The port; 0 takes any free one and prints it'
-            cand --bind 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY'
+            cand --bind 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of `--credentials-file`, or of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY'
+            cand --credentials-file 'Answer only what is signed with the key in this file, written as AWS writes its own'
+            cand --allow-host 'Answer requests to this name, too, besides localhost; may be given several times'
+            cand --allow-origin 'Answer web pages of this origin; may be given several times'
             cand --path 'The bus file [default: the local context''s, .eventbus/bus.db]'
             cand --init 'Make what this topology says before the URL is printed'
             cand --context 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]'
@@ -269,6 +272,7 @@ set edit:completion:arg-completer[eventbus] = {|@words|
         }
         &'eventbus;local;env'= {
             cand --port 'The port on 127.0.0.1 that `local serve` listens on'
+            cand --shell 'The shell that is to read them'
             cand --context 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]'
             cand --profile 'Use AWS with this profile'
             cand --region 'Use AWS in this region'

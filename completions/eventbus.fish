@@ -192,7 +192,10 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve status reset env" -f -a "reset" -d 'Remove everything from the bus file: topics, queues, subscriptions and messages'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve status reset env" -f -a "env" -d 'Print the shell variables with which SDKs and the aws CLI find a bus that is being served'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l port -d 'The port; 0 takes any free one and prints it' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l bind -d 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l bind -d 'Listen on this address instead of 127.0.0.1; every request must then be signed with the key of `--credentials-file`, or of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l credentials-file -d 'Answer only what is signed with the key in this file, written as AWS writes its own' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l allow-host -d 'Answer requests to this name, too, besides localhost; may be given several times' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l allow-origin -d 'Answer web pages of this origin; may be given several times' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l path -d 'The bus file [default: the local context\'s, .eventbus/bus.db]' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l init -d 'Make what this topology says before the URL is printed' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from serve" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
@@ -236,6 +239,8 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from env" -l port -d 'The port on 127.0.0.1 that `local serve` listens on' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from env" -l shell -d 'The shell that is to read them' -r -f -a "sh\t'sh, bash, zsh, dash, ksh: `export NAME=VALUE`'
+fish\t'fish: `set -gx NAME VALUE`'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from env" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from env" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from env" -l region -d 'Use AWS in this region' -r

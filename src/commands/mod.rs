@@ -27,7 +27,7 @@ use crate::config::{Config, DEFAULT_BUS, Target};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{self, Emitter};
 use crate::error::CliError;
-use crate::local::{LocalBus, OpenError, OpenOptions};
+use crate::local::{LocalBus, OnWait, OpenError, OpenOptions};
 use crate::outcome::Outcome;
 use crate::output::{Reporter, Ui, dispatch, quoted};
 
@@ -84,7 +84,7 @@ impl Cx {
         let options = match &self.config.context.value.target {
             Target::Local { path } => {
                 self.say_bus();
-                embedded(open_local(path)?)
+                embedded(open_local(&self.ui, path)?)
             }
             Target::Aws(aws) => ConnectOptions {
                 endpoint_url: aws.endpoint_url.clone(),
@@ -121,29 +121,12 @@ impl Cx {
 
     /// Runs the engine's `work` with `reporter` listening on a thread of its own.
     ///
-    /// Returns what the work returned, the reporter, and what writing to stdout answered.
+    /// Returns what the work returned, and the reporter with what writing to stdout answered. After the second signal a
+    /// reporter that cannot write is waited for no longer than [`LAST_WORDS`], and left where it is: then there is none to
+    /// return.
     ///
     /// # Errors
     /// A failure of the dispatcher itself, which is a bug.
-    pub async fn drive<R, T, F>(
-        &self,
-        reporter: R,
-        work: impl FnOnce(Emitter) -> F,
-    ) -> Result<(T, R, io::Result<()>), CliError>
-    where
-        R: Reporter + 'static,
-        F: Future<Output = T>,
-    {
-        let (done, told) = self.drive_until(&Shutdown::never(), reporter, work).await?;
-        let (reporter, written) = told.ok_or_else(|| CliError::failed("the reporter ended unexpectedly"))?;
-        Ok((done, reporter, written))
-    }
-
-    /// The same; after the second signal a reporter that cannot write is waited for no longer than [`LAST_WORDS`], and left
-    /// where it is: then there is none to return.
-    ///
-    /// # Errors
-    /// As [`Cx::drive`].
     pub async fn drive_until<R, T, F>(
         &self,
         shutdown: &Shutdown,
@@ -185,12 +168,17 @@ impl Cx {
     }
 }
 
-/// Opens the embedded bus in `path`, making the file if it is not there.
+/// Opens the embedded bus in `path`, making the file if it is not there. Says so when another process keeps it waiting, now or
+/// later.
 ///
 /// # Errors
 /// The file cannot be used; with the fix where there is one.
-pub fn open_local(path: &Path) -> Result<LocalBus, CliError> {
-    LocalBus::open(path, OpenOptions::default()).map_err(|error| {
+pub fn open_local(ui: &Ui, path: &Path) -> Result<LocalBus, CliError> {
+    let (told, shown) = (ui.clone(), path.display().to_string());
+    let on_wait = OnWait::new(move || {
+        told.warn(format!("the bus file {shown} is locked by another process; waiting for it, for 30 s at most"));
+    });
+    LocalBus::open(path, OpenOptions { on_wait, ..OpenOptions::default() }).map_err(|error| {
         let file = quoted(&path.display().to_string());
         let hint = match &error {
             OpenError::ReadOnly { path, .. } => {
@@ -205,6 +193,10 @@ pub fn open_local(path: &Path) -> Result<LocalBus, CliError> {
             }
             OpenError::Network { .. } => {
                 Some("name a file on a local disk in eventbus.yaml: `contexts: { local: { kind: local, path: /var/tmp/bus.db } }`".to_owned())
+            }
+            OpenError::DiskFull { .. } => Some("free some space on that disk and try again".to_owned()),
+            OpenError::Busy { .. } => {
+                Some(format!("see who holds it: `fuser -v {file}`, or try again"))
             }
             _ => None,
         };

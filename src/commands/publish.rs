@@ -109,13 +109,17 @@ pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
     let shutdown = Shutdown::from_signals().map_err(|e| CliError::failed("signals cannot be handled").because(&e))?;
     let dry_run = request.dry_run;
     let reporter = reporters::Reporter::new(cx.ui.clone(), format);
-    let (done, reporter, wrote) =
-        cx.drive(reporter, async |emit| publish::run(bus.as_ref(), request, &emit, &shutdown).await).await?;
+    let watched = &shutdown;
+    let work = |emit| async move { publish::run(bus.as_ref(), request, &emit, watched).await };
+    let (done, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let report = done.map_err(explain)?;
     for error in report.topic_errors {
         cx.ui.error(&error.into());
     }
     let report = Report { topic_errors: Vec::new(), ..report };
+    let Some((reporter, wrote)) = told else {
+        return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
+    };
     cx.ui.status(reporter.summary(&report, dry_run));
     if let Some(at) = &report.stopped_at {
         cx.ui.warn(format!("stopped before {at}; it and what follows was not sent"));

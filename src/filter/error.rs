@@ -40,7 +40,7 @@ impl PolicyError {
 
     /// The message of AWS's `InvalidParameter` error: AWS's wording where it is known, else ours. `on_subscribe` chooses
     /// between `Subscribe` (`Invalid parameter: Attributes Reason: …`) and `SetSubscriptionAttributes` (`Invalid parameter: …`).
-    /// The `at [Source: …; line: …, column: …]` that AWS appends to some is left out.
+    /// Of the `at [Source: …; line: …, column: …]` that AWS appends to some, only that of text that is no JSON is given.
     pub fn aws_message(&self, on_subscribe: bool) -> String {
         let reason = if on_subscribe { "Attributes Reason: " } else { "" };
         match &self.aws {

@@ -53,7 +53,38 @@ impl JsonError {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
+
+    /// The error as AWS's own JSON reader words it, for the two mistakes whose wording is recorded (localstack/localstack,
+    /// tests/aws/services/sns, Apache-2.0, 2025-10-06 and 2025-12-17): a key without quotes, and a word that is no value.
+    pub(super) fn in_aws_words(&self, text: &str) -> String {
+        let start = self.offset.min(text.len());
+        let rest = text.get(start..).unwrap_or_default();
+        let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).map_or(rest, |end| &rest[..end]);
+        let (what, offset) = match (self.what, rest.chars().next()) {
+            (KEY_EXPECTED, Some(found)) => (
+                format!(
+                    "Unexpected character ('{found}' (code {})): was expecting double-quote to start field name",
+                    u32::from(found)
+                ),
+                start,
+            ),
+            (VALUE_EXPECTED, Some(first)) if first.is_alphabetic() => (
+                format!(
+                    "Unrecognized token '{word}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+                ),
+                start + word.len(),
+            ),
+            _ => return "failed to parse JSON.".into(),
+        };
+        let (line, column) = Self { offset, ..*self }.place(text);
+        format!(
+            "failed to parse JSON. {what}\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]"
+        )
+    }
 }
+
+const KEY_EXPECTED: &str = "a key in double quotes was expected";
+const VALUE_EXPECTED: &str = "a value was expected";
 
 /// Reads one JSON document and nothing after it.
 pub(super) fn parse(text: &str) -> Result<Json<'_>, JsonError> {
@@ -103,14 +134,14 @@ impl<'a> Reader<'a> {
             Some(b't') => self.word("true", Json::Bool(true)),
             Some(b'f') => self.word("false", Json::Bool(false)),
             Some(b'n') => self.word("null", Json::Null),
-            Some(_) => Err(self.error("a value was expected")),
+            Some(_) => Err(self.error(VALUE_EXPECTED)),
             None => Err(self.error("the text ends where a value was expected")),
         }
     }
 
     fn word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, JsonError> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.error("a value was expected"));
+            return Err(self.error(VALUE_EXPECTED));
         }
         self.at += word.len();
         Ok(value)
@@ -152,7 +183,7 @@ impl<'a> Reader<'a> {
         }
         loop {
             if self.peek() != Some(b'"') {
-                return Err(self.error("a key in double quotes was expected"));
+                return Err(self.error(KEY_EXPECTED));
             }
             let key = self.string()?;
             self.space();

@@ -30,6 +30,11 @@ pub use near::camelize;
 pub use policy::{FilterPolicy, Message};
 pub use possible::{Domain, Part, Values};
 
+/// What AWS says about `text` when it expects JSON and `text` is none: `failed to parse JSON. …`. `None` when it is JSON.
+pub fn not_json(text: &str) -> Option<String> {
+    json::parse(text).err().map(|error| error.in_aws_words(text))
+}
+
 /// What a policy looks at: the subscription attribute `FilterPolicyScope`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scope {

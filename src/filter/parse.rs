@@ -46,7 +46,7 @@ pub(super) fn parse(text: &str, scope: Scope) -> Result<FilterPolicy, PolicyErro
     let document = json::parse(text).map_err(|error| {
         let (line, column) = error.place(text);
         PolicyError::new("", format!("not JSON: {} at line {line}, column {column}", error.what))
-            .aws("failed to parse JSON")
+            .aws(error.in_aws_words(text))
     })?;
     let Json::Object(members) = &document else {
         return Err(PolicyError::new("", format!("a policy is a JSON object, found {}", document.kind()))

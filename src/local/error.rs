@@ -42,6 +42,11 @@ impl ApiError {
         Self { shape: "InternalFailure", code: "InternalFailure", status: 500, message: message.into(), sender: false }
     }
 
+    /// An error of ours that no later try will find otherwise; a code of its own says so to who knows it.
+    pub(crate) fn unusable(message: impl Into<String>) -> Self {
+        Self { shape: "BusFileUnusable", code: "BusFileUnusable", ..Self::internal(message) }
+    }
+
     /// SQS's word for a value out of its range.
     pub(crate) fn invalid_value(message: impl Into<String>) -> Self {
         Self::new("InvalidParameterValue", message)
@@ -83,22 +88,29 @@ impl ApiError {
 
 impl From<rusqlite::Error> for ApiError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode as Code;
-        let sentence = match error.sqlite_error_code() {
-            Some(Code::DiskFull) => "the disk that holds the bus file is full".to_owned(),
-            Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
-                "the bus file is locked by another process for too long".to_owned()
+        use rusqlite::{ErrorCode as Code, ffi};
+        let code = error.sqlite_error_code();
+        let extended = error.sqlite_error().map_or(0, |e| e.extended_code);
+        // A quota, a limit on file sizes and a dying disk are told apart by nothing that SQLite passes on.
+        let unwritten =
+            [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_TRUNCATE, ffi::SQLITE_IOERR_SHMSIZE]
+                .contains(&extended);
+        let sentence = match code {
+            Some(Code::DiskFull) => "the disk that holds the bus file is full; free some space and try again",
+            _ if unwritten => {
+                "the bus file cannot be written: the disk is full or failing, or a quota or a limit on file sizes is reached"
             }
-            Some(Code::ReadOnly) => "the bus file is read-only".to_owned(),
-            Some(Code::DatabaseCorrupt | Code::NotADatabase) => "the bus file is damaged".to_owned(),
-            _ => "the bus file could not be read or written".to_owned(),
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => "the bus file is locked by another process for too long",
+            Some(Code::ReadOnly) => "the bus file is read-only",
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => "the bus file is damaged",
+            _ => "the bus file could not be read or written",
         };
         let message = format!("{sentence}: {error}");
-        match error.sqlite_error_code() {
-            // No later try will find it otherwise; a code of its own says so to who knows it.
+        match code {
             Some(Code::DiskFull | Code::ReadOnly | Code::DatabaseCorrupt | Code::NotADatabase) => {
-                Self { shape: "BusFileUnusable", code: "BusFileUnusable", ..Self::internal(message) }
+                Self::unusable(message)
             }
+            _ if unwritten => Self::unusable(message),
             _ => Self::internal(message),
         }
     }
@@ -112,7 +124,9 @@ mod tests {
     fn what_waiting_does_not_mend_has_a_code_of_its_own() {
         use rusqlite::ffi;
         let of = |code| ApiError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
-        for code in [ffi::SQLITE_FULL, ffi::SQLITE_READONLY, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB] {
+        for code in
+            [ffi::SQLITE_FULL, ffi::SQLITE_READONLY, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_IOERR_WRITE]
+        {
             assert_eq!((of(code).code, of(code).status), ("BusFileUnusable", 500));
         }
         assert_eq!(of(ffi::SQLITE_BUSY).code, "InternalFailure");

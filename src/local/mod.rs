@@ -40,9 +40,9 @@ use rusqlite::Connection;
 
 pub use connector::connector;
 pub use overview::{BusFileError, Overview, QueueView, Removed, SubscriptionView, TopicView};
-pub use server::{answers, serve};
+pub use server::{Access, answers, room_for_connections, serve};
 pub use signature::Credentials;
-pub use store::OpenError;
+pub use store::{OnWait, OpenError};
 
 use crate::clock::{Clock, random_id};
 use error::ApiResult;
@@ -59,6 +59,8 @@ pub struct OpenOptions {
     pub recreate_window: Duration,
     /// How long a queue cannot be purged again. AWS: 60 seconds; here none unless asked for.
     pub purge_window: Duration,
+    /// Who hears that another process holds the bus file and is waited for.
+    pub on_wait: OnWait,
 }
 
 /// An open bus. Cheap to clone; the file is closed with the last clone.
@@ -120,7 +122,13 @@ impl LocalBus {
     /// When the file is not one of ours, is newer than this program, is damaged, must not be written, or lies on a network
     /// file system.
     pub fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
-        Ok(Self(Arc::new(Inner { store: Store::open(path)?, options, driven: AtomicBool::new(false) })))
+        let store = Store::open(path, options.on_wait.clone())?;
+        Ok(Self(Arc::new(Inner { store, options, driven: AtomicBool::new(false) })))
+    }
+
+    /// Why the bus file can no longer be used: its path leads to nothing, or to another file, than what was opened.
+    pub fn lost(&self) -> Option<String> {
+        self.0.store.lost()
     }
 
     /// Milliseconds since the epoch, by the clock of this bus.
@@ -132,7 +140,13 @@ impl LocalBus {
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let request_id = random_id().to_string();
         let origin = wire::Origin::of(&request);
-        let caller = Caller { account: origin.account.clone(), region: origin.region(), base: base_of(&request) };
+        let caller = Caller {
+            account: origin.account.clone(),
+            region: origin.region(),
+            region_told: origin.region.is_some(),
+            base: base_of(&request),
+            trace: request.headers().get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned),
+        };
         let cx = Cx { bus: &self.0, caller };
         if let Some(answer) = developer::answer(&cx, origin.region.is_some(), &request, &request_id).await {
             return answer;
@@ -170,8 +184,14 @@ impl LocalBus {
 
 /// Scheme and authority under which the request reached us.
 fn base_of(request: &Request<Bytes>) -> String {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    // A proxy in front that speaks TLS says so; without it a client would be sent around it.
+    let scheme = match (request.uri().scheme_str(), header("x-forwarded-proto")) {
+        (Some(scheme), _) => scheme,
+        (None, Some(outside)) if outside.eq_ignore_ascii_case("https") => "https",
+        (None, _) => "http",
+    };
+    // A request in absolute form has its host there (RFC 9112, section 3.2.2).
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
-    let scheme = request.uri().scheme_str().unwrap_or("http");
-    format!("{scheme}://{}", host.or(authority).unwrap_or("localhost"))
+    format!("{scheme}://{}", authority.or_else(|| header(header::HOST.as_str())).unwrap_or("localhost"))
 }

@@ -18,14 +18,19 @@ pub(crate) struct Caller {
     pub(crate) account: String,
     /// The region of the credential scope.
     pub(crate) region: String,
+    /// Whether the request itself tells the region. A topic of another region is out of its reach then; who tells none, such as
+    /// a link in a notification, reaches all of them.
+    pub(crate) region_told: bool,
     /// Scheme and authority the request was sent to, no slash at the end: what queue URLs begin with.
     pub(crate) base: String,
+    /// The trace header that came along: `X-Amzn-Trace-Id`.
+    pub(crate) trace: Option<String>,
 }
 
 impl Caller {
     /// The ARN of the topic `name` of this caller.
     pub(crate) fn topic_arn(&self, name: &str) -> String {
-        format!("arn:aws:sns:{}:{}:{name}", self.region, self.account)
+        format!("arn:{}:sns:{}:{}:{name}", partition(&self.region), self.region, self.account)
     }
 
     /// The URL of a queue as this caller sees it.
@@ -61,6 +66,18 @@ impl Caller {
         };
         let name = percent_decode_str(name).decode_utf8().map_err(|_| bad())?.into_owned();
         Ok(QueueName { region: region.to_owned(), account: account.to_owned(), name })
+    }
+}
+
+/// The partition of a region, as the second part of an ARN names it
+/// (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
+pub(crate) fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
     }
 }
 
@@ -101,7 +118,7 @@ pub(crate) struct QueueName {
 impl QueueName {
     /// Its ARN.
     pub(crate) fn arn(&self) -> String {
-        format!("arn:aws:sqs:{}:{}:{}", self.region, self.account, self.name)
+        format!("arn:{}:sqs:{}:{}:{}", partition(&self.region), self.region, self.account, self.name)
     }
 
     /// Whether it names a FIFO queue.
@@ -180,7 +197,13 @@ mod tests {
     use super::*;
 
     fn caller() -> Caller {
-        Caller { account: ACCOUNT.into(), region: "eu-west-1".into(), base: "http://127.0.0.1:4100".into() }
+        Caller {
+            account: ACCOUNT.into(),
+            region: "eu-west-1".into(),
+            region_told: true,
+            base: "http://127.0.0.1:4100".into(),
+            trace: None,
+        }
     }
 
     #[test]
@@ -202,7 +225,22 @@ mod tests {
             ("123456789012/q", "eu-west-1"),
         ] {
             let found = caller().queue_at(url).unwrap();
-            assert_eq!(found.arn(), format!("arn:aws:sqs:{region}:123456789012:q"), "{url}");
+            assert_eq!(found.arn(), format!("arn:{}:sqs:{region}:123456789012:q", partition(region)), "{url}");
+        }
+    }
+
+    #[test]
+    fn arns_name_the_partition_of_their_region() {
+        for (region, arn) in [
+            ("cn-north-1", "arn:aws-cn:sqs:cn-north-1:000000000000:q"),
+            ("us-gov-west-1", "arn:aws-us-gov:sqs:us-gov-west-1:000000000000:q"),
+            ("us-west-1", "arn:aws:sqs:us-west-1:000000000000:q"),
+        ] {
+            let there = Caller { region: region.into(), ..caller() };
+            let found = there.queue_at(&there.queue_url(ACCOUNT, "q")).unwrap();
+            assert_eq!(found.arn(), arn);
+            assert_eq!(QueueName::from_arn(arn), Some(found));
+            assert_eq!(there.topic_arn("q"), arn.replace("sqs", "sns"));
         }
     }
 

@@ -2,6 +2,19 @@
 //!
 //! Pure. What is signed is put together here from what was received; the keys and the signature are `aws-sigv4`'s.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
+//!
+//! What is refused is refused as SQS does, with status 403 or 400; the names differ with the protocol of the request:
+//!
+//! | why | JSON | Query |
+//! |---|---|---|
+//! | another secret, another request, a clock that is off, a URL that has expired | `InvalidSignatureException` | `SignatureDoesNotMatch` |
+//! | another key id | `UnrecognizedClientException` | `InvalidClientTokenId` |
+//! | no signature at all | `MissingAuthenticationTokenException` | `MissingAuthenticationToken` |
+//! | half a signature (400) | `IncompleteSignatureException` | `IncompleteSignature` |
+//!
+//! Texts: <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html>; that the text of a mismatch shows
+//! what should have been signed: <https://github.com/async-aws/aws/issues/1948>. That helps whoever writes a client, and tells
+//! nobody anything that was not in the request.
 
 use std::time::{Duration, SystemTime};
 
@@ -50,15 +63,20 @@ struct Claim {
 }
 
 fn incomplete(what: &str) -> ApiError {
-    ApiError::new("IncompleteSignature", format!("The request signature does not conform to AWS standards: {what}"))
-}
-
-fn refused(code: &'static str, message: impl Into<String>) -> ApiError {
-    ApiError::new(code, message).status(403)
+    let message = format!("The request signature does not conform to AWS standards: {what}");
+    ApiError::coded("IncompleteSignatureException", "IncompleteSignature", message)
 }
 
 fn mismatch(message: impl Into<String>) -> ApiError {
-    refused("SignatureDoesNotMatch", message)
+    ApiError::coded("InvalidSignatureException", "SignatureDoesNotMatch", message).status(403)
+}
+
+/// An instant as signatures write it.
+fn written(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms).map_or_else(
+        |_| at_ms.to_string(),
+        |at| jiff::fmt::strtime::format("%Y%m%dT%H%M%SZ", at).unwrap_or_else(|_| at.to_string()),
+    )
 }
 
 /// Checks the signature of `request` at `now_ms`.
@@ -68,7 +86,8 @@ fn mismatch(message: impl Into<String>) -> ApiError {
 pub(crate) fn verify(request: &Request<bytes::Bytes>, wanted: &Credentials, now_ms: i64) -> ApiResult<()> {
     let claim = Claim::of(request)?;
     if claim.key != wanted.access_key_id {
-        return Err(refused("InvalidClientTokenId", "The security token included in the request is invalid."));
+        let message = "The security token included in the request is invalid.";
+        return Err(ApiError::coded("UnrecognizedClientException", "InvalidClientTokenId", message).status(403));
     }
     let at: jiff::Timestamp = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", &claim.at)
         .and_then(|parsed| parsed.to_datetime())
@@ -76,17 +95,28 @@ pub(crate) fn verify(request: &Request<bytes::Bytes>, wanted: &Credentials, now_
         .map_err(|_| incomplete("the date is not of the form 20150830T123600Z."))?;
     if !claim.at.starts_with(&claim.day) {
         return Err(mismatch(format!(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: '{}'",
-            claim.day
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{}', from '{}'.",
+            claim.day,
+            claim.at.get(..8).unwrap_or_default(),
+            claim.at
         )));
     }
     let age = now_ms - at.as_millisecond();
     let longest = claim.expires.map_or(SKEW_MS, |seconds| seconds.clamp(0, LONGEST) * 1_000);
     if age > longest {
-        return Err(mismatch(format!("Signature expired: {} is too long ago", claim.at)));
+        let (oldest, now) = (written(now_ms - longest), written(now_ms));
+        let span =
+            if longest % 60_000 == 0 { format!("{} min", longest / 60_000) } else { format!("{} s", longest / 1_000) };
+        return Err(mismatch(format!(
+            "Signature expired: {} is now earlier than {oldest} ({now} - {span}.)",
+            claim.at
+        )));
     }
     if -age > SKEW_MS {
-        return Err(mismatch(format!("Signature not yet current: {} is still to come", claim.at)));
+        let (newest, now) = (written(now_ms + SKEW_MS), written(now_ms));
+        let sentence =
+            format!("Signature not yet current: {} is still later than {newest} ({now} + 15 min.)", claim.at);
+        return Err(mismatch(sentence));
     }
     let payload = hex(&Sha256::digest(request.body()));
     let told = request.headers().get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
@@ -95,17 +125,19 @@ pub(crate) fn verify(request: &Request<bytes::Bytes>, wanted: &Credentials, now_
     }
     let canonical = canonical(request, &claim, &payload)?;
     let scope = format!("{}/{}/{}/aws4_request", claim.day, claim.region, claim.service);
-    let digest = hex(&Sha256::digest(canonical));
+    let digest = hex(&Sha256::digest(&canonical));
     let text = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{digest}", claim.at);
     let time = SystemTime::UNIX_EPOCH + Duration::from_millis(at.as_millisecond().unsigned_abs());
     let key = generate_signing_key(&wanted.secret_access_key, time, &claim.region, &claim.service);
     if same(calculate_signature(key, text.as_bytes()).as_bytes(), claim.signature.as_bytes()) {
         return Ok(());
     }
-    Err(mismatch(
+    Err(mismatch(format!(
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key \
-         and signing method. Consult the service documentation for details.",
-    ))
+         and signing method. Consult the service documentation for details.\n\n\
+         The Canonical String for this request should have been\n'{canonical}'\n\n\
+         The String-to-Sign should have been\n'{text}'\n"
+    )))
 }
 
 /// Compares without telling by its time how much was right.
@@ -151,7 +183,8 @@ impl Claim {
             let seconds = part("X-Amz-Expires")?.parse().map_err(|_| incomplete("X-Amz-Expires is no number."))?;
             expires = Some(seconds);
         } else {
-            return Err(refused("MissingAuthenticationToken", "Request is missing Authentication Token"));
+            let (shape, code) = ("MissingAuthenticationTokenException", "MissingAuthenticationToken");
+            return Err(ApiError::coded(shape, code, "Request is missing Authentication Token").status(403));
         }
         // From the back: an access key may hold slashes, the rest never does.
         let parts: Vec<&str> = credential.rsplitn(5, '/').collect();
@@ -161,6 +194,12 @@ impl Claim {
         let signed_headers: Vec<String> = signed_headers.split(';').map(str::to_owned).collect();
         if !signed_headers.iter().any(|name| name == "host") {
             return Err(incomplete("'host' must be a signed header."));
+        }
+        // What decides about the operation must not be exchanged under a good signature.
+        for name in ["x-amz-target", "x-amz-security-token"] {
+            if request.headers().contains_key(name) && !signed_headers.iter().any(|signed| signed == name) {
+                return Err(incomplete(&format!("'{name}' must be a signed header.")));
+            }
         }
         Ok(Self {
             key: key.to_owned(),
@@ -200,14 +239,29 @@ fn canonical<B>(request: &Request<B>, claim: &Claim, payload: &str) -> ApiResult
     for name in &claim.signed_headers {
         headers.push_str(&format!("{name}:{}\n", value_of(request.headers(), name)?));
     }
-    // Every service but S3 encodes the path once more.
-    let path = utf8_percent_encode(request.uri().path(), ENCODED_IN_PATHS);
+    // Every service but S3 encodes the path once more, as it is without detours.
+    let path = normalised(request.uri().path());
+    let path = utf8_percent_encode(&path, ENCODED_IN_PATHS);
     Ok(format!(
         "{}\n{path}\n{}\n{headers}\n{}\n{payload}",
         request.method(),
         query.join("&"),
         claim.signed_headers.join(";")
     ))
+}
+
+/// A path without empty, `.` and `..` segments.
+fn normalised(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(kept.pop()),
+            segment => kept.push(segment),
+        }
+    }
+    let end = if path.ends_with('/') && !kept.is_empty() { "/" } else { "" };
+    format!("/{}{end}", kept.join("/"))
 }
 
 fn encoded(text: &str) -> String {
@@ -293,6 +347,113 @@ mod tests {
             let mut request = vanilla("/", SIGNATURE);
             request.headers_mut().insert(header::AUTHORIZATION, bad.parse().unwrap());
             assert_eq!(code(&request, NOW), "IncompleteSignature", "{bad}");
+        }
+    }
+
+    /// See `make.py` beside the file: signed by botocore, never by this program or its SDK.
+    const SIGNED: &str = include_str!("../../tests/fixtures/sigv4/requests.json");
+
+    fn signed_by_botocore() -> (Credentials, i64, Vec<(String, Request<bytes::Bytes>)>) {
+        let file: serde_json::Value = serde_json::from_str(SIGNED).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let credentials = Credentials {
+            access_key_id: text(&file["access_key_id"]),
+            secret_access_key: text(&file["secret_access_key"]),
+        };
+        let now: jiff::Timestamp = file["now"].as_str().unwrap().parse().unwrap();
+        let read = |found: &serde_json::Value| {
+            let mut request = Request::builder().method(found["method"].as_str().unwrap()).uri(text(&found["target"]));
+            for pair in found["headers"].as_array().unwrap() {
+                let (name, value) = pair.as_str().unwrap().split_once(": ").unwrap();
+                request = request.header(name, value);
+            }
+            (text(&found["name"]), request.body(bytes::Bytes::from(text(&found["body"]))).unwrap())
+        };
+        (credentials, now.as_millisecond(), file["requests"].as_array().unwrap().iter().map(read).collect())
+    }
+
+    #[test]
+    fn what_botocore_signs_is_good_until_its_time_is_over() {
+        let (credentials, now, requests) = signed_by_botocore();
+        assert!(requests.len() >= 14);
+        for (name, request) in &requests {
+            let at = |ms: i64| verify(request, &credentials, now + ms).map_err(|error| (error.code, error.message));
+            assert_eq!(at(0), Ok(()), "{name}");
+            let query = request.uri().query().unwrap_or_default();
+            let lasts = match query.split_once("X-Amz-Expires=") {
+                Some((_, rest)) => rest.split('&').next().unwrap().parse::<i64>().unwrap() * 1_000,
+                None => SKEW_MS,
+            };
+            assert_eq!(at(lasts), Ok(()), "{name}");
+            let (code, message) = at(lasts + 1_000).unwrap_err();
+            assert_eq!(code, "SignatureDoesNotMatch", "{name}");
+            assert!(
+                message.starts_with("Signature expired: 20270115T080000Z is now earlier than 20270115T080001Z ("),
+                "{message}"
+            );
+            let (_, message) = at(-SKEW_MS - 1_000).unwrap_err();
+            assert_eq!(
+                message,
+                "Signature not yet current: 20270115T080000Z is still later than 20270115T075959Z (20270115T074459Z + 15 min.)"
+            );
+        }
+    }
+
+    #[test]
+    fn what_botocore_signed_is_bad_after_any_change() {
+        let (credentials, now, requests) = signed_by_botocore();
+        let code = |request: &Request<bytes::Bytes>, credentials: &Credentials| {
+            verify(request, credentials, now).err().map_or("good", |error| error.code)
+        };
+        let other = Credentials { secret_access_key: "another".into(), ..credentials.clone() };
+        for (name, request) in &requests {
+            assert_eq!(code(request, &other), "SignatureDoesNotMatch", "{name}");
+            let mut changed = request.clone();
+            *changed.body_mut() = bytes::Bytes::from([request.body().as_ref(), b" "].concat());
+            assert_eq!(code(&changed, &credentials), "SignatureDoesNotMatch", "{name}: body");
+            let mut changed = request.clone();
+            *changed.method_mut() = http::Method::PUT;
+            assert_eq!(code(&changed, &credentials), "SignatureDoesNotMatch", "{name}: method");
+            let mut changed = request.clone();
+            let target = request.uri().to_string();
+            let mark = if target.contains('?') { '&' } else { '?' };
+            *changed.uri_mut() = format!("{target}{mark}more=1").parse().unwrap();
+            assert_eq!(code(&changed, &credentials), "SignatureDoesNotMatch", "{name}: query");
+            let signed = request
+                .headers()
+                .keys()
+                .filter(|name| *name != header::AUTHORIZATION && *name != header::CONTENT_LENGTH);
+            for header in signed {
+                let mut changed = request.clone();
+                let value = format!("{}x", request.headers()[header].to_str().unwrap());
+                changed.headers_mut().insert(header.clone(), value.parse().unwrap());
+                assert_ne!(code(&changed, &credentials), "good", "{name}: {header}");
+            }
+        }
+        // The operation is a header: added to a good signature it must not count.
+        let mut changed = requests.iter().find(|(name, _)| name == "form").unwrap().1.clone();
+        changed.headers_mut().insert("x-amz-target", "AmazonSQS.PurgeQueue".parse().unwrap());
+        assert_eq!(code(&changed, &credentials), "IncompleteSignature");
+    }
+
+    #[test]
+    fn a_mismatch_shows_what_should_have_been_signed_and_both_protocols_have_their_name_for_it() {
+        let error = verify(&vanilla("/x", SIGNATURE), &wanted(), NOW).unwrap_err();
+        assert_eq!(
+            (error.shape, error.code, error.status),
+            ("InvalidSignatureException", "SignatureDoesNotMatch", 403)
+        );
+        let shown = "'GET\n/x\n\nhost:example.amazonaws.com\nx-amz-date:20150830T123600Z\n\nhost;x-amz-date\n";
+        assert!(error.message.contains(shown), "{}", error.message);
+        assert!(!error.message.contains("wJalr"));
+    }
+
+    #[test]
+    fn paths_are_signed_without_detours() {
+        for (path, wanted) in
+            [("/", "/"), ("", "/"), ("//", "/"), ("/a/./b/../c", "/a/c"), ("/../../a/", "/a/"), ("//a//b", "/a/b")]
+        {
+            assert_eq!(normalised(path), wanted, "{path}");
         }
     }
 

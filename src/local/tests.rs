@@ -12,9 +12,12 @@ use serde_json::{Value, json};
 use super::*;
 
 mod dropped;
+mod faults;
 mod fifo;
 mod fifo_topics;
+mod layouts;
 mod moves;
+mod sns;
 
 /// A bus in a folder of its own, with a clock that stands still.
 struct Bench {

@@ -1,11 +1,15 @@
-"""The aws CLI, as a person types it, against `eventbus local serve`, and the same against moto."""
+"""The aws CLI, as a person types it, against `eventbus local serve`.
+
+Every command is a process of nearly a second, so few commands carry much. Not here: MD5s of attributes, more refusals, and the same
+asked of moto; test_boto3.py has all that, and this CLI stands on the same botocore.
+"""
 
 import json
 import subprocess
 
 import pytest
 
-from conftest import PATIENCE, REGION, hermetic, tool
+from conftest import PATIENCE, REGION, hermetic, tool, until
 
 
 class Aws:
@@ -26,8 +30,8 @@ class Aws:
 
 
 @pytest.fixture
-def aws(bus, place):
-    return Aws(bus.url, place / "home")
+def aws(served, place):
+    return Aws(served.url, place / "home")
 
 
 def test_topic_queue_filtered_subscription_publish_receive_delete(aws):
@@ -77,3 +81,31 @@ def test_batches_and_refusals(aws):
     assert refused.returncode != 0 and "NonExistentQueue" in refused.stderr
     refused = aws.ask("sns", "publish", "--topic-arn", f"arn:aws:sns:{REGION}:123456789012:missing", "--message", "x")
     assert refused.returncode != 0 and "NotFound" in refused.stderr
+
+
+def test_fifo_dead_letters_and_the_task_that_moves_them_back(aws, served):
+    fifo = "FifoQueue=true,ContentBasedDeduplication=true"
+    topic = aws("sns", "create-topic", "--name", "t.fifo", "--attributes", "FifoTopic=true,ContentBasedDeduplication=true")["TopicArn"]
+    aws("sqs", "create-queue", "--queue-name", "dead.fifo", "--attributes", fifo)
+    dead = served.attributes("dead.fifo")["QueueArn"]
+    url = aws("sqs", "create-queue", "--queue-name", "q.fifo", "--attributes", fifo)["QueueUrl"]
+    redrive = json.dumps({"RedrivePolicy": json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 1})})
+    aws("sqs", "set-queue-attributes", "--queue-url", url, "--attributes", redrive)
+    subscribe = ["--topic-arn", topic, "--protocol", "sqs", "--notification-endpoint", served.attributes("q.fifo")["QueueArn"]]
+    aws("sns", "subscribe", *subscribe, "--attributes", "RawMessageDelivery=true")
+
+    entries = [{"Id": str(n), "Message": message, "MessageGroupId": "a"} for n, message in enumerate(["1", "2", "1"])]
+    assert len(aws("sns", "publish-batch", "--topic-arn", topic, "--publish-batch-request-entries", json.dumps(entries))["Successful"]) == 3
+    receive = ["sqs", "receive-message", "--queue-url", url, "--max-number-of-messages", "10", "--attribute-names", "All"]
+    got = aws(*receive)["Messages"]
+    assert [(m["Body"], m["Attributes"]["MessageGroupId"]) for m in got] == [("1", "a"), ("2", "a")]
+    for message in got:
+        handle = ["--receipt-handle", message["ReceiptHandle"]]
+        aws("sqs", "change-message-visibility", "--queue-url", url, *handle, "--visibility-timeout", "0")
+    assert aws(*receive) is None and served.depth("dead.fifo") == (2, 0)
+
+    assert aws("sqs", "start-message-move-task", "--source-arn", dead)["TaskHandle"]
+    until(lambda: served.depth("q.fifo") == (2, 0), "the dead letters are back")
+    (task,) = aws("sqs", "list-message-move-tasks", "--source-arn", dead)["Results"]
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 2)
+    assert [m["Body"] for m in aws(*receive)["Messages"]] == ["1", "2"]

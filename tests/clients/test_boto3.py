@@ -8,57 +8,9 @@ import urllib.parse
 import urllib.request
 import xml.etree.ElementTree
 
-import botocore.exceptions
 import pytest
 
-from conftest import PATIENCE
-
-
-def refusal(call, **arguments) -> tuple:
-    """The error code and HTTP status that a call is refused with."""
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call(**arguments)
-    answer = caught.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def allow(bus, queue_url: str, queue_arn: str, topic_arn: str) -> None:
-    """The queue policy without which AWS delivers nothing."""
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "topic",
-                "Effect": "Allow",
-                "Principal": {"Service": "sns.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": queue_arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
-            }
-        ],
-    }
-    bus.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": json.dumps(policy)})
-
-
-def wire(bus, topic: str, queue: str, **attributes: str) -> tuple:
-    """A topic, a queue that lets it send, and a subscription: their ARNs and the queue's URL."""
-    topic_arn = bus.sns.create_topic(Name=topic)["TopicArn"]
-    url = bus.sqs.create_queue(QueueName=queue)["QueueUrl"]
-    queue_arn = bus.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allow(bus, url, queue_arn, topic_arn)
-    made = bus.sns.subscribe(
-        TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, Attributes=attributes, ReturnSubscriptionArn=True
-    )
-    return topic_arn, url, made["SubscriptionArn"]
-
-
-def text(value: str) -> dict:
-    return {"DataType": "String", "StringValue": value}
-
-
-def receive(bus, url: str, **options) -> list:
-    asked = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"], **options}
-    return bus.sqs.receive_message(QueueUrl=url, **asked).get("Messages", [])
+from conftest import PATIENCE, refusal, text, wire
 
 
 def test_a_filtered_subscription_lets_through_exactly_what_matches(bus):
@@ -181,7 +133,7 @@ def test_batches_answer_entry_by_entry(bus):
     assert {entry["Id"] for entry in answer["Successful"]} == {f"s{n}" for n in range(10)}
 
     got = []
-    while messages := receive(bus, url):
+    while messages := bus.receive(url):
         assert len(messages) <= 10
         got += messages
     assert {m["Body"] for m in got} == {f"{verb} {n}" for verb in ("published", "sent") for n in range(10)}
@@ -194,7 +146,7 @@ def test_batches_answer_entry_by_entry(bus):
     assert len(bus.sqs.delete_message_batch(QueueUrl=url, Entries=deletes)["Successful"]) == 10
     assert bus.depth("q") == (10, 0)
     mixed = [
-        {"Id": "good", "ReceiptHandle": receive(bus, url)[0]["ReceiptHandle"]},
+        {"Id": "good", "ReceiptHandle": bus.receive(url)[0]["ReceiptHandle"]},
         {"Id": "bad", "ReceiptHandle": "no handle"},
     ]
     answer = bus.sqs.delete_message_batch(QueueUrl=url, Entries=mixed)
@@ -207,15 +159,15 @@ def test_batches_answer_entry_by_entry(bus):
 def test_a_received_message_is_hidden_until_it_is_given_back(bus):
     url = bus.sqs.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
     bus.sqs.send_message(QueueUrl=url, MessageBody="one")
-    (first,) = receive(bus, url)
-    assert receive(bus, url) == []
+    (first,) = bus.receive(url)
+    assert bus.receive(url) == []
     assert bus.depth("q") == (0, 1)
     bus.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
     assert bus.depth("q") == (1, 0)
-    (again,) = receive(bus, url, VisibilityTimeout=0)
+    (again,) = bus.receive(url, VisibilityTimeout=0)
     assert again["MessageId"] == first["MessageId"]
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
-    (once_more,) = receive(bus, url)
+    (once_more,) = bus.receive(url)
     assert once_more["Attributes"]["ApproximateReceiveCount"] == "3"
     bus.sqs.delete_message(QueueUrl=url, ReceiptHandle=once_more["ReceiptHandle"])
     assert bus.depth("q") == (0, 0)
@@ -224,7 +176,7 @@ def test_a_received_message_is_hidden_until_it_is_given_back(bus):
 def test_a_delayed_message_is_counted_but_not_handed_out(bus):
     url = bus.sqs.create_queue(QueueName="q")["QueueUrl"]
     bus.sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=900)
-    assert receive(bus, url) == []
+    assert bus.receive(url) == []
     assert bus.attributes("q")["ApproximateNumberOfMessagesDelayed"] == "1"
 
 
@@ -237,8 +189,8 @@ def test_what_was_received_too_often_moves_to_the_dead_letter_queue(bus):
     assert bus.sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [url]
     sent = bus.sqs.send_message(QueueUrl=url, MessageBody="poison", MessageAttributes={"a": text("b")})
     for _ in range(2):
-        assert [m["Body"] for m in receive(bus, url, VisibilityTimeout=0)] == ["poison"]
-    assert receive(bus, url, VisibilityTimeout=0) == []
+        assert [m["Body"] for m in bus.receive(url, VisibilityTimeout=0)] == ["poison"]
+    assert bus.receive(url, VisibilityTimeout=0) == []
     (message,) = bus.drain("dead")
     assert (message["Body"], message["MessageId"]) == ("poison", sent["MessageId"])
     assert message["MessageAttributes"]["a"]["StringValue"] == "b"
@@ -251,8 +203,8 @@ def test_a_dead_letter_names_the_queue_it_came_from(served):
     redrive = json.dumps({"deadLetterTargetArn": served.attributes("dead")["QueueArn"], "maxReceiveCount": 1})
     url = served.sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": redrive})["QueueUrl"]
     served.sqs.send_message(QueueUrl=url, MessageBody="poison")
-    assert len(receive(served, url, VisibilityTimeout=0)) == 1
-    assert receive(served, url) == []
+    assert len(served.receive(url, VisibilityTimeout=0)) == 1
+    assert served.receive(url) == []
     (message,) = served.drain("dead")
     assert message["Attributes"]["DeadLetterQueueSourceArn"] == served.attributes("q")["QueueArn"]
 
@@ -264,7 +216,7 @@ def test_a_long_poll_wakes_for_a_publish_and_another_waits_on(bus):
     ended = []
 
     def poll(name: str, queue: str, wait: int) -> None:
-        messages = receive(bus, queue, WaitTimeSeconds=wait)
+        messages = bus.receive(queue, WaitTimeSeconds=wait)
         ended.append((name, len(messages)))
 
     waiting = [

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from conftest import ACCOUNT_MOTO, PATIENCE, hermetic, tool
+from conftest import ACCOUNT_MOTO, PATIENCE, forget, hermetic, tool
 
 
 def test_the_program_answers_with_its_version(program):
@@ -12,11 +12,8 @@ def test_the_program_answers_with_its_version(program):
 
 def test_moto_answers_boto3_and_forgets_between_tests(moto):
     assert moto.sts.get_caller_identity()["Account"] == ACCOUNT_MOTO
-    assert moto.sns.list_topics()["Topics"] == []
     moto.sns.create_topic(Name="left-behind")
-
-
-def test_moto_forgot(moto):
+    forget(moto.url)
     assert moto.sns.list_topics()["Topics"] == []
 
 

@@ -206,18 +206,11 @@ fn a_closed_stdout_drains_and_loses_nothing() {
 
 #[test]
 fn a_reader_that_does_not_read_cannot_outlive_two_signals() {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
     let env = project(5);
     send(&env, "1");
     send(&env, "2");
     mkfifo(&env.path("begun"));
-    mkfifo(&env.path("pipe"));
-    // A reader that is there and never reads, and a pipe so full that the first byte of ours blocks.
-    let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
-    let mut pipe = fs::File::options().read(true).write(true).custom_flags(nonblocking).open(env.path("pipe")).unwrap();
-    while pipe.write(&[b'x'; 4096]).is_ok() {}
-    while pipe.write(b"x").is_ok() {}
+    let _pipe = env.stalled_pipe("pipe");
     let program = crate::support::binary().display();
     let line = format!("exec '{program}' consume users --exec 'echo noise; echo begun > begun' > pipe");
     let running = env.script(&line).spawn();

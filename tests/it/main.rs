@@ -4,8 +4,12 @@
 mod architecture;
 mod clients;
 mod config;
+mod connections;
 mod consume;
+mod durability;
+mod endpoint;
 mod explain;
+mod full_disk;
 mod generated;
 mod harness;
 mod iam_policy;

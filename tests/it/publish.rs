@@ -6,19 +6,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{Output, TestEnv, assert_lines_match, python, repository};
 
 const GOOD: &str = r#"{"id":"44f33071-e444-494f-bcff-b5e3594f7628","email":"ada@example.com"}"#;
-
-/// A provisioned project with the files of `init`.
-fn project() -> TestEnv {
-    let env = TestEnv::new();
-    let _made = env.run(&["init", "--yes"]).success();
-    let _made = env.run(&["provision", "topology.yaml", "--yes"]).success();
-    env
-}
 
 fn lines(output: &Output) -> Vec<Value> {
     let lines = output.ndjson();
@@ -35,9 +28,7 @@ fn statuses(output: &Output) -> Vec<String> {
 
 #[test]
 fn a_folder_of_schemas_that_is_not_there_is_no_licence_to_publish_unchecked() {
-    let env = TestEnv::new();
-    let _made = env.run(&["init", "--yes"]).success();
-    let _made = env.run(&["provision", "--yes"]).success();
+    let env = TestEnv::provisioned();
     env.write("eventbus.yaml", "publisher: UserService\nschemas: shcemas/\n");
     let refused = env.run(&["publish", "UserRegistered", "payload.json"]).expect_code(2);
     assert!(refused.stderr().contains("eventbus.yaml: the folder of schemas shcemas"), "{}", refused.snapshot());
@@ -45,9 +36,7 @@ fn a_folder_of_schemas_that_is_not_there_is_no_licence_to_publish_unchecked() {
 
 #[test]
 fn what_was_sent_is_said_even_when_its_line_cannot_be_written() {
-    let env = TestEnv::new();
-    let _made = env.run(&["init", "--yes"]).success();
-    let _made = env.run(&["provision", "--yes"]).success();
+    let env = TestEnv::provisioned();
     let program = crate::support::binary().display();
     let full = env.script(&format!("'{program}' publish UserRegistered payload.json >/dev/full")).run().expect_code(1);
     assert!(full.stderr().contains("Published 1 event to `users`"), "{}", full.snapshot());
@@ -56,7 +45,7 @@ fn what_was_sent_is_said_even_when_its_line_cannot_be_written() {
 
 #[test]
 fn one_event_is_sent_and_its_line_says_so() {
-    let env = project();
+    let env = TestEnv::provisioned();
     let sent = env.run(&["publish", "UserRegistered", "payload.json"]).success();
     let line = &lines(&sent)[0];
     assert_eq!(line["event"], "UserRegistered");
@@ -67,7 +56,7 @@ fn one_event_is_sent_and_its_line_says_so() {
 
 #[test]
 fn good_ones_go_bad_ones_are_refused_with_every_violation_and_its_place() {
-    let env = project();
+    let env = TestEnv::provisioned();
     env.write("in.ndjson", format!("{GOOD}\n{{\"id\":1}}\n\nx\n{GOOD}\n"));
     let run = env.run(&["publish", "UserRegistered", "in.ndjson", "missing.json"]).expect_code(3);
     assert_eq!(
@@ -90,7 +79,7 @@ fn good_ones_go_bad_ones_are_refused_with_every_violation_and_its_place() {
 
 #[test]
 fn refusals_of_the_whole_run_have_their_codes() {
-    let env = project();
+    let env = TestEnv::provisioned();
     for (args, code, told) in [
         (&["publish", "UserRegisterd", "payload.json"][..], 4, "did you mean `UserRegistered`"),
         (&["publish"][..], 2, "the event's name is missing"),
@@ -130,7 +119,7 @@ fn a_dry_run_prints_the_very_message_and_touches_no_bus() {
 
 #[test]
 fn a_closed_stdout_stops_no_event() {
-    let env = project();
+    let env = TestEnv::provisioned();
     env.write("in.ndjson", format!("{GOOD}\n").repeat(2_000));
     let program = env!("CARGO_BIN_EXE_eventbus");
     let direct = env.script(&format!("{program} publish UserRegistered in.ndjson 2>told | head -n 1"));
@@ -139,8 +128,26 @@ fn a_closed_stdout_stops_no_event() {
 }
 
 #[test]
+fn a_reader_that_does_not_read_cannot_outlive_two_signals() {
+    let env = TestEnv::provisioned();
+    let _pipe = env.stalled_pipe("pipe");
+    let payloads = format!("{GOOD}\n").repeat(5_000);
+    env.write("many.ndjson", payloads);
+    let program = crate::support::binary().display();
+    let line = format!("exec '{program}' --verbose publish UserRegistered --input ndjson many.ndjson > pipe");
+    let running = env.script(&line).spawn();
+    // Nothing can be read from it; that events arrive says that it is at work.
+    let _arrived = env.run(&["tail", "user_events", "--count", "1"]).success();
+    running.signal(Signal::SIGTERM);
+    running.signal(Signal::SIGINT);
+    let ended = running.wait();
+    assert!(matches!(ended.code(), Some(130 | 143)), "{}", ended.snapshot());
+    assert!(ended.stderr().contains("stdout is not being read"), "{}", ended.snapshot());
+}
+
+#[test]
 fn a_signal_ends_the_reading_and_what_was_read_is_sent() {
-    let env = project();
+    let env = TestEnv::provisioned();
     let mut running = env.command(&["publish", "UserRegistered", "-", "--input", "ndjson"]).spawn();
     running.write_line(GOOD);
     running.wait_stdout("\"status\":\"sent\"");
@@ -153,7 +160,7 @@ fn a_signal_ends_the_reading_and_what_was_read_is_sent() {
 
 #[test]
 fn a_handlers_trace_is_continued() {
-    let env = project();
+    let env = TestEnv::provisioned();
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let run = env.command(&["publish", "UserRegistered", "payload.json", "--dry-run"]).env("TRACEPARENT", parent).run();
     let message = lines(&run.success())[0]["message"].as_str().unwrap().to_owned();
@@ -319,7 +326,7 @@ fn every_event_is_accounted_for_once_whatever_the_bus_does() {
 #[ignore = "needs python3"]
 fn the_python_library_delivers_pascal_and_snake_and_loses_camel() {
     for (envelope, outcome) in [("pascal", "deliver"), ("snake", "deliver"), ("camel", "drop")] {
-        let env = project();
+        let env = TestEnv::provisioned();
         let config = env.read("eventbus.yaml");
         let kept: String =
             config.lines().filter(|line| !line.starts_with("envelope:")).map(|line| format!("{line}\n")).collect();

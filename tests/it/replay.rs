@@ -8,15 +8,7 @@ fn ok(env: &TestEnv, args: &[&str]) {
 
 /// Three events, rejected to the dead-letter queue by a handler that cannot use them.
 fn dead_letters() -> TestEnv {
-    let env = TestEnv::new();
-    ok(&env, &["init", "--yes"]);
-    ok(&env, &["provision", "topology.yaml", "--yes"]);
-    for n in 1..=3 {
-        let payload =
-            format!("{{\"id\": \"00000000-0000-4000-8000-00000000000{n}\", \"email\": \"a{n}@example.com\"}}");
-        env.write(format!("p{n}.json"), payload);
-    }
-    ok(&env, &["publish", "UserRegistered", "p1.json", "p2.json", "p3.json"]);
+    let env = TestEnv::with_three_events();
     ok(&env, &["consume", "user_events", "--exec", "exit 65", "--drain"]);
     env
 }

@@ -9,20 +9,6 @@ fn ok(env: &TestEnv, args: &[&str]) {
     let _ = env.run(args).success();
 }
 
-/// The project that `init` writes, provisioned, with three events waiting.
-fn project() -> TestEnv {
-    let env = TestEnv::new();
-    ok(&env, &["init", "--yes"]);
-    ok(&env, &["provision", "topology.yaml", "--yes"]);
-    for n in 1..=3 {
-        let payload =
-            format!("{{\"id\": \"00000000-0000-4000-8000-00000000000{n}\", \"email\": \"a{n}@example.com\"}}");
-        env.write(format!("p{n}.json"), payload);
-    }
-    ok(&env, &["publish", "UserRegistered", "p1.json", "p2.json", "p3.json"]);
-    env
-}
-
 fn records(env: &TestEnv, args: &[&str]) -> Vec<Value> {
     let mut all = vec!["tail", "user_events"];
     all.extend(args);
@@ -35,7 +21,7 @@ fn records(env: &TestEnv, args: &[&str]) -> Vec<Value> {
 
 #[test]
 fn looking_changes_nothing_and_shows_each_message_once() {
-    let env = project();
+    let env = TestEnv::with_three_events();
     for _ in 0..3 {
         let records = records(&env, &["--idle", "200ms"]);
         let ids: Vec<&str> =
@@ -51,7 +37,7 @@ fn looking_changes_nothing_and_shows_each_message_once() {
 
 #[test]
 fn what_comes_later_is_shown_when_it_comes() {
-    let env = project();
+    let env = TestEnv::with_three_events();
     let mut tail = env.command(&["tail", "user_events", "--count", "4"]).spawn();
     tail.wait_stdout("000000000003");
     env.write("late.json", "{\"id\": \"00000000-0000-4000-8000-0000000000ff\", \"email\": \"late@example.com\"}");
@@ -62,7 +48,7 @@ fn what_comes_later_is_shown_when_it_comes() {
 
 #[test]
 fn a_closed_stdout_ends_it_with_0_even_when_nothing_more_comes() {
-    let env = project();
+    let env = TestEnv::with_three_events();
     // `head` closes the pipe after the first line; no fourth message ever comes.
     let program = crate::support::binary().display();
     let done = env.script(&format!("{{ '{program}' tail user_events; echo \"code $?\" >&2; }} | head -n 1")).run();
@@ -71,7 +57,7 @@ fn a_closed_stdout_ends_it_with_0_even_when_nothing_more_comes() {
 
 #[test]
 fn an_unknown_queue_is_told_with_the_nearest_names() {
-    let env = project();
+    let env = TestEnv::with_three_events();
     let failed = env.run(&["tail", "user_event"]).expect_code(1);
     assert!(failed.stderr().contains("queue `user_event` does not exist"), "{}", failed.stderr());
     assert!(failed.stderr().contains("did you mean `user_events`"), "{}", failed.stderr());
@@ -79,7 +65,7 @@ fn an_unknown_queue_is_told_with_the_nearest_names() {
 
 #[test]
 fn an_endpoint_without_peek_refuses_where_looking_can_dead_letter() {
-    let env = project();
+    let env = TestEnv::with_three_events();
     let server = env.serve();
     let url = server.url.as_str();
     let args = ["tail", "user_events", "--endpoint-url", url, "--idle", "1s"];
@@ -97,7 +83,7 @@ fn an_endpoint_without_peek_refuses_where_looking_can_dead_letter() {
 
 #[test]
 fn for_people_it_is_pretty() {
-    let env = project();
+    let env = TestEnv::with_three_events();
     let shown = env.run(&["tail", "user_events", "--count", "1", "-o", "pretty"]).success();
     assert!(
         shown.stdout().contains("UserRegistered") && shown.stdout().contains("\"email\": \"a1@example.com\""),

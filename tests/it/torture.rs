@@ -40,7 +40,7 @@ const HANDLER: &str =
 #[test]
 fn no_confirmed_event_is_lost_to_kills_of_publishers_and_consumers() {
     let scale = if switch("EVENTBUS_TEST_TORTURE").as_deref() == Some("full") { FULL } else { SMALL };
-    let seed = switch("EVENTBUS_TEST_SEED").map_or(0x5eed, |seed| seed.parse().expect("the seed is a number"));
+    let seed = seed();
     let mut random = Random(seed);
     let env = TestEnv::new();
     env.write("topology.yaml", TOPOLOGY);
@@ -126,7 +126,7 @@ fn no_confirmed_event_is_lost_to_kills_of_publishers_and_consumers() {
 
 /// Publishes the events of `chunk`; with `kill_after` kills the publisher when it has confirmed so many. Returns what was confirmed,
 /// whatever happened to the publisher then.
-fn publish(env: &TestEnv, chunk: &[usize], kill_after: Option<usize>) -> Vec<(String, usize)> {
+pub(crate) fn publish(env: &TestEnv, chunk: &[usize], kill_after: Option<usize>) -> Vec<(String, usize)> {
     env.write("chunk.ndjson", chunk.iter().map(|number| payload_of(*number) + "\n").collect::<String>());
     let args = ["publish", "UserRegistered", "chunk.ndjson", "--input", "ndjson", "-o", "ndjson"];
     let mut publisher: Running = env.command(&args).spawn();
@@ -149,22 +149,27 @@ fn publish(env: &TestEnv, chunk: &[usize], kill_after: Option<usize>) -> Vec<(St
     whole_lines.map(read).collect()
 }
 
+/// What the random choices of this run begin with.
+pub(crate) fn seed() -> u64 {
+    switch("EVENTBUS_TEST_SEED").map_or(0x5eed, |seed| seed.parse().expect("the seed is a number"))
+}
+
 /// The one and only content of an event.
-fn payload_of(number: usize) -> String {
+pub(crate) fn payload_of(number: usize) -> String {
     let text = format!("{:x}", Random(number as u64 + 1).next()).repeat(1 + number % 20);
     format!(r#"{{"id":"user-{number}","number":{number},"text":"{text}"}}"#)
 }
 
-fn switch(name: &str) -> Option<String> {
+pub(crate) fn switch(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the switch is read by the test, never by the program")]
     std::env::var(name).ok()
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014): enough to choose moments by, and repeatable.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -172,7 +177,7 @@ impl Random {
     }
 
     /// From 0 up to, not including, `bound`.
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
     }
 }

@@ -1,5 +1,6 @@
 //! `eventbus local`: the embedded bus as an endpoint for other programs, what is in it, and a clean slate.
 
+mod credentials;
 mod env;
 mod serve;
 mod status;
@@ -26,7 +27,8 @@ pub struct LocalArgs {
 pub enum LocalCommand {
     /// Answer SNS and SQS requests on a loopback port until interrupted
     #[command(after_help = "Who signs with a twelve-digit access key id acts for that account, everybody else for\n\
-        000000000000; the region is the one of the signature. Web pages are refused.\n\
+        000000000000; the region is the one of the signature. Web pages are refused, and names\n\
+        that are not this machine's, unless allowed.\n\
         Also there: GET /_aws/sqs/messages?QueueUrl=URL (looks, and receives nothing),\n\
         GET /_eventbus/health, POST /_eventbus/reset.\n\
         Example: eventbus local serve --port 4566 &\n         \

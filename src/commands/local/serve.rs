@@ -7,15 +7,18 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{Cx, bus_file, embedded, open_local, outcome_of_signal, provision, written};
+use super::{Cx, bus_file, credentials, embedded, open_local, outcome_of_signal, provision, written};
 use crate::bus::Bus;
 use crate::engine;
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
-use crate::local::{self, Credentials, LocalBus};
+use crate::local::{self, Access, LocalBus};
 use crate::outcome::Outcome;
 use crate::topology::Topology;
 use crate::words;
+
+/// Connections that a bus should be able to hold; with room for fewer it says so.
+const MANY: usize = 10_000;
 
 /// Arguments of `local serve`.
 #[derive(Debug, Args)]
@@ -24,9 +27,19 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 4566)]
     pub port: u16,
     /// Listen on this address instead of 127.0.0.1; every request must then be signed with
-    /// the key of EVENTBUS_SERVE_ACCESS_KEY_ID and EVENTBUS_SERVE_SECRET_ACCESS_KEY
+    /// the key of `--credentials-file`, or of EVENTBUS_SERVE_ACCESS_KEY_ID and
+    /// EVENTBUS_SERVE_SECRET_ACCESS_KEY
     #[arg(long, value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,
+    /// Answer only what is signed with the key in this file, written as AWS writes its own
+    #[arg(long, value_name = "FILE")]
+    pub credentials_file: Option<PathBuf>,
+    /// Answer requests to this name, too, besides localhost; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = host)]
+    pub allow_host: Vec<String>,
+    /// Answer web pages of this origin; may be given several times
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    pub allow_origin: Vec<String>,
     /// The bus file [default: the local context's, .eventbus/bus.db]
     #[arg(long, value_name = "FILE")]
     pub path: Option<PathBuf>,
@@ -37,13 +50,22 @@ pub struct ServeArgs {
 
 pub(super) async fn run(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliError> {
     let path = bus_file(cx, args.path.as_deref(), "serve")?;
-    let credentials = credentials(cx, args.bind)?;
+    let access = Access {
+        credentials: credentials::wanted(cx, args.bind, args.credentials_file.as_deref())?,
+        hosts: args.allow_host,
+        origins: args.allow_origin,
+    };
     let address = args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let topology = match &args.init {
         Some(file) => Some(cx.topology_at(&cx.path(file))?),
         None => None,
     };
-    let bus = open_local(&path)?;
+    let room = local::room_for_connections();
+    if room < MANY {
+        let sentence = format!("only {room} connections fit at a time, because of the limit of open files");
+        cx.ui.note(format!("{sentence}; raise it beforehand: `ulimit -n {}`", MANY + 100));
+    }
+    let bus = open_local(&cx.ui, &path)?;
     let listener = TcpListener::bind((address, args.port)).await.map_err(|error| {
         CliError::failed(format!("port {} on {address} cannot be listened on", args.port))
             .because(&error)
@@ -64,24 +86,35 @@ pub(super) async fn run(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliErro
         let shutdown = shutdown.clone();
         async move { shutdown.draining().await }
     };
-    local::serve(listener, bus, credentials, stop)
-        .await
-        .map_err(|error| CliError::failed("the server ended").because(&error))?;
+    let lost = bus.clone();
+    local::serve(listener, bus, access, room, stop).await.map_err(|error| {
+        let ended = CliError::failed("the server ended").because(&error);
+        match lost.lost() {
+            Some(_) => {
+                ended.hint("start it again; a bus is emptied with `eventbus local reset`, which needs no restart")
+            }
+            None => ended,
+        }
+    })?;
     Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Done))
 }
 
-/// What requests must be signed with: nothing on the loopback address, always something on one that was chosen.
-fn credentials(cx: &Cx, bind: Option<IpAddr>) -> Result<Option<Credentials>, CliError> {
-    let Some(address) = bind else { return Ok(None) };
-    match &cx.config.serve_credentials {
-        (Some(id), Some(secret)) => {
-            Ok(Some(Credentials { access_key_id: id.clone(), secret_access_key: secret.0.clone() }))
-        }
-        _ => Err(CliError::usage(format!(
-            "`--bind {address}` needs credentials, and EVENTBUS_SERVE_ACCESS_KEY_ID or EVENTBUS_SERVE_SECRET_ACCESS_KEY is not set"
-        ))
-        .hint("export both, and give clients the same as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")),
+/// The same origin as browsers write it: scheme, host and port, nothing behind.
+fn origin(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if rest.is_empty() || rest.contains(['/', '*', '?', '#', '@']) || rest.contains(char::is_whitespace) {
+        return Err("an origin is a scheme, a host and a port, such as `http://localhost:3000`".into());
     }
+    Ok(text.strip_suffix('/').unwrap_or(text).to_owned())
+}
+
+/// A host name without its port.
+fn host(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(['/', ':', '*', '@']) || text.contains(char::is_whitespace) {
+        return Err("a host is a name alone, such as `bus` or `bus.example.com`".into());
+    }
+    Ok(text.to_owned())
 }
 
 /// Provisions `topology` on the bus, in process; the outcome when a signal ended it.

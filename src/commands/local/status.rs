@@ -48,7 +48,7 @@ pub(super) async fn run(cx: &Cx, args: &StatusArgs) -> Result<Outcome, CliError>
     let shown = named(cx, &path);
     // Looking makes nothing: without a file there is nothing in it.
     let status = if path.exists() {
-        let seen = open_local(&path)?.overview().await.map_err(|error| failed(&shown, &error))?;
+        let seen = open_local(&cx.ui, &path)?.overview().await.map_err(|error| failed(&shown, &error))?;
         status_of(shown, seen)
     } else {
         Status { path: shown, exists: false, topics: Vec::new(), queues: Vec::new(), subscriptions: Vec::new() }
@@ -103,7 +103,7 @@ pub(super) async fn reset(cx: &Cx, args: &ResetArgs) -> Result<Outcome, CliError
         cx.ui.status(format!("There is nothing to remove: {shown} does not exist"));
         return Ok(Outcome::Done);
     }
-    let bus = open_local(&path)?;
+    let bus = open_local(&cx.ui, &path)?;
     let seen = bus.overview().await.map_err(|error| failed(&shown, &error))?;
     let messages = seen.queues.iter().map(|queue| queue.waiting + queue.in_flight + queue.delayed).sum();
     let there = counted(seen.topics.len() as u64, seen.queues.len() as u64, seen.subscriptions.len() as u64, messages);

@@ -65,7 +65,7 @@ pub async fn run(
     let request = Arc::new(request);
     // Checked here, so that an unknown event is refused before anything is read.
     for warning in Preparer::new(&request, &|_| None)?.warnings {
-        let _ = emit.emit(Event::Warning(warning)).await;
+        let _ = emit.emit_until(Event::Warning(warning), shutdown.aborting()).await;
     }
     let (sender, receiver) = mpsc::channel(AHEAD);
     let reading = request.clone();
@@ -282,7 +282,7 @@ impl Sending<'_> {
                                 next = Some(*prepared);
                             }
                             Produced::Warning(text) => {
-                                let _ = self.emit.emit(Event::Warning(text)).await;
+                                let _ = self.emit.emit_until(Event::Warning(text), self.shutdown.aborting()).await;
                             }
                             Produced::End => ended = true,
                             Produced::Failed(error) => {
@@ -359,8 +359,8 @@ impl Sending<'_> {
                     Progress::Planned { item, message, attributes, group_id, bytes }
                 }
             };
-            // A closed stdout stops the telling, not the sending.
-            let _ = self.emit.emit(Event::Publish(progress)).await;
+            // A closed stdout stops the telling, not the sending; one that is not read holds it up until the second signal.
+            let _ = self.emit.emit_until(Event::Publish(progress), self.shutdown.aborting()).await;
         }
     }
 }

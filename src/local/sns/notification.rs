@@ -61,7 +61,7 @@ fn wrap(base: &str, body: &str, attributes: &WireAttributes, origin: Origin, tok
     let notification = Notification {
         kind: "Notification".into(),
         signing_cert_url: signed.then(|| {
-            format!("https://sns.{region}.amazonaws.com/SimpleNotificationService-0000000000000000000000.pem")
+            format!("https://sns.{region}.amazonaws.com/SimpleNotificationService-00000000000000000000000000000000.pem")
         }),
         unsubscribe_url: Some(format!("{base}/?Action=Unsubscribe&SubscriptionArn={subscription}")),
         signature: signed.then(|| signature(&origin.message_id)),

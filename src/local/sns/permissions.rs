@@ -10,7 +10,7 @@ use super::super::sqs::permissions::{one_or_many, statements};
 use super::super::sqs::types::Nothing;
 use super::super::store::catalogue::settings_text;
 use super::types::{AddPermission, RemovePermission};
-use super::{nothing, topics};
+use super::{arns, nothing, topics};
 
 /// What can be allowed to somebody else: what a topic's own policy can speak of
 /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html>).
@@ -29,10 +29,10 @@ const ACTIONS: [&str; 9] = [
 pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing> {
     let label = label_of(input.label)?;
     if input.accounts.is_empty() {
-        return Err(ApiError::parameter("AWSAccountId Reason: no value for required parameter"));
+        return Err(arns::absent("AWSAccountId"));
     }
     if input.actions.is_empty() {
-        return Err(ApiError::parameter("ActionName Reason: no value for required parameter"));
+        return Err(arns::absent("ActionName"));
     }
     if input.actions.iter().any(|action| !ACTIONS.contains(&action.as_str())) {
         return Err(ApiError::parameter("Policy statement action out of service scope!"));
@@ -68,9 +68,7 @@ pub(crate) async fn remove(cx: &Cx<'_>, input: RemovePermission) -> ApiResult<No
 }
 
 fn label_of(label: Option<String>) -> ApiResult<String> {
-    label
-        .filter(|label| !label.is_empty())
-        .ok_or_else(|| ApiError::parameter("Label Reason: no value for required parameter"))
+    label.filter(|label| !label.is_empty()).ok_or_else(|| arns::absent("Label"))
 }
 
 /// Runs `work` on the statements of a topic's policy and keeps them.
@@ -79,7 +77,7 @@ async fn change(
     arn: Option<String>,
     work: impl FnOnce(&mut Vec<Value>, &str) -> ApiResult<()> + Send + 'static,
 ) -> ApiResult<Nothing> {
-    let arn = topics::check_arn(arn)?;
+    let arn = arns::topic(&cx.caller, arn, "TopicArn")?;
     cx.write(move |tx| {
         let mut found = topics::find(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
         let text = found.settings.remove("Policy").unwrap_or_else(|| topics::default_policy_of(&arn));

@@ -4,18 +4,19 @@ use serde_json::Value;
 
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
-use super::super::names::{split_arn, valid_entry_id, valid_text};
+use super::super::names::{valid_entry_id, valid_text};
 use super::super::sqs::digest;
 use super::super::sqs::send::valid_group;
-use super::super::sqs::types::{Failed, WireAttributes};
+use super::super::sqs::types::Failed;
 use super::super::store::Tx;
 use super::super::store::catalogue::Topic;
 use super::super::store::fifo;
 use super::super::store::messages::{self, Put};
 use super::notification::Origin;
 use super::types::{Publish, PublishBatch, Published, PublishedBatch};
+use super::{arns, attributes};
 use crate::clock::random_id;
-use crate::event;
+use crate::{event, filter};
 
 /// Entries of a batch at most.
 const MOST_ENTRIES: usize = 10;
@@ -26,26 +27,23 @@ const MOST_RAW_ATTRIBUTES: usize = 10;
 struct Ready {
     id: uuid::Uuid,
     body: String,
+    /// The message as it was published, where its structure says something else to queues. Duplicates are told by it: the topic
+    /// looks for them before it looks at anybody's share.
+    published: Option<String>,
     attributes: event::Attributes,
     attributes_json: Option<String>,
     subject: Option<String>,
     group_id: Option<String>,
     dedup_id: Option<String>,
+    /// The trace header of the request.
+    trace: Option<String>,
     size: usize,
 }
 
-pub(crate) async fn one(cx: &Cx<'_>, mut input: Publish) -> ApiResult<Published> {
-    if input.phone_number.is_some() {
-        return Err(super::unsupported("Publish to a phone number is"));
-    }
-    let arn = input
-        .topic_arn
-        .take()
-        .or_else(|| input.target_arn.take())
-        .ok_or_else(|| ApiError::parameter("TopicArn or TargetArn Reason: no value for required parameter"))?;
-    check_arn(&arn)?;
+pub(crate) async fn one(cx: &Cx<'_>, input: Publish) -> ApiResult<Published> {
+    let arn = addressee(cx, &input)?;
     let fifo = arn.ends_with(".fifo");
-    let ready = check(input, fifo);
+    let ready = read(&input, None).and_then(|reading| check(input, reading, fifo, cx.caller.trace.clone()));
     let now = cx.now();
     cx.write(move |tx| {
         let topic = tx.catalogue.topic(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
@@ -56,9 +54,28 @@ pub(crate) async fn one(cx: &Cx<'_>, mut input: Publish) -> ApiResult<Published>
     .await
 }
 
+/// The topic that a message is for. What else could be addressed is not here: a phone number that could be sent to is refused
+/// as not supported, and an endpoint of mobile push is never found, as none can be made.
+fn addressee(cx: &Cx<'_>, input: &Publish) -> ApiResult<String> {
+    if let Some(number) = &input.phone_number {
+        return Err(if arns::valid_phone_number(number) {
+            super::unsupported("Publish to a phone number is")
+        } else {
+            ApiError::parameter(format!("PhoneNumber Reason: {number} is not valid to publish to"))
+        });
+    }
+    match (&input.topic_arn, &input.target_arn) {
+        (None, Some(target)) if target.contains(":endpoint/") => {
+            Err(ApiError::parameter("TargetArn Reason: No endpoint found for the target arn specified"))
+        }
+        (None, Some(target)) => arns::topic(&cx.caller, Some(target.clone()), "TargetArn"),
+        (None, None) => Err(arns::absent("TopicArn or TargetArn")),
+        (topic, _) => arns::topic(&cx.caller, topic.clone(), "TopicArn"),
+    }
+}
+
 pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<PublishedBatch> {
-    let arn = input.topic_arn.ok_or_else(|| ApiError::parameter("TopicArn Reason: no value for required parameter"))?;
-    check_arn(&arn)?;
+    let arn = arns::topic(&cx.caller, input.topic_arn, "TopicArn")?;
     let entries = input.publish_batch_request_entries;
     let ids = check_ids(&entries)?;
     let total: usize = entries.iter().map(size_of).sum();
@@ -66,11 +83,14 @@ pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<Publishe
     // A FIFO topic refuses a batch as a whole for what it would refuse one message.
     let groupless = fifo && entries.iter().any(|entry| entry.message_group_id.is_none());
     let nameless = fifo && entries.iter().any(|entry| entry.message_deduplication_id.is_none());
-    let entries: Vec<(String, ApiResult<Ready>)> =
-        ids.into_iter().zip(entries.into_iter().map(|entry| check(entry, fifo))).collect();
+    // And every topic for what is wrong with the attributes or the structure of any message.
+    let readings: ApiResult<Vec<Reading>> =
+        entries.iter().enumerate().map(|(at, entry)| read(entry, Some(at + 1))).collect();
+    let trace = cx.caller.trace.clone();
     let now = cx.now();
     cx.write(move |tx| {
         let topic = tx.catalogue.topic(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
+        let readings = readings?;
         if groupless {
             return Err(no_group());
         }
@@ -85,8 +105,8 @@ pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<Publishe
             ));
         }
         let mut answer = PublishedBatch { successful: Vec::new(), failed: Vec::new() };
-        for (id, entry) in entries {
-            match entry {
+        for ((id, entry), reading) in ids.into_iter().zip(entries).zip(readings) {
+            match check(entry, reading, fifo, trace.clone()) {
                 Ok(ready) => {
                     answer.successful.push(Published { id: Some(id), ..publish(tx, &arn, &topic, ready, now)? });
                 }
@@ -96,14 +116,6 @@ pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<Publishe
         Ok(answer)
     })
     .await
-}
-
-fn check_arn(arn: &str) -> ApiResult<()> {
-    match split_arn(arn) {
-        Some(parts) if parts.service == "sns" && !parts.resource.contains('/') => Ok(()),
-        Some(parts) if parts.service == "sns" => Err(super::unsupported("Publish to a mobile endpoint is")),
-        _ => Err(ApiError::parameter("TopicArn")),
-    }
 }
 
 fn check_ids(entries: &[Publish]) -> ApiResult<Vec<String>> {
@@ -123,14 +135,16 @@ fn check_ids(entries: &[Publish]) -> ApiResult<Vec<String>> {
         );
     }
     let mut seen: Vec<String> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let Some(id) = entry.id.as_deref().filter(|id| valid_entry_id(id)) else {
+    for (at, entry) in entries.iter().enumerate() {
+        let id = entry.id.as_deref();
+        let id = id.ok_or_else(|| attributes::null_at(&format!("publishBatchRequestEntries.{}.member.id", at + 1)))?;
+        if !valid_entry_id(id) {
             return refused(
                 "InvalidBatchEntryIdException",
                 "InvalidBatchEntryId",
                 "The Id of a batch entry in a batch request doesn't abide by the specification.",
             );
-        };
+        }
         if seen.iter().any(|earlier| earlier == id) {
             return refused(
                 "BatchEntryIdsNotDistinctException",
@@ -162,10 +176,30 @@ fn no_dedup_id() -> ApiError {
     )
 }
 
-fn check(input: Publish, fifo: bool) -> ApiResult<Ready> {
+/// What a message says, read but not yet judged.
+struct Reading {
+    attributes: event::Attributes,
+    /// What queues get, where it is not the message as it was published.
+    for_queues: Option<String>,
+}
+
+/// Reads the attributes and the structure of a message; `entry` is its number in a batch, from 1.
+fn read(input: &Publish, entry: Option<usize>) -> ApiResult<Reading> {
+    let attributes = attributes::check(&input.message_attributes, entry)?;
+    let for_queues = match (input.message_structure.as_deref(), input.message.as_deref()) {
+        (None, _) | (_, None | Some("")) => None,
+        (Some("json"), Some(message)) => Some(for_queues(message)?),
+        (Some(_), _) => return Err(ApiError::parameter("MessageStructure")),
+    };
+    Ok(Reading { attributes, for_queues })
+}
+
+fn check(input: Publish, reading: Reading, fifo: bool, trace: Option<String>) -> ApiResult<Ready> {
     let size = size_of(&input);
-    let message =
-        input.message.filter(|message| !message.is_empty()).ok_or_else(|| ApiError::parameter("Empty message"))?;
+    let message = input.message.ok_or_else(|| attributes::null_at("message"))?;
+    if message.is_empty() || reading.for_queues.as_deref() == Some("") {
+        return Err(ApiError::parameter("Empty message"));
+    }
     if !valid_text(&message) {
         return Err(ApiError::parameter("Message Reason: the message holds characters that no queue can take"));
     }
@@ -193,24 +227,24 @@ fn check(input: Publish, fifo: bool) -> ApiResult<Ready> {
             "MessageGroupId Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length",
         ));
     }
-    let body = match input.message_structure.as_deref() {
-        None => message,
-        Some("json") => for_queues(&message)?,
-        Some(_) => return Err(ApiError::parameter("MessageStructure")),
-    };
-    let attributes = check_attributes(&input.message_attributes)?;
-    let attributes_json = (!attributes.is_empty())
+    let attributes_json = (!reading.attributes.is_empty())
         .then(|| serde_json::to_string(&input.message_attributes))
         .transpose()
         .map_err(|e| ApiError::internal(e.to_string()))?;
+    let (body, published) = match reading.for_queues {
+        Some(body) => (body, Some(message)),
+        None => (message, None),
+    };
     Ok(Ready {
         id: random_id(),
         body,
-        attributes,
+        published,
+        attributes: reading.attributes,
         attributes_json,
         subject: input.subject,
         group_id: input.message_group_id,
         dedup_id: input.message_deduplication_id,
+        trace: trace.filter(|trace| valid_text(trace)),
         size,
     })
 }
@@ -221,82 +255,7 @@ fn for_queues(message: &str) -> ApiResult<String> {
     let parsed: Value = serde_json::from_str(message).map_err(|_| refused("JSON message body failed to parse"))?;
     let text = |key: &str| parsed.get(key).and_then(Value::as_str);
     let default = text("default").ok_or_else(|| refused("No default entry in JSON message body"))?;
-    let body = text("sqs").unwrap_or(default);
-    if body.is_empty() { Err(ApiError::parameter("Empty message")) } else { Ok(body.to_owned()) }
-}
-
-/// Checks message attributes as SNS does and reads them for the filters
-/// (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>).
-fn check_attributes(attributes: &WireAttributes) -> ApiResult<event::Attributes> {
-    let mut found = event::Attributes::new();
-    for (name, attribute) in attributes {
-        let refused =
-            |message: String| Err(ApiError::coded("InvalidParameterValueException", "ParameterValueInvalid", message));
-        if name.len() > 256 {
-            return refused("Length of message attribute name must be less than 256 bytes.".into());
-        }
-        let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-        if !legal || name.is_empty() {
-            return refused(format!(
-                "Invalid non-alphanumeric character was found in the message attribute name '{name}'. Can only include alphanumeric characters, hyphens, underscores, or dots."
-            ));
-        }
-        let lower = name.to_ascii_lowercase();
-        if lower.starts_with("aws.") || lower.starts_with("amazon.") {
-            return refused(format!("The message attribute name '{name}' must not begin with 'AWS.' or 'Amazon.'."));
-        }
-        if name.starts_with('.') || name.ends_with('.') || name.contains("..") {
-            return refused(format!(
-                "Invalid message attribute name: '{name}' must not start or end with a period or hold two in a row."
-            ));
-        }
-        let Some(data_type) = attribute.data_type.as_deref() else {
-            return Err(ApiError::new(
-                "ValidationError",
-                format!(
-                    "1 validation error detected: Value null at 'messageAttributes.{name}.member.dataType' failed to satisfy constraint: Member must not be null"
-                ),
-            ));
-        };
-        let base = data_type.split('.').next().unwrap_or_default();
-        if !matches!(base, "String" | "Number" | "Binary") {
-            return refused(format!(
-                "The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String."
-            ));
-        }
-        let empty = || {
-            refused(format!(
-                "The message attribute '{name}' must contain non-empty message attribute value for message attribute type '{data_type}'."
-            ))
-        };
-        let field = |field: &str| {
-            refused(format!("The message attribute '{name}' with type '{data_type}' must use field '{field}'."))
-        };
-        let value = match (base, &attribute.string_value, &attribute.binary_value) {
-            (_, None, None) => return empty(),
-            ("Binary", _, None) => return field("Binary"),
-            ("Binary", _, Some(base64)) => match digest::decoded(base64) {
-                Some(bytes) if !bytes.is_empty() => event::AttributeValue::Binary(bytes),
-                _ => return empty(),
-            },
-            (_, None, _) => return field("String"),
-            (_, Some(text), _) if text.is_empty() => return empty(),
-            ("Number", Some(text), _) if !text.trim().parse::<f64>().is_ok_and(f64::is_finite) => {
-                return refused(format!("Could not cast message attribute '{name}' value to number."));
-            }
-            (_, Some(text), _) if data_type == "String.Array" => {
-                if !serde_json::from_str::<Value>(text).is_ok_and(|json| json.is_array()) {
-                    return refused(format!(
-                        "The message attribute '{name}' of type 'String.Array' must hold a JSON array."
-                    ));
-                }
-                event::AttributeValue::Text(text.clone())
-            }
-            (_, Some(text), _) => event::AttributeValue::Text(text.clone()),
-        };
-        found.insert(name.clone(), event::Attribute { data_type: data_type.to_owned(), value });
-    }
-    Ok(found)
+    Ok(text("sqs").unwrap_or(default).to_owned())
 }
 
 /// Publishes a message and returns what is answered. On a FIFO topic a duplicate is answered with the one before it, and
@@ -314,7 +273,8 @@ fn publish(tx: &mut Tx<'_>, arn: &str, topic: &Topic, mut message: Ready, now: i
     }
     let group = message.group_id.clone().unwrap_or_default();
     let scope = if topic.dedup_per_group { group.as_str() } else { "" };
-    let dedup_id = message.dedup_id.get_or_insert_with(|| digest::sha256(&message.body)).clone();
+    let said = message.published.as_deref().unwrap_or(&message.body);
+    let dedup_id = message.dedup_id.get_or_insert_with(|| digest::sha256(said)).clone();
     if let Some(earlier) = fifo::seen(tx, -topic.id, scope, &dedup_id, now)? {
         return answered(uuid::Uuid::from_bytes(earlier.message), Some(earlier.sequence));
     }
@@ -345,8 +305,10 @@ fn deliver(
     now: i64,
 ) -> ApiResult<()> {
     let mut places: Vec<Place> = Vec::with_capacity(topic.deliveries.len());
+    // Its body is read as JSON once, if any policy asks for it.
+    let asked = filter::Message::new(&message.attributes, &message.body);
     for delivery in &topic.deliveries {
-        if delivery.filter.as_ref().is_some_and(|filter| !filter.matches(&message.attributes, &message.body)) {
+        if delivery.filter.as_ref().is_some_and(|filter| !filter.accepts(&asked)) {
             continue;
         }
         let queue = tx.catalogue.maybe_queue(tx.connection, &delivery.queue)?.filter(|queue| {
@@ -406,7 +368,7 @@ fn deliver(
             group_id: message.group_id.as_deref().filter(|_| in_fifo || sequence.is_none()),
             dedup_id: message.dedup_id.as_deref().filter(|_| in_fifo),
             sequence: place.sequence.as_deref(),
-            trace: None,
+            trace: message.trace.as_deref(),
         };
         messages::put(tx, place.queue, &put)?;
     }

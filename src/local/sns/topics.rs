@@ -1,7 +1,9 @@
-//! Topics: making, describing, tagging, removing.
+//! Topics: making, describing, removing.
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::json;
 
@@ -11,20 +13,17 @@ use super::super::names::{split_arn, valid_topic_name};
 use super::super::sqs::types::Nothing;
 use super::super::store::catalogue::{Settings, settings_from, settings_text};
 use super::super::store::fifo;
-use super::nothing;
-use super::types::{Attributes, CreateTopic, OfResource, OfTopic, SetAttribute, Tag, Tags, TopicArn, Topics};
+use super::types::{Attributes, CreateTopic, OfTopic, SetAttribute, TopicArn, Topics};
+use super::{arns, data_protection, delivery_policy, nothing, subscriptions, tags, unsupported};
 
 /// Topics and subscriptions of a page.
 pub(super) const PAGE: i64 = 100;
-const MOST_TAGS: usize = 50;
 /// How the name of a FIFO topic ends.
 pub(super) const FIFO_END: &str = ".fifo";
 /// Attributes that are `true` or `false`, in any case when given.
 const FLAGS: [&str; 2] = ["FifoTopic", "ContentBasedDeduplication"];
-
-fn only_fifo(name: &str) -> ApiError {
-    ApiError::parameter(format!("{name}: can only be set on FIFO topics"))
-}
+/// Attributes that a standard topic does not know.
+const OF_FIFO: [&str; 2] = ["ContentBasedDeduplication", "FifoThroughputScope"];
 
 /// A topic's row.
 pub(super) struct Found {
@@ -43,12 +42,6 @@ pub(super) fn find(connection: &Connection, arn: &str) -> ApiResult<Option<Found
         .transpose()
 }
 
-/// Refuses what is no topic ARN.
-pub(super) fn check_arn(arn: Option<String>) -> ApiResult<String> {
-    arn.filter(|arn| split_arn(arn).is_some_and(|parts| parts.service == "sns" && !parts.resource.contains(':')))
-        .ok_or_else(|| ApiError::parameter("TopicArn"))
-}
-
 /// What may be set; `Ok(false)` for a name that does not exist.
 fn check_setting(name: &str, value: &str) -> ApiResult<bool> {
     let refused = |reason: &str| Err(ApiError::parameter(reason));
@@ -59,11 +52,12 @@ fn check_setting(name: &str, value: &str) -> ApiResult<bool> {
             return refused(name);
         }
         "FifoThroughputScope" if value != "Topic" && value != "MessageGroup" => return refused("FifoThroughputScope"),
-        "Policy" | "DeliveryPolicy" | "DataProtectionPolicy" if !value.is_empty() => {
+        "Policy" | "DeliveryPolicy" if !value.is_empty() => {
             if !serde_json::from_str::<serde_json::Value>(value).is_ok_and(|json| json.is_object()) {
-                return refused(&format!("{name}: failed to parse JSON"));
+                return refused(&format!("{name}: failed to parse JSON."));
             }
         }
+        "ArchivePolicy" => return Err(unsupported("ArchivePolicy is")),
         "DisplayName" if value.chars().count() > 100 => return refused("DisplayName"),
         "SignatureVersion" if value != "1" && value != "2" => return refused("SignatureVersion"),
         "TracingConfig" if value != "PassThrough" && value != "Active" => return refused("TracingConfig"),
@@ -75,7 +69,6 @@ fn check_setting(name: &str, value: &str) -> ApiResult<bool> {
         | "FifoThroughputScope"
         | "Policy"
         | "DeliveryPolicy"
-        | "DataProtectionPolicy"
         | "DisplayName"
         | "SignatureVersion"
         | "TracingConfig"
@@ -91,50 +84,21 @@ fn check_setting(name: &str, value: &str) -> ApiResult<bool> {
     Ok(true)
 }
 
-fn tag_map(tags: Vec<Tag>) -> ApiResult<BTreeMap<String, String>> {
-    let given = tags.len();
-    let map: BTreeMap<String, String> = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
-    if map.len() < given {
-        return Err(ApiError::parameter("Duplicated keys are not allowed."));
-    }
-    check_tags(map)
-}
-
-fn check_tags(tags: BTreeMap<String, String>) -> ApiResult<BTreeMap<String, String>> {
-    if tags.len() > MOST_TAGS {
-        return Err(ApiError::coded(
-            "TagLimitExceededException",
-            "TagLimitExceeded",
-            "Could not complete request: tag quota of per resource exceeded",
-        ));
-    }
-    Ok(tags)
-}
-
 pub(crate) async fn create(cx: &Cx<'_>, input: CreateTopic) -> ApiResult<TopicArn> {
     let name = input.name.unwrap_or_default();
     let mut wanted = input.attributes;
     let fifo = wanted.get("FifoTopic").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if fifo && !(valid_topic_name(&name) && name.ends_with(FIFO_END)) {
-        return Err(ApiError::parameter(
-            "Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long.",
-        ));
-    }
-    if !valid_topic_name(&name) || (name.ends_with(FIFO_END) && !fifo) {
+    if !valid_topic_name(&name) || fifo != name.ends_with(FIFO_END) {
         return Err(ApiError::parameter("Topic Name"));
     }
-    if let Some(policy) = input.data_protection_policy {
-        wanted.insert("DataProtectionPolicy".into(), policy);
-    }
     for (name, value) in &wanted {
-        if !check_setting(name, value)? {
+        if !check_setting(name, value)? || (!fifo && OF_FIFO.contains(&name.as_str())) {
             return Err(ApiError::parameter(format!("Attributes Reason: Unknown attribute {name}")));
         }
     }
-    if let Some(name) =
-        ["ContentBasedDeduplication", "FifoThroughputScope"].iter().find(|name| !fifo && wanted.contains_key(**name))
-    {
-        return Err(only_fifo(name));
+    if let Some(policy) = input.data_protection_policy.filter(|policy| !policy.is_empty()) {
+        data_protection::check(&policy)?;
+        wanted.insert(data_protection::SETTING.into(), policy);
     }
     wanted.retain(|name, value| !(name == "FifoTopic" && value.eq_ignore_ascii_case("false")));
     for name in FLAGS {
@@ -142,20 +106,20 @@ pub(crate) async fn create(cx: &Cx<'_>, input: CreateTopic) -> ApiResult<TopicAr
             value.make_ascii_lowercase();
         }
     }
-    let tags = tag_map(input.tags)?;
+    let tags = tags::map_of(input.tags)?;
     let arn = cx.caller.topic_arn(&name);
     let caller = cx.caller.clone();
     cx.write(move |tx| {
         if let Some(found) = find(tx.connection, &arn)? {
-            let has = |name: &str| match found.settings.get(name) {
-                None if name == "ContentBasedDeduplication" => Some("false"),
-                set => set.map(String::as_str),
+            let has = |name: &str| match (found.settings.get(name), name) {
+                (None, "ContentBasedDeduplication") => "false",
+                (set, _) => set.map_or("", String::as_str),
             };
-            let differs = wanted.iter().any(|(name, value)| has(name) != Some(value));
-            if differs {
+            if wanted.iter().any(|(name, value)| !subscriptions::same(has(name), value)) {
                 return Err(ApiError::parameter("Attributes Reason: Topic already exists with different attributes"));
             }
-            if !tags.is_empty() && tags != found.tags {
+            // Some of its tags, or none, are as good as all of them.
+            if tags.iter().any(|(key, value)| found.tags.get(key) != Some(value)) {
                 return Err(ApiError::parameter("Tags Reason: Topic already exists with different tags"));
             }
             return Ok(TopicArn { topic_arn: arn });
@@ -170,7 +134,7 @@ pub(crate) async fn create(cx: &Cx<'_>, input: CreateTopic) -> ApiResult<TopicAr
 }
 
 pub(crate) async fn delete(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Nothing> {
-    let arn = check_arn(input.topic_arn)?;
+    let arn = arns::topic(&cx.caller, input.topic_arn, "TopicArn")?;
     cx.write(move |tx| {
         // Its subscriptions go with it; a topic that is not there is no error.
         let gone: Option<i64> = tx
@@ -187,17 +151,19 @@ pub(crate) async fn delete(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Nothing> {
     .await
 }
 
-/// Cuts a page off `rows` and returns the token of the next: the id of the last row.
+/// Cuts a page off `rows` and returns the token of the next: the id of the last row, in base64 as SNS's own tokens are.
 pub(super) fn cut<T>(rows: &mut Vec<(i64, T)>) -> Option<String> {
     let most = usize::try_from(PAGE).unwrap_or(usize::MAX);
     let more = rows.len() > most;
     rows.truncate(most);
-    if more { rows.last().map(|(id, _)| id.to_string()) } else { None }
+    if more { rows.last().map(|(id, _)| STANDARD.encode(id.to_be_bytes())) } else { None }
 }
 
 /// The row after which a page begins.
 pub(super) fn after(token: Option<String>) -> ApiResult<i64> {
-    token.map_or(Ok(0), |token| token.parse().map_err(|_| ApiError::parameter("NextToken")))
+    let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(0) };
+    let row = STANDARD.decode(token).ok().and_then(|bytes| bytes.try_into().ok());
+    row.map(i64::from_be_bytes).ok_or_else(|| ApiError::parameter("NextToken"))
 }
 
 pub(crate) async fn list(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Topics> {
@@ -219,7 +185,7 @@ pub(crate) async fn list(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Topics> {
 }
 
 pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Attributes> {
-    let arn = check_arn(input.topic_arn)?;
+    let arn = arns::topic(&cx.caller, input.topic_arn, "TopicArn")?;
     let attributes = cx
         .read(move |connection| {
             let found = find(connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
@@ -228,6 +194,11 @@ pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Att
                 .query_row([found.id], |row| row.get(0))?;
             let owner = split_arn(&arn).map_or_else(String::new, |parts| parts.account.to_owned());
             let mut attributes = found.settings;
+            attributes.remove(data_protection::SETTING);
+            let effective = delivery_policy::effective(attributes.get("DeliveryPolicy").map(String::as_str));
+            if let Some(set) = attributes.get_mut("DeliveryPolicy") {
+                *set = delivery_policy::shown(set);
+            }
             let mut assumed = |name: &str, value: String| {
                 attributes.entry(name.to_owned()).or_insert(value);
             };
@@ -237,7 +208,7 @@ pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Att
                 assumed("FifoTopic", "true".into());
                 assumed("ContentBasedDeduplication", "false".into());
             }
-            assumed("EffectiveDeliveryPolicy", DELIVERY_POLICY.to_owned());
+            assumed("EffectiveDeliveryPolicy", effective);
             assumed("Owner", owner);
             assumed("SubscriptionsConfirmed", confirmed.to_string());
             assumed("SubscriptionsPending", "0".into());
@@ -248,10 +219,6 @@ pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfTopic) -> ApiResult<Att
         .await?;
     Ok(Attributes { attributes })
 }
-
-/// What SNS answers for a topic without a delivery policy
-/// (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html>).
-const DELIVERY_POLICY: &str = r#"{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":"linear"},"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"text/plain; charset=UTF-8"}}}"#;
 
 /// The policy of a topic for which none was set.
 pub(super) fn default_policy_of(arn: &str) -> String {
@@ -280,17 +247,15 @@ fn default_policy(arn: &str, owner: &str) -> String {
 }
 
 pub(crate) async fn set_attribute(cx: &Cx<'_>, input: SetAttribute) -> ApiResult<Nothing> {
-    let arn = check_arn(input.topic_arn)?;
+    let arn = arns::topic(&cx.caller, input.topic_arn, "TopicArn")?;
     let name = input.attribute_name.unwrap_or_default();
     let value = input.attribute_value.unwrap_or_default();
     cx.write(move |tx| {
         let mut found = find(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
         // The type of a topic is decided when it is made.
-        if name == "FifoTopic" || !check_setting(&name, &value)? {
+        let unknown = name == "FifoTopic" || (OF_FIFO.contains(&name.as_str()) && !arn.ends_with(FIFO_END));
+        if unknown || !check_setting(&name, &value)? {
             return Err(ApiError::parameter("AttributeName"));
-        }
-        if ["ContentBasedDeduplication", "FifoThroughputScope"].contains(&name.as_str()) && !arn.ends_with(FIFO_END) {
-            return Err(only_fifo(&name));
         }
         let value = if FLAGS.contains(&name.as_str()) { value.to_ascii_lowercase() } else { value };
         if value.is_empty() && name != "DisplayName" {
@@ -305,41 +270,4 @@ pub(crate) async fn set_attribute(cx: &Cx<'_>, input: SetAttribute) -> ApiResult
         Ok(nothing())
     })
     .await
-}
-
-fn no_resource() -> ApiError {
-    ApiError::coded("ResourceNotFoundException", "ResourceNotFound", "Resource does not exist").status(404)
-}
-
-pub(crate) async fn tag(cx: &Cx<'_>, input: OfResource) -> ApiResult<Nothing> {
-    let added = tag_map(input.tags)?;
-    change_tags(cx, input.resource_arn, move |tags| tags.extend(added)).await
-}
-
-pub(crate) async fn untag(cx: &Cx<'_>, input: OfResource) -> ApiResult<Nothing> {
-    change_tags(cx, input.resource_arn, move |tags| tags.retain(|key, _| !input.tag_keys.contains(key))).await
-}
-
-async fn change_tags(
-    cx: &Cx<'_>,
-    arn: Option<String>,
-    change: impl FnOnce(&mut BTreeMap<String, String>) + Send + 'static,
-) -> ApiResult<Nothing> {
-    let arn = arn.ok_or_else(|| ApiError::parameter("ResourceArn"))?;
-    cx.write(move |tx| {
-        let mut found = find(tx.connection, &arn)?.ok_or_else(no_resource)?;
-        change(&mut found.tags);
-        let tags = check_tags(found.tags)?;
-        tx.connection
-            .prepare_cached("UPDATE topics SET tags = ?2 WHERE id = ?1")?
-            .execute((found.id, settings_text(&tags)))?;
-        Ok(nothing())
-    })
-    .await
-}
-
-pub(crate) async fn tags(cx: &Cx<'_>, input: OfResource) -> ApiResult<Tags> {
-    let arn = input.resource_arn.ok_or_else(|| ApiError::parameter("ResourceArn"))?;
-    let found = cx.read(move |connection| find(connection, &arn)?.ok_or_else(no_resource)).await?;
-    Ok(Tags { tags: found.tags.into_iter().map(|(key, value)| Tag { key, value }).collect() })
 }

@@ -153,6 +153,27 @@ pub(crate) struct OfResource {
     pub(crate) tag_keys: Vec<String>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct OfDataProtection {
+    pub(crate) resource_arn: Option<String>,
+    pub(crate) data_protection_policy: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DataProtectionPolicy {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data_protection_policy: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ConfirmSubscription {
+    pub(crate) topic_arn: Option<String>,
+    pub(crate) token: Option<String>,
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Tags {

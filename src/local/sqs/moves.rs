@@ -108,8 +108,18 @@ pub(crate) async fn start(cx: &Cx<'_>, input: StartMessageMoveTask) -> ApiResult
     Ok(started)
 }
 
+/// The source queue's ARN that a task's handle holds; `None` if it is no handle of ours.
+fn source_of(handle: &str) -> Option<String> {
+    let document: serde_json::Value = serde_json::from_slice(&STANDARD.decode(handle).ok()?).ok()?;
+    document.get("taskId")?.as_str()?;
+    Some(document.get("sourceArn")?.as_str()?.to_owned())
+}
+
 pub(crate) async fn cancel(cx: &Cx<'_>, input: CancelMessageMoveTask) -> ApiResult<MoveTaskCancelled> {
     let handle = input.task_handle.ok_or_else(|| ApiError::missing("TaskHandle"))?;
+    let source =
+        source_of(&handle).ok_or_else(|| ApiError::invalid_value("Value for parameter TaskHandle is invalid."))?;
+    let name = arn_of("SourceArn", &source)?;
     let now = cx.now();
     cx.write(move |tx| {
         let found: Option<(i64, String, i64)> = tx
@@ -118,6 +128,7 @@ pub(crate) async fn cancel(cx: &Cx<'_>, input: CancelMessageMoveTask) -> ApiResu
             .query_row([handle], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((id, status, moved)) = found else {
+            tx.catalogue.maybe_queue(tx.connection, &name)?.ok_or_else(|| no_resource("SourceArn"))?;
             return Err(ApiError::new("ResourceNotFoundException", "Task does not exist.").status(404));
         };
         if status != "RUNNING" {

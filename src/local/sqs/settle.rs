@@ -69,14 +69,15 @@ fn settle(tx: &mut Tx<'_>, queue: &Queue, action: Action, input: &Settle, now: i
         // An old handle deletes too, and one of a message that is gone succeeds: deleting twice is no error on AWS.
         // FIFO queues want the handle of the receive that still has the message
         // (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
-        Action::Delete => match messages::state(tx, queue.id, receipt.seq)? {
-            Some((receives, visible)) if queue.fifo() && (visible <= now || receives != receipt.receives) => {
-                Err(ApiError::invalid_value(format!(
+        Action::Delete => {
+            let state = if queue.fifo() { messages::state(tx, queue.id, receipt.seq)? } else { None };
+            if state.is_some_and(|(receives, visible)| visible <= now || receives != receipt.receives) {
+                return Err(ApiError::invalid_value(format!(
                     "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
-                )))
+                )));
             }
-            _ => messages::remove(tx, queue.id, receipt.seq, now).map(drop),
-        },
+            messages::remove(tx, queue.id, receipt.seq, now).map(drop)
+        }
         Action::ChangeVisibility => change_visibility(tx, queue, handle, receipt, input.visibility_timeout, now),
     }
 }

@@ -15,6 +15,7 @@ mod filesystem;
 pub(crate) mod messages;
 pub(crate) mod moves;
 mod open;
+mod place;
 mod reader;
 mod watch;
 pub(crate) mod whole;
@@ -27,9 +28,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::Connection;
 
 use super::error::ApiResult;
+use place::Place;
 use watch::Wakes;
 
-pub use open::OpenError;
+pub use open::{OnWait, OpenError};
 pub(crate) use watch::Waiting;
 #[cfg(test)]
 pub(crate) use writer::steps;
@@ -41,23 +43,26 @@ pub(crate) struct Store {
     writer: writer::Writer,
     reader: reader::Reader,
     wakes: Arc<Wakes>,
+    place: Arc<Place>,
     /// Whether the file has tasks that move messages, as of the last transaction.
     moving: Arc<AtomicBool>,
 }
 
 impl Store {
     /// Opens `path`, making the file and its folder if they are not there. Blocks while another process does the same.
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        let connection = open::prepare(path)?;
+    /// `on_wait` hears of every lock that is waited for too long to keep silent about it.
+    pub(crate) fn open(path: &Path, on_wait: OnWait) -> Result<Self, OpenError> {
+        let connection = open::prepare(path, on_wait)?;
         let wakes = Arc::new(Wakes::new(path));
         let left: bool = connection
             .query_row("SELECT moving > 0 FROM bus", [], |row| row.get(0))
             .map_err(|source| OpenError::of(path, source))?;
         let moving = Arc::new(AtomicBool::new(left));
-        let writer =
-            writer::Writer::start(connection, Arc::clone(&wakes), Arc::clone(&moving)).map_err(OpenError::Thread)?;
-        let reader = reader::Reader::start(path).map_err(OpenError::Thread)?;
-        Ok(Self { writer, reader, wakes, moving })
+        let place = Arc::new(Place::of(path));
+        let writer = writer::Writer::start(connection, Arc::clone(&wakes), Arc::clone(&moving), Arc::clone(&place))
+            .map_err(OpenError::Thread)?;
+        let reader = reader::Reader::start(path, &place).map_err(OpenError::Thread)?;
+        Ok(Self { writer, reader, wakes, place, moving })
     }
 
     /// Runs `work` in a write transaction and returns its result once that is on disk. If `work` or the commit fails, nothing
@@ -77,6 +82,11 @@ impl Store {
     /// Says that this process has just added one.
     pub(crate) fn set_moving(&self) {
         self.moving.store(true, Ordering::SeqCst);
+    }
+
+    /// Why the file can no longer be used, if its path leads elsewhere by now.
+    pub(crate) fn lost(&self) -> Option<String> {
+        (!self.place.holds()).then(|| self.place.lost())
     }
 
     /// The way to write something after its caller has gone.

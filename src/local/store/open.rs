@@ -17,9 +17,35 @@ const STEPS: [&str; LAYOUT as usize] = [include_str!("schema.sql"), include_str!
 
 /// How long one lock is waited for before the caller is told that the file is busy.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a lock is waited for without a word.
+const SILENCE: Duration = Duration::from_millis(1_500);
 /// How long the waiting sleeps at a time. SQLite's own back-off grows to 100 ms and starves whoever came second; short and
 /// even naps give every process its turn.
 const NAP: Duration = Duration::from_micros(200);
+
+/// Hears, once for each wait, that a lock of another process has been waited for since two seconds. Called on whatever thread
+/// waits, which goes on waiting.
+#[derive(Clone, Default)]
+pub struct OnWait(Option<std::sync::Arc<dyn Fn() + Send + Sync>>);
+
+impl OnWait {
+    /// Calls `tell`.
+    pub fn new(tell: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Some(std::sync::Arc::new(tell)))
+    }
+
+    fn tell(&self) {
+        if let Some(tell) = &self.0 {
+            tell();
+        }
+    }
+}
+
+impl std::fmt::Debug for OnWait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "OnWait(heard)" } else { "OnWait(unheard)" })
+    }
+}
 
 /// Why a bus file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -123,21 +149,30 @@ impl OpenError {
 }
 
 /// Checks the place, then opens, makes or refuses the file. Blocks, at worst for [`PATIENCE`].
-pub(crate) fn prepare(path: &Path) -> Result<Connection, OpenError> {
+pub(crate) fn prepare(path: &Path, on_wait: OnWait) -> Result<Connection, OpenError> {
     check_place(path)?;
     make_private(path);
-    let mut connection = connect(path)?;
-    initialise(&mut connection, path)?;
+    let mut connection = connect_telling(path, on_wait.clone())?;
+    initialise(&mut connection, path, &on_wait)?;
     Ok(connection)
 }
 
 /// One more connection to a file that [`prepare`] has accepted.
 pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    connect_telling(path, OnWait::default())
+}
+
+fn connect_telling(path: &Path, on_wait: OnWait) -> Result<Connection, OpenError> {
+    // Never made here: a file that somebody has deleted must not come back empty.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> rusqlite::Result<Connection> {
         let mut connection = Connection::open_with_flags(path, flags)?;
-        let most = i32::try_from(PATIENCE.as_micros() / NAP.as_micros()).unwrap_or(i32::MAX);
+        let naps = |time: Duration| i32::try_from(time.as_micros() / NAP.as_micros()).unwrap_or(i32::MAX);
+        let (most, silent) = (naps(PATIENCE), naps(SILENCE));
         connection.busy_handler(Some(move |attempt: i32| {
+            if attempt == silent {
+                on_wait.tell();
+            }
             std::thread::sleep(NAP);
             attempt < most
         }))?;
@@ -197,7 +232,7 @@ fn check_place(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-fn initialise(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+fn initialise(connection: &mut Connection, path: &Path, on_wait: &OnWait) -> Result<(), OpenError> {
     let failed = |e| OpenError::of(path, e);
     let pragma = |connection: &Connection, name: &str| -> rusqlite::Result<i64> {
         connection.pragma_query_value(None, name, |row| row.get(0))
@@ -215,7 +250,7 @@ fn initialise(connection: &mut Connection, path: &Path) -> Result<(), OpenError>
             return Err(OpenError::Foreign { path: path.to_owned() });
         }
     }
-    enter_wal(connection).map_err(failed)?;
+    enter_wal(connection, on_wait).map_err(failed)?;
     let layout = pragma(connection, "user_version").map_err(failed)?;
     let application = pragma(connection, "application_id").map_err(failed)?;
     if application == APPLICATION && layout == LAYOUT {
@@ -245,10 +280,14 @@ fn initialise(connection: &mut Connection, path: &Path) -> Result<(), OpenError>
 
 /// Switches to WAL. Changing the mode answers "locked" at once when another process is doing the same, whatever the busy
 /// handler says, so it is asked again.
-fn enter_wal(connection: &Connection) -> rusqlite::Result<()> {
+fn enter_wal(connection: &Connection, on_wait: &OnWait) -> rusqlite::Result<()> {
     let pause = Duration::from_millis(1);
-    let mut left = PATIENCE.as_millis() / pause.as_millis();
+    let times = |time: Duration| time.as_millis() / pause.as_millis();
+    let mut left = times(PATIENCE);
     loop {
+        if left == times(PATIENCE - SILENCE) {
+            on_wait.tell();
+        }
         let tried = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
         match tried {
             Err(e) if matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => {
@@ -269,6 +308,10 @@ fn enter_wal(connection: &Connection) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn prepare(path: &Path) -> Result<Connection, OpenError> {
+        super::prepare(path, OnWait::default())
+    }
 
     fn refusal(path: &Path) -> String {
         prepare(path).expect_err("must be refused").to_string()

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::super::error::{ApiError, ApiResult};
 use super::open;
+use super::place::Place;
 
 /// Two, so that counting a queue of a million does not hold up those who only look whether there is something.
 const THREADS: usize = 2;
@@ -23,12 +24,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn start(path: &Path) -> std::io::Result<Self> {
+    pub(super) fn start(path: &Path, place: &Arc<Place>) -> std::io::Result<Self> {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..THREADS {
-            let (queue, path) = (Arc::clone(&queue), path.to_owned());
-            Builder::new().name("bus-reader".into()).spawn(move || serve(&path, &queue))?;
+            let (queue, path, place) = (Arc::clone(&queue), path.to_owned(), Arc::clone(place));
+            Builder::new().name("bus-reader".into()).spawn(move || serve(&path, &place, &queue))?;
         }
         Ok(Self { jobs })
     }
@@ -56,11 +57,16 @@ fn snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> ApiRes
     found
 }
 
-fn serve(path: &Path, queue: &Mutex<Receiver<Job>>) {
+fn serve(path: &Path, place: &Place, queue: &Mutex<Receiver<Job>>) {
     let mut connection: Option<Connection> = None;
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
+        // A file without a name answers as if nothing had happened, and nobody else writes to it any more.
+        if let Err(error) = place.check_file() {
+            job(Err(error));
+            continue;
+        }
         if connection.is_none() {
             match open::connect(path) {
                 Ok(opened) => connection = Some(opened),

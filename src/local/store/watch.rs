@@ -82,10 +82,15 @@ impl Wakes {
             let shared = Arc::downgrade(wakes);
             let path = wakes.path.clone();
             let started = std::thread::Builder::new().name("bus-watch".into()).spawn(move || {
-                let Some(mut watcher) = Watcher::new(&path) else { return };
+                let mut watcher = None;
                 // Held weakly: the bus may be dropped while nobody waits.
                 while let Some(wakes) = shared.upgrade() {
-                    watcher.look(&wakes);
+                    match &mut watcher {
+                        Some(watcher) => Watcher::look(watcher, &wakes),
+                        // Out of descriptors, or the file is busy being made anew: those who wait must not be forgotten
+                        // for it, so it is tried again.
+                        None => watcher = Watcher::new(&path).or_else(|| wakes.pause()),
+                    }
                 }
             });
             state.watching = started.is_ok();
@@ -94,6 +99,14 @@ impl Wakes {
         let mut woken = Box::pin(Arc::clone(&notify).notified_owned());
         woken.as_mut().enable();
         Waiting { wakes: Arc::clone(wakes), queue, notify, woken }
+    }
+
+    /// Passes the time until the watching is tried again.
+    fn pause<T>(&self) -> Option<T> {
+        if self.somebody() {
+            std::thread::sleep(CALM);
+        }
+        None
     }
 
     /// Whether somebody waits; blocks for a while when nobody does.

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::super::error::{ApiError, ApiResult};
 use super::catalogue::Catalogue;
+use super::place::Place;
 use super::watch::Wakes;
 
 /// Requests in one transaction at most, so that the first of them is not kept waiting for the last.
@@ -76,6 +77,8 @@ pub(crate) fn steps(path: &std::path::Path, work: impl FnOnce(&mut Tx<'_>) -> Ap
 trait Job: Send {
     /// Does the work and keeps its result; whether it succeeded.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Why it did not succeed.
+    fn failure(&self) -> Option<ApiError>;
     /// Answers: with the result if all went to disk, else with why not.
     fn finish(self: Box<Self>, committed: ApiResult<()>);
 }
@@ -93,6 +96,10 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, 
         let done = outcome.is_ok();
         self.outcome = Some(outcome);
         done
+    }
+
+    fn failure(&self) -> Option<ApiError> {
+        self.outcome.as_ref()?.as_ref().err().cloned()
     }
 
     fn finish(self: Box<Self>, committed: ApiResult<()>) {
@@ -114,6 +121,10 @@ struct Unasked<F>(Option<F>);
 impl<F: FnOnce(&mut Tx<'_>) -> ApiResult<()> + Send> Job for Unasked<F> {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         self.0.take().is_some_and(|work| work(tx).is_ok())
+    }
+
+    fn failure(&self) -> Option<ApiError> {
+        None
     }
 
     fn finish(self: Box<Self>, _committed: ApiResult<()>) {}
@@ -160,11 +171,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, wakes: Arc<Wakes>, moving: Arc<AtomicBool>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        wakes: Arc<Wakes>,
+        moving: Arc<AtomicBool>,
+        place: Arc<Place>,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
         let (jobs, late) = (Arc::new(jobs), Late::default());
         let afterwards = Afterwards { jobs: Arc::downgrade(&jobs), late: Arc::clone(&late) };
-        let shared = Shared { late: Arc::clone(&late), wakes, moving };
+        let shared = Shared { late: Arc::clone(&late), wakes, moving, place };
         let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &shared))?;
         Ok(Self { jobs: Some(jobs), afterwards, thread: Some(thread) })
     }
@@ -202,6 +218,7 @@ struct Shared {
     late: Late,
     wakes: Arc<Wakes>,
     moving: Arc<AtomicBool>,
+    place: Arc<Place>,
 }
 
 fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, shared: &Shared) {
@@ -258,7 +275,10 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
         if stepped.is_err() || connection.is_autocommit() {
             let lost = match stepped {
                 Err(error) => ApiError::from(error),
-                Ok(()) => ApiError::internal("the transaction was rolled back: the bus file cannot be written"),
+                // The last one met it, and knows why.
+                Ok(()) => done.last().and_then(|job| job.failure()).unwrap_or_else(|| {
+                    ApiError::internal("the transaction was rolled back: the bus file cannot be written")
+                }),
             };
             tx.catalogue.forget();
             roll_back(connection);
@@ -274,7 +294,10 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
                 .execute((new_version, new_seq))?;
         }
         execute(connection, "COMMIT")
-    })();
+    })()
+    .map_err(ApiError::from)
+    // What went to a file that nobody will find again is not acknowledged.
+    .and_then(|()| shared.place.check());
     match ended {
         Ok(()) => {
             shared.wakes.wake(&woken);
@@ -283,7 +306,6 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
         Err(error) => {
             roll_back(connection);
             catalogue.forget();
-            let error = ApiError::from(error);
             done.into_iter().for_each(|job| job.finish(Err(error.clone())));
         }
     }

@@ -203,8 +203,8 @@ async fn the_developer_endpoint_answers_xml_and_json_as_localstack_does() {
         .collect();
     let (yes, no) = ("true".to_owned(), "false".to_owned());
     let wanted = [
-        ("waiting <&>", yes.clone(), no.clone()),
         ("in flight", no.clone(), no.clone()),
+        ("waiting <&>", yes.clone(), no.clone()),
         ("delayed", yes.clone(), yes.clone()),
     ];
     assert_eq!(seen, wanted);

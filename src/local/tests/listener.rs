@@ -25,11 +25,15 @@ impl Bench {
     }
 
     async fn with(credentials: Option<Credentials>) -> Self {
+        Self::open_to(Access { credentials, ..Access::default() }).await
+    }
+
+    async fn open_to(access: Access) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let bus = LocalBus::open(&dir.path().join("bus.db"), OpenOptions::default()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(serve(listener, bus, credentials, std::future::pending()));
+        let server = tokio::spawn(serve(listener, bus, access, 1_000, std::future::pending()));
         Self { address, server, _dir: dir }
     }
 
@@ -56,16 +60,22 @@ struct Answer {
 impl Answer {
     /// Reads one answer and no byte more.
     async fn read(stream: &mut TcpStream) -> Self {
+        let (status, head) = Self::head(stream).await;
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.unwrap();
+        Self { status, head, body: String::from_utf8(body).unwrap() }
+    }
+
+    /// Status and headers, in lower case.
+    async fn head(stream: &mut TcpStream) -> (u16, String) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await.unwrap());
         }
         let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
-        let length =
-            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.unwrap();
-        Self { status: head[9..12].parse().unwrap(), head, body: String::from_utf8(body).unwrap() }
+        (head[9..12].parse().unwrap(), head)
     }
 }
 
@@ -175,6 +185,98 @@ async fn slow_clients_are_not_waited_for() {
     assert!(started.elapsed() >= std::time::Duration::from_secs(30));
     let answer = bench.ask(&post("Content-Length: 100\r\n", b"Action=")).await;
     assert_eq!((answer.status, answer.body.contains("RequestTimeout")), (408, true), "{answer:?}");
+}
+
+/// In virtual time: silence between requests is not slowness.
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_be_idle_for_long_but_not_for_ever() {
+    let bench = Bench::new().await;
+    let head = b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut stream = bench.connect().await;
+    let mut silent = bench.connect().await;
+    for _ in 0..2 {
+        stream.write_all(head).await.unwrap();
+        assert_eq!(Answer::head(&mut stream).await.0, 200);
+        tokio::time::advance(std::time::Duration::from_secs(5 * 60)).await;
+    }
+    // A head that has begun is another matter.
+    let begun = tokio::time::Instant::now();
+    stream.write_all(&head[..10]).await.unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    let waited = begun.elapsed().as_secs();
+    assert!((29..60).contains(&waited), "{waited} s");
+    silent.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "{rest:?}");
+}
+
+#[tokio::test]
+async fn odd_requests_have_answers() {
+    let bench = Bench::new().await;
+    let list = "/?Action=ListQueues&Version=2012-11-05";
+    for (bytes, status, part) in [
+        // HTTP/1.0 needs no Host, and the connection ends with the answer.
+        (format!("GET {list} HTTP/1.0\r\n\r\n"), 200, "<ListQueuesResult>"),
+        (format!("GET http://localhost{list} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200, "<ListQueuesResult>"),
+        (format!("GET http://evil.example{list} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 403, "AccessDenied"),
+        (format!("GET {list} HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"), 400, "more than one Host"),
+        (format!("GET {list} HTTP/1.1\r\nHost: localhost\r\nReferer: http://a/\r\n\r\n"), 403, "web pages"),
+        (format!("get {list} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 405, ""),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), 400, "MissingAction"),
+        ("GET /_eventbus/ HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), 404, "nothing here"),
+        ("\u{1}\u{2}\u{3} garbage\r\n\r\n".into(), 400, ""),
+        ("GET / HTTP/9.9\r\n\r\n".into(), 400, ""),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n".into(), 400, ""),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".into(), 400, ""),
+        (format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(70_000)), 414, ""),
+    ] {
+        let answer = bench.ask(bytes.as_bytes()).await;
+        assert_eq!(answer.status, status, "{bytes:.60}: {answer:?}");
+        assert!(answer.body.contains(part), "{bytes:.60}: {answer:?}");
+    }
+    // A client that asks first is told to go on.
+    let mut stream = bench.connect().await;
+    let body = create("expected");
+    let head =
+        format!("POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(Answer::head(&mut stream).await.0, 100);
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let answer = Answer::read(&mut stream).await;
+    assert_eq!((answer.status, answer.body.contains("/expected</QueueUrl>")), (200, true), "{answer:?}");
+    // A proxy that speaks TLS to the world does not lose its clients.
+    let behind = bench.ask(&sized("X-Forwarded-Proto: https\r\n", create("expected").as_bytes())).await;
+    assert!(behind.body.contains("<QueueUrl>https://localhost/000000000000/expected<"), "{behind:?}");
+    assert!(answers(bench.address.port()).await);
+}
+
+#[tokio::test]
+async fn clients_that_leave_in_the_middle_harm_nobody() {
+    let bench = Bench::new().await;
+    let whole = sized("", create("q").as_bytes());
+    for cut in (0..whole.len()).step_by(7) {
+        let mut stream = bench.connect().await;
+        stream.write_all(&whole[..cut]).await.unwrap();
+    }
+    let list = bench.ask(b"GET /?Action=ListQueues&Version=2012-11-05 HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert_eq!((list.status, list.body.contains("QueueUrl")), (200, false), "{list:?}");
+}
+
+#[tokio::test]
+async fn pages_of_an_allowed_origin_are_answered() {
+    let access = Access { origins: vec!["http://localhost:3000".into()], ..Access::default() };
+    let bench = Bench::open_to(access).await;
+    let asked = b"OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n\
+        Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-amz-target\r\n\r\n";
+    let mut stream = bench.connect().await;
+    stream.write_all(asked).await.unwrap();
+    let (status, head) = Answer::head(&mut stream).await;
+    assert!(status == 204 && head.contains("access-control-allow-headers: x-amz-target"), "{head}");
+    let made = bench.ask(&sized("Origin: http://localhost:3000\r\n", create("q").as_bytes())).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    assert!(made.head.contains("access-control-allow-origin: http://localhost:3000"), "{made:?}");
+    let other = bench.ask(&sized("Origin: http://localhost:3001\r\n", create("q").as_bytes())).await;
+    assert_eq!((other.status, other.head.contains("access-control-allow")), (403, false), "{other:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! Moving dead letters, and who may use a dead-letter queue.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 
 impl Bench {
@@ -181,8 +184,21 @@ async fn what_tasks_refuse() {
     for rate in [0, 501] {
         assert!(refused(json!({ "MaxNumberOfMessagesPerSecond": rate })).await.starts_with("InvalidParameterValue"));
     }
-    let none = bench.sqs("CancelMessageMoveTask", json!({ "TaskHandle": "x" })).await;
-    assert_eq!(code(&none), "ResourceNotFoundException");
+    for (handle, refusal) in [
+        ("x".to_owned(), "InvalidParameterValue"),
+        (STANDARD.encode("{}"), "InvalidParameterValue"),
+        (
+            STANDARD.encode(json!({ "taskId": "x", "sourceArn": format!("{ARN}missing") }).to_string()),
+            "ResourceNotFoundException",
+        ),
+        (
+            STANDARD.encode(json!({ "taskId": "x", "sourceArn": format!("{ARN}dead") }).to_string()),
+            "ResourceNotFoundException",
+        ),
+    ] {
+        let none = bench.sqs("CancelMessageMoveTask", json!({ "TaskHandle": handle })).await;
+        assert_eq!(code(&none), refusal);
+    }
     let source = format!("{ARN}dead");
     let many = json!({ "SourceArn": source, "MaxResults": 11 });
     assert_eq!(code(&bench.sqs("ListMessageMoveTasks", many).await), "InvalidParameterValue");

@@ -3,6 +3,7 @@
 //! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>. SNS writes lists as `member.N` and maps as `entry.N`; SQS
 //! flattens both and calls them by the name of one element.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -35,16 +36,22 @@ pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).into_owned().collect()
 }
 
-#[derive(Default)]
-struct Node {
-    text: Option<String>,
-    children: BTreeMap<String, Node>,
+/// The same, borrowed where nothing was escaped: names never are, and a batch has a hundred of them.
+pub(crate) fn borrowed(text: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(text)
 }
 
-/// The tree of a request's parameters.
-pub(crate) fn tree(pairs: &[(String, String)], service: Service) -> ApiResult<Value> {
+#[derive(Default)]
+struct Node<'a> {
+    text: Option<String>,
+    children: BTreeMap<&'a str, Node<'a>>,
+}
+
+/// The tree of a request's parameters; takes the values out of `pairs`.
+pub(crate) fn tree(pairs: &mut [(Cow<'_, str>, Cow<'_, str>)], service: Service) -> ApiResult<Value> {
     let mut root = Node::default();
     for (key, value) in pairs {
+        let key: &str = key;
         if key.starts_with("X-Amz-")
             || key == "Action"
             || key == "Version"
@@ -57,26 +64,26 @@ pub(crate) fn tree(pairs: &[(String, String)], service: Service) -> ApiResult<Va
             if depth == DEEPEST {
                 return Err(ApiError::new("MalformedQueryString", format!("The parameter {key} nests too deep.")));
             }
-            node = node.children.entry(part.to_owned()).or_default();
+            node = node.children.entry(part).or_default();
         }
-        node.text = Some(value.clone());
+        node.text = Some(std::mem::take(value).into_owned());
     }
     Ok(if service == Service::Sqs { flattened(root) } else { structure(root) })
 }
 
 /// Elements by their numbers.
-fn numbered(children: BTreeMap<String, Node>) -> Vec<Node> {
-    let mut elements: Vec<(u64, Node)> =
+fn numbered<'a>(children: BTreeMap<&'a str, Node<'a>>) -> Vec<Node<'a>> {
+    let mut elements: Vec<(u64, Node<'_>)> =
         children.into_iter().filter_map(|(number, node)| Some((number.parse().ok()?, node))).collect();
     elements.sort_by_key(|(number, _)| *number);
     elements.into_iter().map(|(_, node)| node).collect()
 }
 
 /// A map out of entries that name their keys and values in one of the ways that occur.
-fn map(entries: Vec<Node>, inner: fn(Node) -> Value) -> Value {
+fn map<'a>(entries: Vec<Node<'a>>, inner: fn(Node<'a>) -> Value) -> Value {
     let mut found = Map::new();
     for mut entry in entries {
-        let mut part = |names: [&str; 3]| names.iter().find_map(|name| entry.children.remove(*name));
+        let mut part = |names: [&str; 3]| names.iter().find_map(|name| entry.children.remove(name));
         let key = part(["key", "Name", "Key"]).and_then(|node| node.text);
         let value = part(["value", "Value", "Value"]);
         if let Some(key) = key {
@@ -87,7 +94,7 @@ fn map(entries: Vec<Node>, inner: fn(Node) -> Value) -> Value {
 }
 
 /// SNS and STS.
-fn structure(mut node: Node) -> Value {
+fn structure(mut node: Node<'_>) -> Value {
     if let Some(text) = node.text {
         return Value::String(text);
     }
@@ -102,12 +109,16 @@ fn structure(mut node: Node) -> Value {
         if let Some(entries) = node.children.remove("entry") {
             return map(numbered(entries.children), structure);
         }
+        // How the examples of TagResource and UntagResource write their lists.
+        if let Some(list) = ["Tag", "TagKey"].iter().find_map(|name| node.children.remove(*name)) {
+            return Value::Array(numbered(list.children).into_iter().map(structure).collect());
+        }
     }
-    Value::Object(node.children.into_iter().map(|(name, child)| (name, structure(child))).collect())
+    Value::Object(node.children.into_iter().map(|(name, child)| (name.to_owned(), structure(child))).collect())
 }
 
 /// SQS: the name of one element says what the whole is.
-fn flattened(node: Node) -> Value {
+fn flattened(node: Node<'_>) -> Value {
     if let Some(text) = node.text {
         return Value::String(text);
     }
@@ -115,12 +126,12 @@ fn flattened(node: Node) -> Value {
     for (name, child) in node.children {
         let listed = !child.children.is_empty() && child.children.keys().all(|key| key.parse::<u64>().is_ok());
         if !listed {
-            fields.insert(name, flattened(child));
+            fields.insert(name.to_owned(), flattened(child));
             continue;
         }
         let elements = numbered(child.children);
-        let list = |elements: Vec<Node>| Value::Array(elements.into_iter().map(flattened).collect());
-        let (name, value) = match name.as_str() {
+        let list = |elements: Vec<Node<'_>>| Value::Array(elements.into_iter().map(flattened).collect());
+        let (name, value) = match name {
             "Attribute" | "Attributes" => ("Attributes".to_owned(), map(elements, flattened)),
             "MessageAttribute" => ("MessageAttributes".to_owned(), map(elements, flattened)),
             "MessageSystemAttribute" => ("MessageSystemAttributes".to_owned(), map(elements, flattened)),
@@ -140,7 +151,7 @@ mod tests {
     use serde_json::json;
 
     fn read(form: &str, service: Service) -> Value {
-        tree(&pairs(form.as_bytes()), service).unwrap()
+        tree(&mut borrowed(form.as_bytes()).collect::<Vec<_>>(), service).unwrap()
     }
 
     #[test]
@@ -160,6 +171,14 @@ mod tests {
                 "Attributes": { "k.k": "a&b c" },
             })
         );
+    }
+
+    #[test]
+    fn the_lists_of_the_documentations_examples() {
+        // https://docs.aws.amazon.com/sns/latest/api/API_TagResource.html and API_UntagResource.html
+        let form = "Action=X&Tags.Tag.1.Key=k&Tags.Tag.1.Value=v&TagKeys.TagKey.2=b&TagKeys.TagKey.1=a";
+        let wanted = json!({ "Tags": [{ "Key": "k", "Value": "v" }], "TagKeys": ["a", "b"] });
+        assert_eq!(read(form, Service::Sns), wanted);
     }
 
     #[test]
@@ -203,6 +222,6 @@ mod tests {
     #[test]
     fn nesting_has_an_end() {
         let deep = format!("Action=X&{}=1", vec!["a"; 500].join("."));
-        assert!(tree(&pairs(deep.as_bytes()), Service::Sns).is_err());
+        assert!(tree(&mut borrowed(deep.as_bytes()).collect::<Vec<_>>(), Service::Sns).is_err());
     }
 }

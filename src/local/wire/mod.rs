@@ -103,11 +103,11 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError
         });
     }
     let query = |error| (Protocol::Query, error);
-    let mut pairs = form::pairs(request.uri().query().unwrap_or_default().as_bytes());
+    let mut pairs: Vec<_> = form::borrowed(request.uri().query().unwrap_or_default().as_bytes()).collect();
     if request.method() == Method::POST {
-        pairs.extend(form::pairs(request.body()));
+        pairs.extend(form::borrowed(request.body()));
     }
-    let value = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let value = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone().into_owned());
     let Some(operation) = value("Action") else {
         return Err(query(ApiError::new("MissingAction", "The request must contain the parameter Action.")));
     };
@@ -123,7 +123,7 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError
         }
         (None, _) => Service::Sqs,
     };
-    let mut tree = form::tree(&pairs, service).map_err(query)?;
+    let mut tree = form::tree(&mut pairs, service).map_err(query)?;
     let path = request.uri().path();
     // Before JSON, the queue's own URL was the address of the request.
     if service == Service::Sqs

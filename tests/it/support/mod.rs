@@ -7,10 +7,12 @@
 //! Nothing here sleeps or asserts on time: a wait is for a line or an exit, and [`PATIENCE`] only turns a hang into a failure that
 //! shows what was printed until then.
 
+mod http;
 mod output;
 mod process;
 mod schema;
 
+pub(crate) use http::Client;
 pub(crate) use output::Output;
 pub(crate) use process::{Running, Server};
 pub(crate) use schema::{assert_lines_match, assert_matches, violations};
@@ -73,6 +75,40 @@ impl TestEnv {
         ];
         let env = env.into_iter().map(|(name, value): (&str, OsString)| (name.into(), value)).collect();
         TestEnv { root, env, filters: Vec::new() }
+    }
+
+    /// The project that `init` writes, provisioned on its embedded bus.
+    pub(crate) fn provisioned() -> TestEnv {
+        let env = TestEnv::new();
+        let _made = env.run(&["init", "--yes"]).success();
+        let _made = env.run(&["provision", "topology.yaml", "--yes"]).success();
+        env
+    }
+
+    /// The same with three `UserRegistered` waiting in `user_events`; their entity ids end in 1, 2 and 3.
+    pub(crate) fn with_three_events() -> TestEnv {
+        let env = TestEnv::provisioned();
+        for n in 1..=3 {
+            let id = format!("00000000-0000-4000-8000-00000000000{n}");
+            env.write(format!("p{n}.json"), format!("{{\"id\": \"{id}\", \"email\": \"a{n}@example.com\"}}"));
+        }
+        let _sent = env.run(&["publish", "UserRegistered", "p1.json", "p2.json", "p3.json"]).success();
+        env
+    }
+
+    /// A named pipe `name` with a reader that is there and never reads, so full that the next byte blocks. It ends with the
+    /// file that is returned.
+    pub(crate) fn stalled_pipe(&self, name: &str) -> fs::File {
+        use std::io::Write as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let path = self.path(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a named pipe can be made");
+        let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
+        let mut pipe =
+            fs::File::options().read(true).write(true).custom_flags(nonblocking).open(path).expect("it opens");
+        while pipe.write(&[b'x'; 4096]).is_ok() {}
+        while pipe.write(b"x").is_ok() {}
+        pipe
     }
 
     /// The same, with one more variable for every command of this environment.
