@@ -75,7 +75,11 @@ impl Bus {
         let mut all = Vec::new();
         let mut token = None;
         loop {
-            let answer = self.sns.list_subscriptions_by_topic().topic_arn(topic_arn).set_next_token(token).send().await;
+            let call = self.sns.list_subscriptions_by_topic().topic_arn(topic_arn).set_next_token(token);
+            let answer = match self.elsewhere(topic_arn) {
+                Some(there) => call.customize().config_override(there).send().await,
+                None => call.send().await,
+            };
             let answer =
                 answer.map_err(|e| BusError::from_sdk("ListSubscriptionsByTopic", &topic_subject(topic_arn), &e));
             let Some(answer) = found(answer)? else { return Ok(None) };
@@ -103,7 +107,11 @@ impl Bus {
     /// # Errors
     /// What `GetSubscriptionAttributes` answers.
     pub async fn subscription_attributes(&self, arn: &str) -> Result<Option<Texts>, BusError> {
-        let answer = self.sns.get_subscription_attributes().subscription_arn(arn).send().await;
+        let call = self.sns.get_subscription_attributes().subscription_arn(arn);
+        let answer = match self.elsewhere(arn) {
+            Some(there) => call.customize().config_override(there).send().await,
+            None => call.send().await,
+        };
         let answer =
             answer.map_err(|e| BusError::from_sdk("GetSubscriptionAttributes", &subscription_subject(arn), &e));
         Ok(found(answer)?.map(|answer| answer.attributes.unwrap_or_default().into_iter().collect()))
@@ -202,7 +210,11 @@ impl Bus {
         let subject = format!("subscription of `{}` to `{}`", last(queue_arn), last(topic_arn));
         let call = self.sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(queue_arn);
         let call = call.set_attributes(map(attributes)).return_subscription_arn(true);
-        let answer = call.send().await.map_err(|e| BusError::from_sdk("Subscribe", &subject, &e))?;
+        let answer = match self.elsewhere(topic_arn) {
+            Some(there) => call.customize().config_override(there).send().await,
+            None => call.send().await,
+        };
+        let answer = answer.map_err(|e| BusError::from_sdk("Subscribe", &subject, &e))?;
         Ok(answer.subscription_arn.unwrap_or_default())
     }
 
@@ -213,10 +225,55 @@ impl Bus {
     pub async fn set_subscription_attribute(&self, arn: &str, name: &str, value: Option<&str>) -> Result<(), BusError> {
         let call = self.sns.set_subscription_attributes().subscription_arn(arn).attribute_name(name);
         let call = call.set_attribute_value(value.map(str::to_owned));
-        call.send()
-            .await
-            .map_err(|e| BusError::from_sdk("SetSubscriptionAttributes", &subscription_subject(arn), &e))?;
+        let answer = match self.elsewhere(arn) {
+            Some(there) => call.customize().config_override(there).send().await,
+            None => call.send().await,
+        };
+        answer.map_err(|e| BusError::from_sdk("SetSubscriptionAttributes", &subscription_subject(arn), &e))?;
         Ok(())
+    }
+
+    /// The queues' subscriptions to a topic that this account owns, found among all of its own: for topics of other accounts,
+    /// which as a rule do not let others list their subscriptions.
+    ///
+    /// # Errors
+    /// What `ListSubscriptions` answers.
+    pub async fn own_subscriptions(&self, topic_arn: &str) -> Result<Vec<LiveSubscription>, BusError> {
+        let mut all = Vec::new();
+        let mut token = None;
+        loop {
+            let call = self.sns.list_subscriptions().set_next_token(token);
+            let answer = match self.elsewhere(topic_arn) {
+                Some(there) => call.customize().config_override(there).send().await,
+                None => call.send().await,
+            };
+            let answer = answer.map_err(|e| BusError::from_sdk("ListSubscriptions", &topic_subject(topic_arn), &e))?;
+            for subscription in answer.subscriptions.unwrap_or_default() {
+                let ours = subscription.topic_arn.as_deref() == Some(topic_arn);
+                if ours && subscription.protocol.as_deref() == Some("sqs") {
+                    all.push(LiveSubscription {
+                        arn: subscription.subscription_arn.filter(|arn| arn.starts_with("arn:")).unwrap_or_default(),
+                        topic_arn: topic_arn.to_owned(),
+                        queue_arn: subscription.endpoint.unwrap_or_default(),
+                        attributes: Texts::new(),
+                    });
+                }
+            }
+            token = answer.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The settings of a call about something of another region, which only that region answers. An endpoint that was chosen
+    /// answers for all of them.
+    fn elsewhere(&self, arn: &str) -> Option<aws_sdk_sns::config::Builder> {
+        let region = arn.split(':').nth(3).filter(|region| !region.is_empty() && *region != self.region())?;
+        if self.endpoint_url().is_some() {
+            return None;
+        }
+        Some(aws_sdk_sns::config::Builder::new().region(aws_sdk_sns::config::Region::new(region.to_owned())))
     }
 }
 

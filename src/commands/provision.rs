@@ -21,10 +21,12 @@ use crate::words;
 
 /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
 #[derive(Debug, Args)]
-#[command(after_help = "The whole file is checked before any call: every problem at once, with its place and what to write instead.\n\
+#[command(
+    after_help = "The whole file is checked before any call: every problem at once, with its place and what to write instead.\n\
     Nothing is ever deleted. What the file made is tagged `eventbus:topology=<name>`.\n\n\
     Example: eventbus provision topology.yaml --dry-run\n\
-    Example: eventbus provision topology.yaml -f prod.yaml --var STAGE=prod --check")]
+    Example: eventbus provision topology.yaml -f prod.yaml --var STAGE=prod --check"
+)]
 pub struct ProvisionArgs {
     /// The topology [default: `topology:` of eventbus.yaml, else topology.yaml]
     #[arg(value_name = "FILE")]

@@ -33,8 +33,14 @@ pub async fn read(bus: &Bus, topology: &Topology, arns: &Arns) -> Result<Live, B
     let ours: BTreeSet<String> = live.topics.values().map(|topic| topic.arn.clone()).collect();
     let named = live.queues.values().filter_map(|queue| queue.attributes.get("Policy"));
     let named: BTreeSet<String> = named.flat_map(|text| policy::topics_allowed(text)).collect();
-    let others: Vec<&String> =
-        named.iter().filter(|arn| !ours.contains(*arn) && !missing(arn, topology, arns)).collect();
+    // Of topics that are external to the file only their subscriptions count.
+    let external: BTreeSet<&String> =
+        topology.topics.iter().filter(|topic| topic.external).map(|topic| &topic.name).collect();
+    let others: BTreeSet<&String> = named
+        .iter()
+        .filter(|arn| !ours.contains(*arn) && !missing(arn, topology, arns))
+        .chain(external.iter().copied())
+        .collect();
     let listed = stream::iter(&ours).map(|arn| async move { bus.queue_subscriptions(arn).await });
     let listed: Vec<_> = listed.buffer_unordered(CONCURRENCY).try_collect().await?;
     live.subscriptions.extend(listed.into_iter().flatten().flatten());
@@ -42,6 +48,10 @@ pub async fn read(bus: &Bus, topology: &Topology, arns: &Arns) -> Result<Live, B
         match bus.queue_subscriptions(arn).await {
             Ok(found) => live.subscriptions.extend(found.into_iter().flatten()),
             Err(error) if matches!(error.kind, BusErrorKind::Auth | BusErrorKind::Invalid) => {
+                if external.contains(arn) {
+                    // Their owner does not let everybody list them; our own account's are our own.
+                    live.subscriptions.extend(bus.own_subscriptions(arn).await?);
+                }
                 live.unread_topics.push(arn.clone());
             }
             Err(error) => return Err(error),
@@ -69,5 +79,5 @@ pub async fn read(bus: &Bus, topology: &Topology, arns: &Arns) -> Result<Live, B
 
 /// Whether the topic was asked for already, and is not there.
 fn missing(arn: &str, topology: &Topology, arns: &Arns) -> bool {
-    topology.topics.iter().any(|topic| arns.topic(&topic.name) == arn)
+    topology.own_topics().any(|topic| arns.topic(&topic.name) == arn)
 }
