@@ -35,7 +35,7 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
             let deduplication = topic.settings.get("ContentBasedDeduplication") == Some("true");
             binding["ordering"] = json!({ "type": "FIFO", "contentBasedDeduplication": deduplication });
         }
-        let subscribers: Vec<Value> = topology.subscriptions_of(&topic.name).map(consumer).collect();
+        let subscribers: Vec<Value> = topology.subscriptions_of(&topic.name).map(|subscription| consumer(topology, subscription)).collect();
         channels.insert(
             id.clone(),
             json!({
@@ -46,10 +46,9 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
         );
         if !own.is_empty() {
             let mut operation = operation("send", &id, &own);
-            operation["bindings"] = json!({ "sns": { "topic": { "name": topology.topic_shown(&topic.name) }, "consumers": subscribers } });
-            if subscribers_of_none(&operation) {
-                // The binding wants at least the list; without subscribers there is nothing to say.
-                operation["bindings"] = json!({ "sns": { "consumers": [] } });
+            if !subscribers.is_empty() {
+                let name = topology.topic_shown(&topic.name);
+                operation["bindings"] = json!({ "sns": { "topic": { "name": name }, "consumers": subscribers } });
             }
             operations.insert(format!("send-{}", key(topology.topic_shown(&topic.name))), operation);
         }
@@ -83,10 +82,6 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
         document["components"] = json!({ "messages": messages, "schemas": payloads });
     }
     Exported { document, left_out }
-}
-
-fn subscribers_of_none(operation: &Value) -> bool {
-    operation.pointer("/bindings/sns/consumers").and_then(Value::as_array).is_some_and(Vec::is_empty)
 }
 
 /// Keys of components are `A-Za-z0-9._-`: <https://www.asyncapi.com/docs/reference/specification/v3.0.0#componentsObject>.
@@ -190,18 +185,21 @@ fn rooted(schema: &Value, id: &str) -> Value {
     schema
 }
 
-fn consumer(subscription: &Subscription) -> Value {
+fn consumer(topology: &Topology, subscription: &Subscription) -> Value {
     let mut consumer = json!({
         "protocol": "sqs",
-        "endpoint": { "name": subscription.queue },
+        "endpoint": { "name": topology.queue_shown(&subscription.queue) },
         "rawMessageDelivery": subscription.raw,
     });
     if let Some(filter) = &subscription.filter {
-        consumer["filterPolicy"] = filter.json.clone();
+        // The binding knows lists of texts alone; anything else stands beside it, whole.
+        let texts = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+        let simple = filter.json.as_object().is_some_and(|keys| keys.values().all(texts));
+        consumer[if simple { "filterPolicy" } else { "x-filterPolicy" }] = filter.json.clone();
         consumer["filterPolicyScope"] = subscription.scope.as_aws().into();
     }
     if let Some((dead, _)) = &subscription.dead_letter {
-        consumer["redrivePolicy"] = json!({ "deadLetterQueue": { "name": dead } });
+        consumer["redrivePolicy"] = json!({ "deadLetterQueue": { "name": topology.queue_shown(dead) } });
     }
     consumer
 }
@@ -210,8 +208,8 @@ fn queue_binding(topology: &Topology, queue: &Queue) -> Value {
     let mut binding = json!({ "queue": queue_object(queue) });
     if let Some(dead) = &queue.dead_letter {
         binding["queue"]["redrivePolicy"] =
-            json!({ "deadLetterQueue": { "name": dead.queue }, "maxReceiveCount": dead.max_receives });
-        if let Some(target) = topology.queue(&dead.queue) {
+            json!({ "deadLetterQueue": { "name": topology.queue_shown(&dead.queue) }, "maxReceiveCount": dead.max_receives });
+        if let Some(target) = topology.queue(&dead.queue).filter(|target| !target.external) {
             binding["deadLetterQueue"] = queue_object(target);
         }
     }
@@ -219,6 +217,9 @@ fn queue_binding(topology: &Topology, queue: &Queue) -> Value {
 }
 
 fn queue_object(queue: &Queue) -> Value {
+    if queue.external {
+        return json!({ "name": queue.key, "fifoQueue": queue.is_fifo() });
+    }
     let mut object = json!({
         "name": queue.name,
         "fifoQueue": queue.is_fifo(),
