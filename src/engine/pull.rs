@@ -17,7 +17,7 @@ const CONCURRENCY: usize = 8;
 /// # Errors
 /// The first that cannot be read. What vanishes while it is read is left out.
 pub async fn pull(bus: &Bus, arns: &Arns, wanted: impl Fn(&str) -> bool) -> Result<Pulled, BusError> {
-    let (topics, queues) = futures::try_join!(bus.topic_names(), bus.queue_names())?;
+    let (topics, queues) = tokio::try_join!(bus.topic_names(), bus.queue_names())?;
     let topics: Vec<String> = topics.into_iter().filter(|name| wanted(name)).collect();
     let queues: Vec<String> = queues.into_iter().filter(|name| wanted(name)).collect();
     let topics = stream::iter(topics).map(|name| async move {

@@ -43,7 +43,7 @@ impl Pulled {
         let mut owners: Vec<&String> = tags.flatten().filter_map(|tags| tags.get(OWNER_TAG)).collect();
         owners.dedup();
         match owners.as_slice() {
-            [one] => Some(one.split_once(':').unwrap_or((one, ""))),
+            [one] => Some(one.split_once(':').unwrap_or((one.as_str(), ""))),
             _ => None,
         }
     }
@@ -207,12 +207,11 @@ impl Writer<'_> {
             } else if !topics.contains(subscription.topic_arn.as_str()) {
                 self.aside(&mut text, &format!("{}: the topic is not in this file", pair(subscription)));
             } else {
-                let (body, notes) = self.subscription(subscription);
-                for note in &notes {
-                    self.left_out.push(format!("{}: {note}", pair(subscription)));
-                    text.push_str(&format!("  {}", comment(note)));
+                match self.subscription(subscription) {
+                    Ok(body) => text.push_str(&body.item(2)),
+                    // Half of it would be planned as a change: without its filter a queue gets everything.
+                    Err(why) => self.aside(&mut text, &format!("{}: {why}", pair(subscription))),
                 }
-                text.push_str(&body.item(2));
             }
         }
         let mut others = pulled.others.clone();
@@ -225,10 +224,9 @@ impl Writer<'_> {
         text
     }
 
-    fn subscription(&mut self, subscription: &LiveSubscription) -> (Yaml, Vec<String>) {
+    fn subscription(&mut self, subscription: &LiveSubscription) -> Result<Yaml, String> {
         let stands = |name: &str| subscription.attributes.get(name).map_or("", String::as_str);
-        let mut notes = Vec::new();
-        let queue = self.queue_key(&subscription.queue_arn).unwrap_or_else(|| subscription.queue_arn.clone());
+        let queue = self.queue_key(&subscription.queue_arn).ok_or("its endpoint is no queue's ARN")?;
         let mut body = vec![
             ("topic".to_owned(), Yaml::text(self.key(last(&subscription.topic_arn)))),
             ("queue".to_owned(), Yaml::text(&queue)),
@@ -242,7 +240,7 @@ impl Writer<'_> {
             let parsed = serde_json::from_str(filter).ok().filter(|_| FilterPolicy::parse(filter, scope).is_ok());
             match parsed {
                 Some(policy) => body.push(("filter".into(), Yaml::json(&policy))),
-                None => notes.push(format!("its filter {filter} is none that this tool reads")),
+                None => return Err(format!("its filter {filter} is none that this tool reads")),
             }
         }
         if stands("RawMessageDelivery").eq_ignore_ascii_case("true") {
@@ -253,13 +251,13 @@ impl Writer<'_> {
             let target: Value = serde_json::from_str(dead).unwrap_or_default();
             match target.get("deadLetterTargetArn").and_then(Value::as_str).and_then(|arn| self.queue_key(arn)) {
                 Some(key) => body.push(("dead_letter".into(), Yaml::text(&key))),
-                None => notes.push(format!("its RedrivePolicy {dead} cannot be said here")),
+                None => return Err(format!("its RedrivePolicy {dead} cannot be said here")),
             }
         }
         if !is_nothing(stands("ReplayPolicy")) {
-            notes.push("it has a replay policy, which cannot be said here".into());
+            self.left_out.push(format!("{}: its replay policy, which is a command and no state", pair(subscription)));
         }
-        (Yaml::Map(body), notes)
+        Ok(Yaml::Map(body))
     }
 
     fn aside(&mut self, text: &mut String, what: &str) {

@@ -121,7 +121,7 @@ fn overlays_and_files_of_variables_are_laid_over() {
     let fields = &record["changes"][2]["fields"];
     assert!(fields.to_string().contains("1m30s"), "{fields}");
     let unset = env.run(&["provision", "topology.yaml", "-f", "prod.yaml", "--check"]).expect_code(4);
-    assert!(unset.stderr().contains("prod.yaml:2:39:"), "{}", unset.snapshot());
+    assert!(unset.stderr().contains("prod.yaml:2:38:"), "{}", unset.snapshot());
     assert!(unset.stderr().contains("needs the variable `VISIBILITY`"), "{}", unset.snapshot());
     let missing = env.run(&["provision", "-f", "none.yaml", "--check"]).expect_code(1);
     assert!(missing.stderr().contains("the overlay none.yaml cannot be read"), "{}", missing.snapshot());

@@ -141,7 +141,7 @@ fn topologies() -> impl Strategy<Value = String> {
                 1 => format!(", filter: {{ k: [{}] }}", text(value)),
                 2 => format!(", raw: true, filter: {{ k: [{{ prefix: {} }}, 5] }}", text(value)),
                 3 => format!(", scope: body, filter: {{ a: {{ b: [{}, null] }} }}", text(value)),
-                4 => ", dead_letter: q0".into(),
+                4 if pair.1 > 0 => ", dead_letter: q0".into(),
                 _ => ", raw: true".into(),
             };
             out.push_str(&format!("  - {{ topic: t{}, queue: q{}{filter} }}\n", pair.0, pair.1));

@@ -285,3 +285,13 @@ fn problems_name_the_file_they_are_in() {
         ],
     );
 }
+
+#[test]
+fn the_topology_of_the_readme_is_sound() {
+    let readme = include_str!("../../../README.md");
+    let block = readme.split("```yaml\n").find(|block| block.starts_with("# topology.yaml")).unwrap();
+    let (text, _) = block.split_once("```").unwrap();
+    let topology = with(text, &[]).unwrap();
+    assert_eq!(topology.warnings, []);
+    assert_eq!((topology.owner().as_str(), topology.queues[0].name.as_str()), ("users:dev-", "dev-user_events"));
+}
