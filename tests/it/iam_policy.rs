@@ -151,7 +151,7 @@ fn what_the_verbs_call_is_what_they_are_allowed() {
         let flags = ["--endpoint-url", &recorder.url];
         let policy = env.run(&["iam-policy", verb, "--region", "us-east-1", "--account", ACCOUNT]).success().json();
         let grants = grants(&policy);
-        let done = env.run(&[args, &flags].concat()).success();
+        let done = env.run(&[args, &flags[..]].concat()).success();
         let called = recorder.take();
         assert!(!called.is_empty(), "{}", done.snapshot());
         for call in &called {

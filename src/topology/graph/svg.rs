@@ -15,6 +15,8 @@ const LINE: f64 = 10.5;
 const LEADING: f64 = 14.0;
 const MARGIN: f64 = 24.0;
 const HEADER: f64 = 52.0;
+/// How far a label stands from where its last stretch begins.
+const CHIP: f64 = 5.0;
 
 const STYLE: &str = "\
 text{font-family:ui-monospace,Menlo,'DejaVu Sans Mono',Consolas,monospace;font-size:10.5px;fill:#334155}\
@@ -22,11 +24,14 @@ text{font-family:ui-monospace,Menlo,'DejaVu Sans Mono',Consolas,monospace;font-s
 .box{stroke-width:1.3}.topic{fill:#dbeafe;stroke:#2563eb}.filter{fill:#fefce8;stroke:#ca8a04;stroke-width:.8}\
 .queue{fill:#dcfce7;stroke:#16a34a}.dead{fill:#fee2e2;stroke:#dc2626;stroke-dasharray:5 3}\
 .flow{fill:none;stroke:#64748b;stroke-width:1.2}.lost{fill:none;stroke:#dc2626;stroke-width:1.2;stroke-dasharray:5 3}\
-.tip{fill:#64748b}.losttip{fill:#dc2626}.chip{fill:#ffffff;fill-opacity:.85}.what{fill:#b91c1c}\
+.tip{fill:#64748b}.losttip{fill:#dc2626}.chip{fill:#ffffff;fill-opacity:.94}.what{fill:#b91c1c}\
 @media(prefers-color-scheme:dark){text{fill:#cbd5e1}.paper{fill:#0f172a}.name,.head{fill:#f8fafc}\
 .topic{fill:#1e3a8a;stroke:#60a5fa}.filter{fill:#422006;stroke:#facc15}.queue{fill:#14532d;stroke:#4ade80}\
 .dead{fill:#7f1d1d;stroke:#f87171}.flow{stroke:#94a3b8}.lost{stroke:#f87171}.tip{fill:#94a3b8}.losttip{fill:#f87171}\
 .chip{fill:#0f172a}.what{fill:#fca5a5}}";
+
+/// From the left, and from the top.
+pub(super) type Point = (f64, f64);
 
 /// A node or a label where it stands: its middle and its size.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +46,8 @@ pub(super) struct Spot {
 #[derive(Debug, Default)]
 pub(super) struct Placed {
     pub(super) nodes: Vec<Spot>,
-    pub(super) edges: Vec<(Vec<(f64, f64)>, Option<Spot>)>,
+    /// The ways of the edges, see [`Placed::ways`], and where their labels stand.
+    pub(super) edges: Vec<(Vec<Point>, Option<Spot>)>,
     pub(super) width: f64,
     pub(super) height: f64,
 }
@@ -63,12 +69,13 @@ pub(super) fn draw(graph: &Graph) -> String {
     out.push_str(&format!("</defs>\n<rect class=\"paper\" width=\"{width:.0}\" height=\"{height:.0}\"/>\n"));
     out.push_str(&format!("<text class=\"head\" x=\"{MARGIN}\" y=\"24\">{}</text>\n", escaped(&graph.name)));
     out.push_str(&format!("<text x=\"{MARGIN}\" y=\"40\">topics → filters → queues → dead letters</text>\n"));
-    for (edge, (points, _)) in graph.edges.iter().zip(&placed.edges) {
+    for (edge, (way, label)) in graph.edges.iter().zip(&placed.edges) {
         let (class, tip) = match edge.flow {
             Flow::Messages => ("flow", "tip"),
             Flow::DeadLetters => ("lost", "losttip"),
         };
-        out.push_str(&format!("<path class=\"{class}\" marker-end=\"url(#{tip})\" d=\"{}\"/>\n", curve(points)));
+        let lead = label.map_or(0.0, |spot| spot.width + 2.0 * CHIP);
+        out.push_str(&format!("<path class=\"{class}\" marker-end=\"url(#{tip})\" d=\"{}\"/>\n", curve(way, lead)));
     }
     for (edge, (_, label)) in graph.edges.iter().zip(&placed.edges) {
         if let (Some(text), Some(spot)) = (&edge.label, label) {
@@ -178,7 +185,8 @@ pub(super) fn place(graph: &Graph) -> Placed {
         rankdir: RankDir::LR,
         nodesep: 14.0,
         edgesep: 10.0,
-        ranksep: 44.0,
+        // The more lines there are between two columns, the more room they need to be told apart.
+        ranksep: 44.0 + graph.edges.len().min(60) as f64 * 1.5,
         ..LayoutOptions::default()
     };
     dagre::layout(&mut layout, Some(options));
@@ -190,16 +198,17 @@ pub(super) fn place(graph: &Graph) -> Placed {
         let (x, y) = (at(found.and_then(|label| label.x)), at(found.and_then(|label| label.y)));
         placed.nodes.push(Spot { x, y, width, height });
     }
-    for (index, edge) in graph.edges.iter().enumerate() {
-        let (from, to) = (graph.nodes[edge.from].id.as_str(), graph.nodes[edge.to].id.as_str());
-        let found = layout.edge(from, to, Some(index.to_string().as_str()));
-        let points = found.map(|label| label.points.iter().map(|point| (point.x, point.y)).collect());
-        let spot = found.filter(|_| edge.label.is_some()).and_then(|label| {
-            let (width, height) = label_size(edge);
-            Some(Spot { x: label.x?, y: label.y?, width, height })
-        });
-        placed.edges.push((points.unwrap_or_default(), spot));
-    }
+    let between: Vec<Vec<Point>> = graph
+        .edges
+        .iter()
+        .enumerate()
+        .map(|(index, edge)| {
+            let (from, to) = (graph.nodes[edge.from].id.as_str(), graph.nodes[edge.to].id.as_str());
+            let found = layout.edge(from, to, Some(index.to_string().as_str()));
+            found.map(|label| label.points.iter().map(|point| (point.x, point.y)).collect()).unwrap_or_default()
+        })
+        .collect();
+    placed.ways(graph, &between);
     placed.settle();
     placed
 }
@@ -226,7 +235,47 @@ fn hold_columns(graph: &Graph, layout: &mut Layout<NodeLabel, EdgeLabel>) {
     }
 }
 
+/// The height at which a line along `points` passes `x`.
+fn height_at(points: &[Point], x: f64) -> Option<f64> {
+    let pair = points.windows(2).find(|pair| pair[0].0 <= x && x <= pair[1].0)?;
+    let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
+    Some(if x1 > x0 { y0 + (y1 - y0) * (x - x0) / (x1 - x0) } else { y1 })
+}
+
 impl Placed {
+    /// The way of each edge: out of the right side of a box, level through the columns between, into the left side of a box. All
+    /// bends lie in the gaps between columns, so that no line crosses a box. `between` is where the layout leads the edges.
+    fn ways(&mut self, graph: &Graph, between: &[Vec<Point>]) {
+        // The boxes of one column have their middles above one another.
+        let mut columns: Vec<(f64, f64, f64)> = Vec::new();
+        for spot in &self.nodes {
+            let (left, right) = (spot.x - spot.width / 2.0, spot.x + spot.width / 2.0);
+            match columns.iter_mut().find(|(x, ..)| (*x - spot.x).abs() < 1.0) {
+                Some((_, least, most)) => (*least, *most) = (least.min(left), most.max(right)),
+                None => columns.push((spot.x, left, right)),
+            }
+        }
+        columns.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (edge, points) in graph.edges.iter().zip(between) {
+            let (from, to) = (self.nodes[edge.from], self.nodes[edge.to]);
+            // What fails leaves a filter or a topic below what passes.
+            let shape = graph.nodes[edge.from].shape;
+            let aside = edge.flow == Flow::DeadLetters && matches!(shape, Shape::Topic | Shape::Filter);
+            let mut way = vec![(from.x + from.width / 2.0, from.y + if aside { from.height / 4.0 } else { 0.0 })];
+            for (x, left, right) in columns.iter().filter(|(x, ..)| *x > from.x + 1.0 && *x < to.x - 1.0) {
+                let y = height_at(points, *x).unwrap_or(to.y);
+                way.extend([(*left, y), (*right, y)]);
+            }
+            let last = way[way.len() - 1];
+            way.push((to.x - to.width / 2.0, to.y));
+            let label = edge.label.as_ref().map(|_| {
+                let (width, height) = label_size(edge);
+                Spot { x: last.0 + CHIP + width / 2.0, y: last.1, width, height }
+            });
+            self.edges.push((way, label));
+        }
+    }
+
     /// Moves everything so that it begins at the margin, and learns how large the whole is.
     fn settle(&mut self) {
         let spots = self.nodes.iter().chain(self.edges.iter().filter_map(|(_, spot)| spot.as_ref()));
@@ -257,31 +306,27 @@ impl Placed {
     }
 }
 
-/// A smooth line along `points`: a uniform cubic B-spline that begins at the first and ends at the last.
-fn curve(points: &[(f64, f64)]) -> String {
-    let Some(&(x, y)) = points.first() else { return String::new() };
+/// The line along a way: level through columns, bent between them. The last stretch begins level for `lead`, which is where a
+/// label stands.
+fn curve(way: &[Point], lead: f64) -> String {
+    let Some(&(mut x, mut y)) = way.first() else { return String::new() };
     let mut out = format!("M{x:.1} {y:.1}");
-    if points.len() < 3 {
-        for (x, y) in &points[1..] {
-            out.push_str(&format!("L{x:.1} {y:.1}"));
-        }
-        return out;
-    }
-    let mix = |a: (f64, f64), b: (f64, f64), part: f64| (a.0 + (b.0 - a.0) * part, a.1 + (b.1 - a.1) * part);
-    let (first, last) = (points[0], points[points.len() - 1]);
-    let start = mix(first, points[1], 1.0 / 6.0);
-    out.push_str(&format!("L{:.1} {:.1}", start.0, start.1));
-    for at in 1..points.len() {
-        let (before, here) = (points[at - 1], points[at]);
-        let after = points.get(at + 1).copied().unwrap_or(last);
-        let (one, two) = (mix(before, here, 1.0 / 3.0), mix(before, here, 2.0 / 3.0));
-        let end = if at + 1 == points.len() {
-            last
+    for (index, &(next_x, next_y)) in way.iter().enumerate().skip(1) {
+        if index.is_multiple_of(2) {
+            out.push_str(&format!("H{next_x:.1}"));
         } else {
-            let next = mix(here, after, 1.0 / 3.0);
-            mix(two, next, 0.5)
-        };
-        out.push_str(&format!("C{:.1} {:.1} {:.1} {:.1} {:.1} {:.1}", one.0, one.1, two.0, two.1, end.0, end.1));
+            if index + 1 == way.len() && lead > 0.0 {
+                x += lead;
+                out.push_str(&format!("H{x:.1}"));
+            }
+            let half = (next_x - x) / 2.0;
+            out.push_str(&format!(
+                "C{:.1} {y:.1} {:.1} {next_y:.1} {next_x:.1} {next_y:.1}",
+                x + half,
+                next_x - half
+            ));
+        }
+        (x, y) = (next_x, next_y);
     }
     out
 }

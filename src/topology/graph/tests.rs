@@ -16,7 +16,6 @@ queues:
 subscriptions:
   - { topic: users, queue: user_events, filter: { eventName: [UserRegistered, UserDeleted], tier: [{ numeric: ['>', 1] }] }, dead_letter: user_events_dlq }
   - { topic: users, queue: everything, raw: true }
-  - { topic: users, queue: lonely }
 events: { UserRegistered: { topic: users } }
 ";
 
