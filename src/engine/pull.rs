@@ -38,7 +38,8 @@ pub async fn pull(bus: &Bus, arns: &Arns, wanted: impl Fn(&str) -> bool) -> Resu
     let arns: Vec<String> = pulled.topics.iter().map(|(_, topic)| topic.arn.clone()).collect();
     let listed = stream::iter(arns).map(|arn| async move { bus.subscriptions_of_all_protocols(&arn).await });
     let listed: Vec<_> = listed.buffer_unordered(CONCURRENCY).try_collect().await?;
-    let (of_queues, others): (Vec<_>, Vec<_>) = listed.into_iter().flatten().partition(|(protocol, _)| protocol == "sqs");
+    let (of_queues, others): (Vec<_>, Vec<_>) =
+        listed.into_iter().flatten().partition(|(protocol, _)| protocol == "sqs");
     pulled.others = others.into_iter().map(|(protocol, s)| (s.topic_arn, protocol, s.queue_arn)).collect();
     let details = stream::iter(of_queues).map(|(_, mut found)| async move {
         if found.arn.is_empty() {

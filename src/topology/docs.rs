@@ -83,7 +83,10 @@ impl Topology {
             }
             _ => true,
         };
-        self.subscriptions_of(&route.topic).filter(passes).map(|subscription| self.queue_shown(&subscription.queue)).collect()
+        self.subscriptions_of(&route.topic)
+            .filter(passes)
+            .map(|subscription| self.queue_shown(&subscription.queue))
+            .collect()
     }
 
     fn topics_part(&self, out: &mut String) {
@@ -119,7 +122,12 @@ impl Topology {
                 if let Some((dead, _)) = &subscription.dead_letter {
                     also.push(format!("undeliverable ones go to {}", code(self.queue_shown(dead))));
                 }
-                out.push_str(&format!("| {} | {} | {} |\n", code(self.queue_shown(&subscription.queue)), gets(subscription), also.join("; ")));
+                out.push_str(&format!(
+                    "| {} | {} | {} |\n",
+                    code(self.queue_shown(&subscription.queue)),
+                    gets(subscription),
+                    also.join("; ")
+                ));
             }
             out.push('\n');
         }
@@ -129,10 +137,14 @@ impl Topology {
         if self.queues.is_empty() {
             return;
         }
-        out.push_str("## Queues\n\n| Queue | Hidden while handled | Kept | Dead letters | Also |\n|---|---|---|---|---|\n");
+        out.push_str(
+            "## Queues\n\n| Queue | Hidden while handled | Kept | Dead letters | Also |\n|---|---|---|---|---|\n",
+        );
         for queue in &self.queues {
             let dead = match &queue.dead_letter {
-                Some(dead) => format!("after {} to {}", count(dead.max_receives, "receive"), code(self.queue_shown(&dead.queue))),
+                Some(dead) => {
+                    format!("after {} to {}", count(dead.max_receives, "receive"), code(self.queue_shown(&dead.queue)))
+                }
                 None if self.is_dead_letter_target(&queue.name) => "takes them".into(),
                 None => "none".into(),
             };
@@ -158,8 +170,12 @@ impl Topology {
         if queue.is_fifo() {
             facts.push("FIFO".into());
         }
-        let sources: Vec<String> =
-            self.queues.iter().filter(|q| q.dead_letter.as_ref().is_some_and(|d| d.queue == queue.name)).map(|q| code(&q.name)).collect();
+        let sources: Vec<String> = self
+            .queues
+            .iter()
+            .filter(|q| q.dead_letter.as_ref().is_some_and(|d| d.queue == queue.name))
+            .map(|q| code(&q.name))
+            .collect();
         if !sources.is_empty() {
             facts.push(format!("for {}", sources.join(", ")));
         }
@@ -192,16 +208,16 @@ fn words_of<'a>(schema: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 fn fields_part(schema: &Value, out: &mut String) {
-    let Some(fields) = schema.get("properties").and_then(Value::as_object).filter(|map| !map.is_empty()) else { return };
+    let Some(fields) = schema.get("properties").and_then(Value::as_object).filter(|map| !map.is_empty()) else {
+        return;
+    };
     let required: Vec<&str> =
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     out.push_str("\n| Field | Type | |\n|---|---|---|\n");
     for (name, field) in fields {
         let kind = match field.get("type") {
             Some(Value::String(kind)) => kind.clone(),
-            Some(Value::Array(kinds)) => {
-                kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or ")
-            }
+            Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
             _ => match field.get("enum").and_then(Value::as_array) {
                 Some(values) => values.iter().map(|v| code(&plain(v))).collect::<Vec<_>>().join(", "),
                 None => String::new(),

@@ -126,7 +126,10 @@ pub fn policy(topology: &Topology, verbs: &[Verb], narrowed: &Narrowed, arns: &A
                 for queue in needs.queues(narrowed, "replay", true)? {
                     needs.queue(queue, REPLAY, KEY_TO_READ);
                     let sources = topology.queues.iter().filter(|source| {
-                        source.dead_letter.as_ref().is_some_and(|dead| topology.queue(&dead.queue).is_some_and(|d| d.name == queue))
+                        source
+                            .dead_letter
+                            .as_ref()
+                            .is_some_and(|dead| topology.queue(&dead.queue).is_some_and(|d| d.name == queue))
                     });
                     for source in sources {
                         needs.queue(&source.name, SEND, KEY_TO_WRITE);
@@ -172,11 +175,15 @@ impl<'a> Needs<'a> {
     fn topics(&self, narrowed: &Narrowed) -> Result<Vec<&'a str>, IamFault> {
         if !narrowed.topics.is_empty() {
             let known = |name: &String| {
-                self.topology.topic(name).map(|topic| topic.name.as_str()).ok_or_else(|| IamFault::Unknown { kind: "topic", name: name.clone() })
+                self.topology
+                    .topic(name)
+                    .map(|topic| topic.name.as_str())
+                    .ok_or_else(|| IamFault::Unknown { kind: "topic", name: name.clone() })
             };
             return narrowed.topics.iter().map(known).collect();
         }
-        let routed = |name: &str| self.topology.events.is_empty() || self.topology.events.iter().any(|e| e.topic == name);
+        let routed =
+            |name: &str| self.topology.events.is_empty() || self.topology.events.iter().any(|e| e.topic == name);
         let all: Vec<&str> =
             self.topology.topics.iter().map(|topic| topic.name.as_str()).filter(|name| routed(name)).collect();
         if all.is_empty() { Err(IamFault::Nothing { what: "topic", verb: "publish" }) } else { Ok(all) }
@@ -186,7 +193,10 @@ impl<'a> Needs<'a> {
     fn queues(&self, narrowed: &Narrowed, verb: &'static str, dead: bool) -> Result<Vec<&'a str>, IamFault> {
         if !narrowed.queues.is_empty() {
             let known = |name: &String| {
-                self.topology.queue(name).map(|queue| queue.name.as_str()).ok_or_else(|| IamFault::Unknown { kind: "queue", name: name.clone() })
+                self.topology
+                    .queue(name)
+                    .map(|queue| queue.name.as_str())
+                    .ok_or_else(|| IamFault::Unknown { kind: "queue", name: name.clone() })
             };
             return narrowed.queues.iter().map(known).collect();
         }

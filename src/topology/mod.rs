@@ -23,8 +23,8 @@ mod read;
 mod route;
 mod shown;
 mod units;
-mod write;
 mod variables;
+mod write;
 mod yaml;
 
 pub use docs::EventDocs;

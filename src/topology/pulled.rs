@@ -39,7 +39,8 @@ pub struct Written {
 impl Pulled {
     /// The name and the prefix of the topology that made all of it, when there is exactly one.
     pub fn owner(&self) -> Option<(&str, &str)> {
-        let tags = self.topics.iter().map(|(_, topic)| &topic.tags).chain(self.queues.iter().map(|(_, queue)| &queue.tags));
+        let tags =
+            self.topics.iter().map(|(_, topic)| &topic.tags).chain(self.queues.iter().map(|(_, queue)| &queue.tags));
         let mut owners: Vec<&String> = tags.flatten().filter_map(|tags| tags.get(OWNER_TAG)).collect();
         owners.dedup();
         match owners.as_slice() {
@@ -54,7 +55,8 @@ pub fn write(pulled: &Pulled, name: &str, arns: &Arns) -> Written {
     let names = || pulled.topics.iter().map(|(name, _)| name).chain(pulled.queues.iter().map(|(name, _)| name));
     // Under the name of who made it, with the prefix, it stays theirs.
     let prefix = pulled.owner().filter(|(owner, _)| *owner == name).map_or("", |(_, prefix)| prefix);
-    let prefix = if names().all(|name| name.strip_prefix(prefix).is_some_and(|key| !key.is_empty())) { prefix } else { "" };
+    let prefix =
+        if names().all(|name| name.strip_prefix(prefix).is_some_and(|key| !key.is_empty())) { prefix } else { "" };
     let mut writer = Writer { arns, prefix, left_out: Vec::new(), queues: BTreeSet::new(), external: BTreeMap::new() };
     writer.queues = pulled.queues.iter().map(|(name, _)| arns.queue(name)).collect();
     let mut topics: Vec<_> = pulled.topics.iter().collect();
@@ -309,10 +311,12 @@ fn plain(
             continue;
         }
         let quiet = (field.attribute == "MaximumMessageSize" && value == bytes)
-            || QUIET.iter().find(|(name, _)| *name == field.attribute).is_some_and(|(_, quiet)| {
-            quiet.iter().any(|text| text.eq_ignore_ascii_case(value))
-        });
-        if value.is_empty() || quiet || field.default == Some(value) || (field.kind == Kind::Json && is_nothing(value)) {
+            || QUIET
+                .iter()
+                .find(|(name, _)| *name == field.attribute)
+                .is_some_and(|(_, quiet)| quiet.iter().any(|text| text.eq_ignore_ascii_case(value)));
+        if value.is_empty() || quiet || field.default == Some(value) || (field.kind == Kind::Json && is_nothing(value))
+        {
             continue;
         }
         match spelled(field, value) {

@@ -162,7 +162,8 @@ mod tests {
 
     fn read(text: &str) -> Value {
         let mut problems = Problems::new(vec!["t.yaml".into()]);
-        let node = yaml::parse(text, 0, &mut problems).unwrap_or_else(|| panic!("{:?}\n{text}", problems.into_sorted()));
+        let node =
+            yaml::parse(text, 0, &mut problems).unwrap_or_else(|| panic!("{:?}\n{text}", problems.into_sorted()));
         node.to_json()
     }
 
@@ -171,8 +172,36 @@ mod tests {
             any::<String>(),
             "[-?:,\\[\\]{}#&*!|>'\"%@` \n\t\\\\.0-9eExX_~+]{0,12}",
             prop::sample::select(vec![
-                "", " ", "no", "NULL", "True", "~", "1", "1.0", "0x1f", "1e5", "- a", "a: b", "a #b", "---", "...", "%YAML",
-                "\u{2028}", "\u{85}", "\u{feff}x", "😀", "<<", "=", "2026-11-23", "12:30", "*a", "&a", "!t", "'", "\"", "\\",
+                "",
+                " ",
+                "no",
+                "NULL",
+                "True",
+                "~",
+                "1",
+                "1.0",
+                "0x1f",
+                "1e5",
+                "- a",
+                "a: b",
+                "a #b",
+                "---",
+                "...",
+                "%YAML",
+                "\u{2028}",
+                "\u{85}",
+                "\u{feff}x",
+                "😀",
+                "<<",
+                "=",
+                "2026-11-23",
+                "12:30",
+                "*a",
+                "&a",
+                "!t",
+                "'",
+                "\"",
+                "\\",
             ])
             .prop_map(str::to_owned),
         ]

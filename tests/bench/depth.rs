@@ -61,7 +61,10 @@ pub(crate) fn run(quick: bool) -> Verdict {
     assert!(left >= long, "the long queue has {left} messages left");
     let ratios: Vec<f64> = rates[1].iter().zip(&rates[0]).map(|(long, short)| long / short).collect();
     let ratio = median(&ratios);
-    figure(&format!("of {SHORT} queued, messages a second in batches of {BATCH}"), &format!("{:.0}", median(&rates[0])));
+    figure(
+        &format!("of {SHORT} queued, messages a second in batches of {BATCH}"),
+        &format!("{:.0}", median(&rates[0])),
+    );
     figure(&format!("of {left} queued"), &format!("{:.0}", median(&rates[1])));
     figure(&format!("ratio, median of {rounds} pairs (at least {BOUND})"), &format!("{ratio:.2}"));
     let (Some(filled), Some(peak)) = (filled, servers[1].memory_kib("VmHWM")) else {

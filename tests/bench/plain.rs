@@ -25,7 +25,8 @@ impl Rows {
     pub(crate) fn of(bus: &Path, total: usize, events: usize) -> Rows {
         let events = events.min(total);
         let connection = Connection::open_with_flags(bus, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        let sql = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid";
+        let sql =
+            "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid";
         let mut named = connection.prepare(sql).unwrap();
         let all = named.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let mut tables = Vec::new();

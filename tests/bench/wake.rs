@@ -49,7 +49,10 @@ pub(crate) fn run(quick: bool) -> Verdict {
     let Some(percent) = idle(home.path(), if quick { 2 } else { 10 }) else {
         return Verdict::NotMeasured("this system has no /proc/PID/stat".into());
     };
-    figure(&format!("a server with a waiting long poll, of a core (under {IDLE_PERCENT} %)"), &format!("{percent:.2} %"));
+    figure(
+        &format!("a server with a waiting long poll, of a core (under {IDLE_PERCENT} %)"),
+        &format!("{percent:.2} %"),
+    );
     if percent >= IDLE_PERCENT {
         broken.push(format!("{percent:.2} % of a core, not {IDLE_PERCENT}"));
     }

@@ -113,7 +113,8 @@ fn call(target: &str, body: &[u8]) -> Call {
     if action == "GetCallerIdentity" {
         return ("sts:GetCallerIdentity".into(), "*".into());
     }
-    let created = field("Name").filter(|_| action == "CreateTopic").map(|name| format!("arn:aws:sns:us-east-1:{ACCOUNT}:{name}"));
+    let created =
+        field("Name").filter(|_| action == "CreateTopic").map(|name| format!("arn:aws:sns:us-east-1:{ACCOUNT}:{name}"));
     let arn = field("TopicArn").or_else(|| field("ResourceArn")).or(created).or_else(|| field("SubscriptionArn"));
     (format!("sns:{}", action.trim_end_matches("Batch")), arn.unwrap_or_else(|| "*".into()))
 }
@@ -135,7 +136,8 @@ fn grants(policy: &Value) -> Vec<(String, String)> {
 
 fn is_allowed(grants: &[(String, String)], (action, arn): &Call) -> bool {
     // Everybody may ask who they are: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-    action == "sts:GetCallerIdentity" || grants.iter().any(|(a, resource)| a == action && (resource == "*" || resource == arn))
+    action == "sts:GetCallerIdentity"
+        || grants.iter().any(|(a, resource)| a == action && (resource == "*" || resource == arn))
 }
 
 #[test]
@@ -170,7 +172,9 @@ fn what_the_verbs_call_is_what_they_are_allowed() {
     ];
     // What stands differently is changed, attribute by attribute.
     let other = TOPOLOGY.replace("30s", "45s").replace("[UserRegistered]", "[UserDeleted]").replace("a: b", "a: c");
-    let other = other.replace("tags:", "display_name: Users, tags:").replace("{ retention: 14d }", "{ retention: 14d, tags: { x: y } }");
+    let other = other
+        .replace("tags:", "display_name: Users, tags:")
+        .replace("{ retention: 14d }", "{ retention: 14d, tags: { x: y } }");
     env.write("topology.yaml", other);
     runs.push(run("provision", &["provision", "--yes"]));
     let called: BTreeSet<&Call> = runs.iter().flat_map(|(_, called)| called).collect();
@@ -185,13 +189,18 @@ fn what_the_verbs_call_is_what_they_are_allowed() {
 fn keys_are_granted_where_things_are_encrypted() {
     let env = TestEnv::new();
     let key = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555";
-    let text = TOPOLOGY.replace("tags: { a: b }", &format!("kms_key: \"{key}\"")).replace("30s,", "30s, kms_key: alias/events,");
+    let text = TOPOLOGY
+        .replace("tags: { a: b }", &format!("kms_key: \"{key}\""))
+        .replace("30s,", "30s, kms_key: alias/events,");
     env.write("topology.yaml", text);
     let args = ["--region", "eu-west-1", "--account", "123456789012"];
     let policy = |verb| env.run(&[&["iam-policy", verb], &args[..]].concat()).success().json();
     insta::assert_snapshot!(serde_json::to_string_pretty(&policy("publish")).unwrap());
     let consume = policy("consume").to_string();
-    assert!(consume.contains(r#""Condition":{"ForAnyValue:StringEquals":{"kms:ResourceAliases":["alias/events"]}}"#), "{consume}");
+    assert!(
+        consume.contains(r#""Condition":{"ForAnyValue:StringEquals":{"kms:ResourceAliases":["alias/events"]}}"#),
+        "{consume}"
+    );
 }
 
 #[test]
@@ -207,7 +216,11 @@ fn without_an_account_or_region_it_says_which_flag() {
     let _usage = env.run(&["iam-policy", "publish", "--account", "12"]).expect_code(2);
     let _usage = env.run(&["iam-policy"]).expect_code(2);
     let narrow = env.run(&["iam-policy", "tail", "--queue", "user_events_dlq"]).success().json();
-    assert_eq!(narrow["Statement"][0]["Resource"], serde_json::json!(["arn:aws:sqs:us-east-1:000000000000:user_events_dlq"]));
-    let china = env.run(&["iam-policy", "tail", "--region", "cn-north-1", "--account", "123456789012"]).success().json();
+    assert_eq!(
+        narrow["Statement"][0]["Resource"],
+        serde_json::json!(["arn:aws:sqs:us-east-1:000000000000:user_events_dlq"])
+    );
+    let china =
+        env.run(&["iam-policy", "tail", "--region", "cn-north-1", "--account", "123456789012"]).success().json();
     assert!(china.to_string().contains("arn:aws-cn:sqs:cn-north-1"), "{china}");
 }

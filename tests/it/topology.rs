@@ -107,7 +107,8 @@ fn a_file_is_replaced_only_when_asked() {
 /// Random topologies of everything that the language has a plain field for.
 fn topologies() -> impl Strategy<Value = String> {
     let value = prop_oneof!["[a-zA-Z0-9 :#'\"{}\\[\\],.&*!|>%@`~-]{1,12}", Just("null".into()), Just("0x1f".into())];
-    let queue = (0_u32..43_200, 60_u32..1_209_600, 0_u32..900, 0_u32..=20, proptest::option::of(value.clone()), 0_u8..4);
+    let queue =
+        (0_u32..43_200, 60_u32..1_209_600, 0_u32..900, 0_u32..=20, proptest::option::of(value.clone()), 0_u8..4);
     let queues = prop::collection::vec(queue, 2..6);
     let link = (0_usize..3, 0_usize..6, 0_u8..6, value);
     (1_usize..4, queues, prop::collection::vec(link, 0..8)).prop_map(|(topics, queues, links)| {
@@ -125,7 +126,11 @@ fn topologies() -> impl Strategy<Value = String> {
             }
             // Dead letters go to a lower number, so never in a circle.
             if *dead > 0 && n > 0 {
-                out.push_str(&format!("    dead_letter: {{ queue: q{}, max_receives: {} }}\n", n - 1, u32::from(*dead) * 7));
+                out.push_str(&format!(
+                    "    dead_letter: {{ queue: q{}, max_receives: {} }}\n",
+                    n - 1,
+                    u32::from(*dead) * 7
+                ));
             }
         }
         let mut seen = Vec::new();
@@ -180,7 +185,9 @@ fn the_catalogue_has_the_schemas_descriptions() {
 fn every_form_is_written_and_nothing_needs_a_bus() {
     let env = TestEnv::new();
     env.write("topology.yaml", rich());
-    for (form, begins) in [("text", "orders (topic)"), ("mermaid", "flowchart LR"), ("dot", "digraph"), ("svg", "<svg ")] {
+    for (form, begins) in
+        [("text", "orders (topic)"), ("mermaid", "flowchart LR"), ("dot", "digraph"), ("svg", "<svg ")]
+    {
         let drawn = env.run(&["topology", "graph", "-o", form]).success();
         assert!(drawn.stdout().starts_with(begins), "{}", drawn.snapshot());
     }
@@ -200,22 +207,53 @@ const TERRAFORM: &[(&str, &[&str])] = &[
     (
         "aws_sns_topic",
         &[
-            "name", "display_name", "delivery_policy", "kms_master_key_id", "signature_version", "tracing_config",
-            "sqs_success_feedback_role_arn", "sqs_success_feedback_sample_rate", "sqs_failure_feedback_role_arn", "fifo_topic",
-            "archive_policy", "content_based_deduplication", "fifo_throughput_scope", "tags",
+            "name",
+            "display_name",
+            "delivery_policy",
+            "kms_master_key_id",
+            "signature_version",
+            "tracing_config",
+            "sqs_success_feedback_role_arn",
+            "sqs_success_feedback_sample_rate",
+            "sqs_failure_feedback_role_arn",
+            "fifo_topic",
+            "archive_policy",
+            "content_based_deduplication",
+            "fifo_throughput_scope",
+            "tags",
         ],
     ),
     (
         "aws_sqs_queue",
         &[
-            "name", "visibility_timeout_seconds", "message_retention_seconds", "delay_seconds", "receive_wait_time_seconds",
-            "max_message_size", "sqs_managed_sse_enabled", "kms_master_key_id", "kms_data_key_reuse_period_seconds",
-            "fifo_queue", "content_based_deduplication", "deduplication_scope", "fifo_throughput_limit", "redrive_policy", "tags",
+            "name",
+            "visibility_timeout_seconds",
+            "message_retention_seconds",
+            "delay_seconds",
+            "receive_wait_time_seconds",
+            "max_message_size",
+            "sqs_managed_sse_enabled",
+            "kms_master_key_id",
+            "kms_data_key_reuse_period_seconds",
+            "fifo_queue",
+            "content_based_deduplication",
+            "deduplication_scope",
+            "fifo_throughput_limit",
+            "redrive_policy",
+            "tags",
         ],
     ),
     (
         "aws_sns_topic_subscription",
-        &["topic_arn", "protocol", "endpoint", "raw_message_delivery", "filter_policy", "filter_policy_scope", "redrive_policy"],
+        &[
+            "topic_arn",
+            "protocol",
+            "endpoint",
+            "raw_message_delivery",
+            "filter_policy",
+            "filter_policy_scope",
+            "redrive_policy",
+        ],
     ),
     ("aws_sqs_queue_policy", &["queue_url", "policy"]),
     ("aws_sns_topic_policy", &["arn", "policy"]),

@@ -35,7 +35,8 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
             let deduplication = topic.settings.get("ContentBasedDeduplication") == Some("true");
             binding["ordering"] = json!({ "type": "FIFO", "contentBasedDeduplication": deduplication });
         }
-        let subscribers: Vec<Value> = topology.subscriptions_of(&topic.name).map(|subscription| consumer(topology, subscription)).collect();
+        let subscribers: Vec<Value> =
+            topology.subscriptions_of(&topic.name).map(|subscription| consumer(topology, subscription)).collect();
         channels.insert(
             id.clone(),
             json!({
@@ -68,7 +69,8 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
             }),
         );
         if !own.is_empty() {
-            operations.insert(format!("receive-{}", key(topology.queue_shown(&queue.name))), operation("receive", &id, &own));
+            operations
+                .insert(format!("receive-{}", key(topology.queue_shown(&queue.name))), operation("receive", &id, &own));
         }
     }
     let mut document = json!({
@@ -106,7 +108,9 @@ fn message(route: &Route, schema: Option<&Value>, id: &str, style: EnvelopeStyle
     let name = route.event_name().unwrap_or(&route.pattern);
     let envelope = envelope(style);
     let mut parts = envelope.iter();
-    let (Some((outer, metadata)), Some((inner, _))) = (parts.next(), parts.next()) else { return json!({ "name": name }) };
+    let (Some((outer, metadata)), Some((inner, _))) = (parts.next(), parts.next()) else {
+        return json!({ "name": name });
+    };
     let fields = metadata.as_object().into_iter().flatten();
     let metadata: Map<String, Value> = fields
         .map(|(key, value)| (key.clone(), json!({ "type": if value.is_boolean() { "boolean" } else { "string" } })))
@@ -207,8 +211,7 @@ fn consumer(topology: &Topology, subscription: &Subscription) -> Value {
 fn queue_binding(topology: &Topology, queue: &Queue) -> Value {
     let mut binding = json!({ "queue": queue_object(queue) });
     if let Some(dead) = &queue.dead_letter {
-        binding["queue"]["redrivePolicy"] =
-            json!({ "deadLetterQueue": { "name": topology.queue_shown(&dead.queue) }, "maxReceiveCount": dead.max_receives });
+        binding["queue"]["redrivePolicy"] = json!({ "deadLetterQueue": { "name": topology.queue_shown(&dead.queue) }, "maxReceiveCount": dead.max_receives });
         if let Some(target) = topology.queue(&dead.queue).filter(|target| !target.external) {
             binding["deadLetterQueue"] = queue_object(target);
         }
@@ -226,12 +229,16 @@ fn queue_object(queue: &Queue) -> Value {
         "visibilityTimeout": queue.visibility_timeout(),
         "messageRetentionPeriod": queue.retention(),
     });
-    for (attribute, name) in [("DelaySeconds", "deliveryDelay"), ("ReceiveMessageWaitTimeSeconds", "receiveMessageWaitTime")] {
+    for (attribute, name) in
+        [("DelaySeconds", "deliveryDelay"), ("ReceiveMessageWaitTimeSeconds", "receiveMessageWaitTime")]
+    {
         if let Some(seconds) = queue.settings.get(attribute).and_then(|text| text.parse::<u64>().ok()) {
             object[name] = seconds.into();
         }
     }
-    for (attribute, name) in [("DeduplicationScope", "deduplicationScope"), ("FifoThroughputLimit", "fifoThroughputLimit")] {
+    for (attribute, name) in
+        [("DeduplicationScope", "deduplicationScope"), ("FifoThroughputLimit", "fifoThroughputLimit")]
+    {
         if let Some(text) = queue.settings.get(attribute) {
             object[name] = text.into();
         }

@@ -22,7 +22,8 @@ const QUEUE: &[&str] = &[
     "FifoThroughputLimit",
 ];
 /// The same for the topic.
-const TOPIC: &[&str] = &["DisplayName", "KmsMasterKeyId", "TracingConfig", "ContentBasedDeduplication", "FifoThroughputScope"];
+const TOPIC: &[&str] =
+    &["DisplayName", "KmsMasterKeyId", "TracingConfig", "ContentBasedDeduplication", "FifoThroughputScope"];
 
 /// The template.
 pub fn cloudformation(topology: &Topology) -> Exported {
@@ -51,7 +52,8 @@ pub fn cloudformation(topology: &Topology) -> Exported {
         let Some(id) = ids.of("queue", &queue.name) else { continue };
         add(id.to_owned(), "SQS::Queue", queue_properties(queue, &ids));
         let mut statements = queue.policy.clone();
-        let topics: Vec<Value> = senders(topology, &queue.name).into_iter().map(|topic| topic_arn(&ids, topic)).collect();
+        let topics: Vec<Value> =
+            senders(topology, &queue.name).into_iter().map(|topic| topic_arn(&ids, topic)).collect();
         if !topics.is_empty() {
             let mut ours = policy::queue_statement("", &[]);
             ours["Resource"] = queue_arn(&ids, &queue.name);
@@ -141,7 +143,8 @@ fn queue_properties(queue: &Queue, ids: &Ids) -> Map<String, Value> {
         properties.insert(field.attribute.into(), typed(field, text));
     }
     if let Some(dead) = &queue.dead_letter {
-        let policy = json!({ "deadLetterTargetArn": queue_arn(ids, &dead.queue), "maxReceiveCount": dead.max_receives });
+        let policy =
+            json!({ "deadLetterTargetArn": queue_arn(ids, &dead.queue), "maxReceiveCount": dead.max_receives });
         properties.insert("RedrivePolicy".into(), policy);
     }
     let allow = queue.redrive_allow.as_ref().map(|allow| match allow {

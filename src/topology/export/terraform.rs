@@ -60,10 +60,8 @@ pub fn terraform(topology: &Topology) -> Exported {
         let Some(id) = ids.of("queue", &queue.name) else { continue };
         add("aws_sqs_queue", id, queue_arguments(queue, &ids));
         let mut statements: Vec<Value> = queue.policy.iter().map(escaped).collect();
-        let topics: Vec<Value> = senders(topology, &queue.name)
-            .into_iter()
-            .map(|topic| reference(&ids, "topic", topic))
-            .collect();
+        let topics: Vec<Value> =
+            senders(topology, &queue.name).into_iter().map(|topic| reference(&ids, "topic", topic)).collect();
         if !topics.is_empty() {
             let mut ours = policy::queue_statement("", &[]);
             ours["Resource"] = reference(&ids, "queue", &queue.name);
@@ -80,8 +78,7 @@ pub fn terraform(topology: &Topology) -> Exported {
             RedriveAllow::All => json!({ "redrivePermission": "allowAll" }),
             RedriveAllow::None => json!({ "redrivePermission": "denyAll" }),
             RedriveAllow::Queues(names) => {
-                let sources: Vec<Value> =
-                    names.iter().map(|(name, _)| reference(&ids, "queue", name)).collect();
+                let sources: Vec<Value> = names.iter().map(|(name, _)| reference(&ids, "queue", name)).collect();
                 json!({ "redrivePermission": "byQueue", "sourceQueueArns": sources })
             }
         });

@@ -39,8 +39,12 @@ fn what_is_external_is_referred_to_and_not_made() {
     assert_eq!(resources["theirsQueueOfTTopic"]["Properties"]["Endpoint"], FOREIGN);
     let terraform = terraform(&shared()).document;
     assert_eq!(terraform["resource"]["aws_sqs_queue"].as_object().unwrap().len(), 2);
-    let endpoints: Vec<&Value> =
-        terraform["resource"]["aws_sns_topic_subscription"].as_object().unwrap().values().map(|s| &s["endpoint"]).collect();
+    let endpoints: Vec<&Value> = terraform["resource"]["aws_sns_topic_subscription"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|s| &s["endpoint"])
+        .collect();
     assert!(endpoints.contains(&&json!(FOREIGN)), "{endpoints:?}");
 }
 

@@ -34,8 +34,7 @@ pub(super) fn draw(graph: &Graph) -> String {
         if edge.span > 1 {
             attributes.push(format!("minlen={}", edge.span));
         }
-        let attributes =
-            if attributes.is_empty() { String::new() } else { format!(" [{}]", attributes.join(", ")) };
+        let attributes = if attributes.is_empty() { String::new() } else { format!(" [{}]", attributes.join(", ")) };
         out.push_str(&format!("  {} -> {}{attributes};\n", graph.nodes[edge.from].id, graph.nodes[edge.to].id));
     }
     out.push_str("}\n");

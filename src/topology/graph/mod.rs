@@ -6,9 +6,9 @@
 mod dot;
 mod mermaid;
 mod svg;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::collections::HashMap;
 

@@ -281,9 +281,7 @@ impl Placed {
         let spots = self.nodes.iter().chain(self.edges.iter().filter_map(|(_, spot)| spot.as_ref()));
         let points = self.edges.iter().flat_map(|(points, _)| points).copied();
         let corners = spots
-            .flat_map(|s| {
-                [(s.x - s.width / 2.0, s.y - s.height / 2.0), (s.x + s.width / 2.0, s.y + s.height / 2.0)]
-            })
+            .flat_map(|s| [(s.x - s.width / 2.0, s.y - s.height / 2.0), (s.x + s.width / 2.0, s.y + s.height / 2.0)])
             .chain(points)
             .collect::<Vec<_>>();
         let least = |pick: fn(&(f64, f64)) -> f64| corners.iter().map(pick).fold(f64::INFINITY, f64::min);
@@ -320,11 +318,7 @@ fn curve(way: &[Point], lead: f64) -> String {
                 out.push_str(&format!("H{x:.1}"));
             }
             let half = (next_x - x) / 2.0;
-            out.push_str(&format!(
-                "C{:.1} {y:.1} {:.1} {next_y:.1} {next_x:.1} {next_y:.1}",
-                x + half,
-                next_x - half
-            ));
+            out.push_str(&format!("C{:.1} {y:.1} {:.1} {next_y:.1} {next_x:.1} {next_y:.1}", x + half, next_x - half));
         }
         (x, y) = (next_x, next_y);
     }

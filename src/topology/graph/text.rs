@@ -29,7 +29,10 @@ pub(super) fn draw(topology: &Topology) -> String {
             let last = index + 1 == subscriptions.len();
             let conditions = super::conditions(subscription).join(", ");
             let passes = if conditions.is_empty() { String::new() } else { format!("  [{conditions}]") };
-            tree.line(if last { "└─ " } else { "├─ " }, &format!("{}{passes}", topology.queue_shown(&subscription.queue)));
+            tree.line(
+                if last { "└─ " } else { "├─ " },
+                &format!("{}{passes}", topology.queue_shown(&subscription.queue)),
+            );
             let lead = if last { "   " } else { "│  " };
             let mut below = Vec::new();
             if let Some((dead, _)) = &subscription.dead_letter {
@@ -62,7 +65,11 @@ fn dead_letters(topology: &Topology, queue: &Queue) -> Option<String> {
         if !text.is_empty() {
             text.push_str(", ");
         }
-        text.push_str(&format!("after {} → {}", crate::words::count(dead.max_receives, "receive"), topology.queue_shown(&dead.queue)));
+        text.push_str(&format!(
+            "after {} → {}",
+            crate::words::count(dead.max_receives, "receive"),
+            topology.queue_shown(&dead.queue)
+        ));
         steps += 1;
         match topology.queue(&dead.queue) {
             // The checks refuse circles; a drawing ends all the same.
