@@ -174,6 +174,10 @@ impl Cx {
 /// # Errors
 /// The file cannot be used; with the fix where there is one.
 pub fn open_local(ui: &Ui, path: &Path) -> Result<LocalBus, CliError> {
+    // Past a limit on the size of files the system ends a program, unless it takes this signal: then the write is refused, which
+    // is said like a full disk. Where it cannot be taken all stays as it was.
+    let limit = tokio::signal::unix::SignalKind::from_raw(nix::sys::signal::Signal::SIGXFSZ as i32);
+    let _ = tokio::signal::unix::signal(limit);
     let (told, shown) = (ui.clone(), path.display().to_string());
     let on_wait = OnWait::new(move || {
         told.warn(format!("the bus file {shown} is locked by another process; waiting for it, for 30 s at most"));

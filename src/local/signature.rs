@@ -84,11 +84,7 @@ fn written(at_ms: i64) -> String {
 /// # Errors
 /// As AWS answers: no signature, half a signature, an unknown key, a clock that is off, another secret or another request.
 pub(crate) fn verify(request: &Request<bytes::Bytes>, wanted: &Credentials, now_ms: i64) -> ApiResult<()> {
-    let claim = Claim::of(request)?;
-    if claim.key != wanted.access_key_id {
-        let message = "The security token included in the request is invalid.";
-        return Err(ApiError::coded("UnrecognizedClientException", "InvalidClientTokenId", message).status(403));
-    }
+    let claim = claimed(request, wanted)?;
     let at: jiff::Timestamp = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", &claim.at)
         .and_then(|parsed| parsed.to_datetime())
         .and_then(|at| jiff::tz::Offset::UTC.to_timestamp(at))
@@ -140,6 +136,23 @@ pub(crate) fn verify(request: &Request<bytes::Bytes>, wanted: &Credentials, now_
     )))
 }
 
+/// What can be said before the body is there: whether a request claims to be signed with the wanted key.
+///
+/// # Errors
+/// No signature, half a signature, an unknown key.
+pub(crate) fn recognise<B>(request: &Request<B>, wanted: &Credentials) -> ApiResult<()> {
+    claimed(request, wanted).map(drop)
+}
+
+fn claimed<B>(request: &Request<B>, wanted: &Credentials) -> ApiResult<Claim> {
+    let claim = Claim::of(request)?;
+    if claim.key != wanted.access_key_id {
+        let message = "The security token included in the request is invalid.";
+        return Err(ApiError::coded("UnrecognizedClientException", "InvalidClientTokenId", message).status(403));
+    }
+    Ok(claim)
+}
+
 /// Compares without telling by its time how much was right.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
@@ -154,7 +167,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Claim {
-    fn of(request: &Request<bytes::Bytes>) -> ApiResult<Self> {
+    fn of<B>(request: &Request<B>) -> ApiResult<Self> {
         let query = pairs(request);
         let asked = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let (credential, signed_headers, signature, at, expires);

@@ -32,8 +32,8 @@ impl Rows {
         let mut tables = Vec::new();
         for found in all {
             let (name, definition): (String, String) = found.unwrap();
-            let count = |row: &rusqlite::Row<'_>| row.get::<_, usize>(0);
-            let held = connection.query_row(&format!("SELECT count(*) FROM \"{name}\""), [], count).unwrap();
+            let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+            let held = connection.query_row(&format!("SELECT count(*) FROM \"{name}\""), [], count).unwrap() as usize;
             if held < total {
                 continue;
             }

@@ -50,9 +50,12 @@ pub(crate) fn timed(mut command: Command) -> Duration {
     took
 }
 
-/// The program under measurement.
+/// The program under measurement: the one built with the benchmarks, or the one that `EVENTBUS_BENCH_BINARY` names.
 pub(crate) fn binary() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_eventbus"))
+    static CHOSEN: std::sync::LazyLock<PathBuf> = std::sync::LazyLock::new(|| {
+        std::env::var_os("EVENTBUS_BENCH_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_eventbus").into(), PathBuf::from)
+    });
+    &CHOSEN
 }
 
 /// A project made by `init` and provisioned, on an embedded bus of its own, on the disk that the build is on.

@@ -95,7 +95,7 @@ def end(process: subprocess.Popen) -> None:
 
 
 def hermetic(home: pathlib.Path, **more: str) -> dict:
-    """An environment in which no credential, config or proxy of the machine can be found."""
+    """An environment in which no credential, config or proxy of the machine can be found; bytecode is kept where ours is."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
@@ -106,6 +106,7 @@ def hermetic(home: pathlib.Path, **more: str) -> dict:
         "COLUMNS": "100",
         "TZ": "UTC",
         "LC_ALL": "C.UTF-8",
+        "PYTHONPYCACHEPREFIX": sys.pycache_prefix or "",
         **more,
     }
 

@@ -13,7 +13,7 @@ from conftest import PATIENCE, REPOSITORY, TARGET, binary, hermetic
 def test_the_boto3_of_2022_passes_the_same_tests(place):
     python = TARGET / "clients-venv-2022/bin/python"
     assert python.exists(), f"{python} is missing: `bash .ci/run clients` makes that environment"
-    env = hermetic(place / "home", EVENTBUS_BIN=os.path.abspath(binary()), PYTHONDONTWRITEBYTECODE="1", TMPDIR=str(place))
+    env = hermetic(place / "home", EVENTBUS_BIN=os.path.abspath(binary()), TMPDIR=str(place))
     version = [python, "-c", "import boto3; print(boto3.__version__)"]
     assert subprocess.check_output(version, env=env, text=True).startswith("1.24.")
     tests = [REPOSITORY / "tests/clients" / name for name in ("test_boto3.py", "test_fifo_and_moves.py")]

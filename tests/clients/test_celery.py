@@ -37,7 +37,7 @@ class Application:
         self.app.conf.update(self.settings)
 
     def start(self, queues: str) -> None:
-        env = hermetic(self.root / "home", CLIENTS_CELERY=repr(self.settings), PYTHONPATH=str(HERE), PYTHONDONTWRITEBYTECODE="1")
+        env = hermetic(self.root / "home", CLIENTS_CELERY=repr(self.settings), PYTHONPATH=str(HERE))
         command = [tool("celery"), "-A", "celery_app", "worker", "-Q", queues, "-c", "1", "--loglevel", "INFO"]
         with (self.root / "worker.log").open("w") as log:
             self.worker = subprocess.Popen(

@@ -11,8 +11,9 @@ fn real_clients_and_this_program_agree() {
         .args("-m pytest --color=no -p no:cacheprovider -n 3 --dist worksteal --durations=10".split(' '))
         .arg(support::repository().join("tests/clients"))
         .env("EVENTBUS_BIN", support::binary())
-        // Beside the build, never in the repository.
-        .env("PYTHONPYCACHEPREFIX", env!("CARGO_TARGET_TMPDIR"))
+        // Many short processes: their bytecode is kept, beside the build and never in the repository.
+        .env("PYTHONPYCACHEPREFIX", concat!(env!("CARGO_TARGET_TMPDIR"), "/python"))
+        .env_remove("PYTHONDONTWRITEBYTECODE")
         .status()
         .expect("`EVENTBUS_TEST_PYTHON`, or `python3`, is a Python");
     assert!(status.success(), "pytest failed: {status}");

@@ -63,6 +63,9 @@ fn a_credentials_file_is_used_when_only_its_owner_may_read_it() {
             .run()
     };
     env.write("topology.yaml", "version: 1\nname: t\ntopics: { users: {} }\nqueues: { events: {} }\n");
+    let port = url.trim().rsplit(':').next().unwrap();
+    let shell = env.run(&["local", "env", "--port", port]).success();
+    assert!(shell.stderr().contains("wants its own key") && !shell.stdout().contains("AWS_ACCESS_KEY_ID"));
     let made = ours("hidden/secret").success();
     assert!(!made.stderr().contains("hidden"), "{}", made.snapshot());
     let _refused = ours("another").expect_code(5);
@@ -88,6 +91,18 @@ fn a_server_whose_file_is_taken_away_ends_and_says_why() {
     assert!(ended.stderr().contains("bus.db` was deleted while the bus had it open"), "{}", ended.snapshot());
     assert!(ended.stderr().contains("eventbus local reset"), "{}", ended.snapshot());
     assert!(!env.path(".eventbus").exists());
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_with_who_has_it_and_nothing_is_made() {
+    let env = TestEnv::new();
+    let server = env.serve();
+    let port = server.url.rsplit(':').next().unwrap();
+    let other = TestEnv::new();
+    let refused = other.run(&["local", "serve", "--port", port]).expect_code(1);
+    let hint = format!("`eval \"$(eventbus local env --port {port})\"`");
+    assert!(refused.stderr().contains(&hint), "{}", refused.snapshot());
+    assert!(!other.path(".eventbus").exists());
 }
 
 #[test]

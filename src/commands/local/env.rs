@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Cx, written};
 use crate::error::CliError;
-use crate::local;
+use crate::local::{self, Listening};
 use crate::outcome::Outcome;
 
 /// Arguments of `local env`.
@@ -50,18 +50,21 @@ impl Shell {
 
 pub(super) async fn run(cx: &Cx, args: &EnvArgs) -> Result<Outcome, CliError> {
     let port = args.port;
-    if !local::answers(port).await {
+    let listening = local::answers(port).await;
+    if listening == Listening::NoBus {
         return Err(CliError::failed(format!("no embedded bus answers on port {port} of 127.0.0.1"))
             .hint(format!("start one: `eventbus local serve --port {port} &`, or name its port with `--port N`")));
     }
     let url = format!("http://127.0.0.1:{port}");
-    let set = [
-        ("AWS_ENDPOINT_URL", url.as_str()),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ];
+    let mut set = vec![("AWS_ENDPOINT_URL", url.as_str())];
+    if listening == Listening::SignedBus {
+        cx.ui.note(
+            "this bus wants its own key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to what it was started with",
+        );
+    } else {
+        set.extend([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
+    }
+    set.extend([("AWS_REGION", "us-east-1"), ("AWS_DEFAULT_REGION", "us-east-1")]);
     // A profile or a session of AWS would win over the keys, or be sent along with them; endpoints of one service over the one
     // for all.
     let unset =

@@ -12,7 +12,7 @@ use crate::bus::Bus;
 use crate::engine;
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
-use crate::local::{self, Access, LocalBus};
+use crate::local::{self, Access, Listening, LocalBus};
 use crate::outcome::Outcome;
 use crate::topology::Topology;
 use crate::words;
@@ -65,12 +65,12 @@ pub(super) async fn run(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliErro
         let sentence = format!("only {room} connections fit at a time, because of the limit of open files");
         cx.ui.note(format!("{sentence}; raise it beforehand: `ulimit -n {}`", MANY + 100));
     }
+    // First of all: when the port is taken nothing has been made.
+    let listener = match TcpListener::bind((address, args.port)).await {
+        Ok(listener) => listener,
+        Err(error) => return Err(not_bound(address, args.port, &error).await),
+    };
     let bus = open_local(&cx.ui, &path)?;
-    let listener = TcpListener::bind((address, args.port)).await.map_err(|error| {
-        CliError::failed(format!("port {} on {address} cannot be listened on", args.port))
-            .because(&error)
-            .hint("take another one with `--port N`, or any free one with `--port 0`")
-    })?;
     let url = format!("http://{}", listener.local_addr()?);
     let shutdown = Shutdown::from_signals()?;
     if let Some(topology) = topology
@@ -97,6 +97,18 @@ pub(super) async fn run(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliErro
         }
     })?;
     Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Done))
+}
+
+/// Why there is no listener, and what to do about it.
+async fn not_bound(address: IpAddr, port: u16, error: &std::io::Error) -> CliError {
+    let failed = CliError::failed(format!("port {port} on {address} cannot be listened on")).because(error);
+    let taken = error.kind() == std::io::ErrorKind::AddrInUse;
+    if taken && address.is_loopback() && local::answers(port).await != Listening::NoBus {
+        return failed.hint(format!(
+            "an embedded bus is being served there already; use it: `eval \"$(eventbus local env --port {port})\"`, or take any free port: `--port 0`"
+        ));
+    }
+    failed.hint("take another one with `--port N`, or any free one with `--port 0`")
 }
 
 /// The same origin as browsers write it: scheme, host and port, nothing behind.

@@ -136,6 +136,11 @@ pub(super) async fn admit(request: Request<Incoming>, access: &Access, now_ms: i
     if let Some(reason) = access.page(&request).or_else(|| access.stranger(&request)) {
         return Err(ApiError::new("AccessDenied", reason).status(403));
     }
+    let credentials = access.credentials.as_ref().filter(|_| request.uri().path() != developer::HEALTH);
+    if let Some(credentials) = credentials {
+        // Nobody makes us hold bodies who does not even know the key's id.
+        signature::recognise(&request, credentials)?;
+    }
     let (parts, body) = request.into_parts();
     // What came in one piece may be larger than the buffer that waits for the rest.
     if parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MOST_HEADERS {
@@ -156,7 +161,7 @@ pub(super) async fn admit(request: Request<Incoming>, access: &Access, now_ms: i
         Err(_) => return Err(ApiError::new("RequestTimeout", "the body took too long").status(408)),
     };
     let signed = Request::from_parts(parts, body);
-    if let Some(credentials) = access.credentials.as_ref().filter(|_| signed.uri().path() != developer::HEALTH) {
+    if let Some(credentials) = credentials {
         signature::verify(&signed, credentials, now_ms)?;
     }
     let (mut parts, body) = signed.into_parts();

@@ -118,19 +118,43 @@ async fn converse(stream: TcpStream, bus: LocalBus, access: Arc<Access>, mut end
     let _ = connection.await;
 }
 
+/// Who listens on a loopback port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listening {
+    /// An embedded bus, which answers everybody.
+    Bus,
+    /// An embedded bus, which answers what is signed with its key.
+    SignedBus,
+    /// Another program, or none.
+    NoBus,
+}
+
 /// Whether an embedded bus answers on this loopback port.
-pub async fn answers(port: u16) -> bool {
+pub async fn answers(port: u16) -> Listening {
+    let (head, body) = ask(port, "/_eventbus/health").await;
+    if !head.starts_with("HTTP/1.1 200") || !body.contains(r#""status":"ok""#) {
+        return Listening::NoBus;
+    }
+    // Any other question is answered to those who may ask.
+    if ask(port, "/").await.0.starts_with("HTTP/1.1 403") { Listening::SignedBus } else { Listening::Bus }
+}
+
+/// Head and body of the answer to a request; empty when there is none.
+async fn ask(port: u16, path: &str) -> (String, String) {
     let ask = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        let request = format!("GET /_eventbus/health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.take(4_096).read_to_end(&mut answer).await?;
         io::Result::Ok(answer)
     };
     let answer = tokio::time::timeout(PROBE_TIME, ask).await.ok().and_then(Result::ok).unwrap_or_default();
-    let (head, body) = answer.split_at(answer.windows(4).position(|part| part == b"\r\n\r\n").unwrap_or(0));
-    head.starts_with(b"HTTP/1.1 200") && body.windows(13).any(|part| part == br#""status":"ok""#)
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) => (head.to_owned(), body.to_owned()),
+        None => (answer, String::new()),
+    }
 }
 
 async fn answer(

@@ -72,7 +72,7 @@ impl Patient {
     /// Called when there is nothing to read.
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let turn = self.turn.now();
-        if turn % 2 == 1 {
+        if !turn.is_multiple_of(2) {
             // The client waits for us.
             (self.reading, self.reading_for) = (None, None);
             return Poll::Pending;
@@ -119,7 +119,7 @@ impl AsyncRead for Patient {
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Ready(read) => {
                 let turn = this.turn.now();
-                if buffer.filled().len() > before && turn % 2 == 0 {
+                if buffer.filled().len() > before && turn.is_multiple_of(2) {
                     this.heard = Some(turn);
                 }
                 Poll::Ready(read)

@@ -19,7 +19,7 @@
 //! | GetSubscriptionAttributes | members, and when `FilterPolicyScope` is among them | `SubscriptionPrincipal` is a user that nobody made; `EffectiveDeliveryPolicy` is not there |
 //! | SetSubscriptionAttributes | names and values checked, in AWS's words where they are recorded; effective at once (on AWS within 15 minutes) | `ReplayPolicy` is refused as not supported; a delivery policy is only kept; of places in a bad filter policy only those in text that is no JSON are told |
 //! | ListSubscriptions, ListSubscriptionsByTopic | pages of a hundred | oldest first |
-//! | Publish, PublishBatch | sizes, subject, structure, attributes, groups and duplicates (by topic or by group), refusals of one message and of a whole batch, trace header, raw delivery with its ten attributes, dead letters | delivered in the same moment, or to the dead-letter queue without a retry; wrappers stand on one line, with their attributes sorted; signatures are well-formed and verify against nothing; encryption is not there; no throttling; the sentences to bad group and deduplication ids are those of SQS |
+//! | Publish, PublishBatch | sizes, subject, structure, attributes, groups and duplicates (by topic or by group), refusals of one message and of a whole batch, trace header, raw delivery with its ten attributes, dead letters | delivered in the same moment, or to the dead-letter queue without a retry; the attributes in a wrapper are sorted; signatures are well-formed and verify against nothing; encryption is not there; no throttling; the sentences to bad group and deduplication ids are those of SQS |
 //! | GetCallerIdentity (STS) | account, user id and ARN of an account's root user | nobody is ever anybody else |
 //! | everything else | | refused as not supported, by its name |
 //!
@@ -130,12 +130,13 @@ pub(crate) async fn call(cx: &Cx<'_>, operation: &str, input: Input) -> ApiResul
         "AddPermission" => input.answer(permissions::add(cx, input.parse()?).await?),
         "RemovePermission" => input.answer(permissions::remove(cx, input.parse()?).await?),
         later if LATER.contains(&later) => Err(unsupported(&format!("{later} is"))),
-        unknown => Err(no_action(unknown)),
+        unknown => Err(no_action(unknown, "2010-03-31")),
     }
 }
 
-fn no_action(unknown: &str) -> ApiError {
-    ApiError::new("InvalidAction", format!("The action {unknown} is not valid for this web service."))
+/// What AWS answered to `publish` instead of `Publish` (<https://github.com/ex-aws/ex_aws/pull/177>).
+fn no_action(unknown: &str, version: &str) -> ApiError {
+    ApiError::new("InvalidAction", format!("Could not find operation {unknown} for version {version}"))
 }
 
 #[derive(Serialize)]
@@ -154,7 +155,7 @@ pub(crate) fn call_sts(cx: &Cx<'_>, operation: &str, input: &Input) -> ApiResult
             user_id: cx.caller.account.clone(),
             account: cx.caller.account.clone(),
         }),
-        unknown => Err(no_action(unknown)),
+        unknown => Err(no_action(unknown, "2011-06-15")),
     }
 }
 

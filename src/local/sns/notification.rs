@@ -3,13 +3,16 @@
 //! The wrapper names the subscription, so it differs per queue; it is written here, at receive time, from a content that is
 //! stored once.
 
+use std::io::{self, Write};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::ser::Formatter;
 use sha2::{Digest as _, Sha256};
 
-use super::super::names::split_arn;
+use super::super::names::{partition, split_arn};
 use super::super::sqs::receive::stored_attributes;
 use super::super::sqs::types::WireAttributes;
 use super::super::store::messages::Stored;
@@ -61,7 +64,8 @@ fn wrap(base: &str, body: &str, attributes: &WireAttributes, origin: Origin, tok
     let notification = Notification {
         kind: "Notification".into(),
         signing_cert_url: signed.then(|| {
-            format!("https://sns.{region}.amazonaws.com/SimpleNotificationService-00000000000000000000000000000000.pem")
+            let domain = if partition(region) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+            format!("https://sns.{region}.{domain}/SimpleNotificationService-00000000000000000000000000000000.pem")
         }),
         unsubscribe_url: Some(format!("{base}/?Action=Unsubscribe&SubscriptionArn={subscription}")),
         signature: signed.then(|| signature(&origin.message_id)),
@@ -74,8 +78,52 @@ fn wrap(base: &str, body: &str, attributes: &WireAttributes, origin: Origin, tok
         message_attributes,
         sequence_number: origin.sequence,
     };
-    // A structure of strings always becomes JSON.
-    serde_json::to_string(&notification).unwrap_or_default()
+    laid_out(&notification)
+}
+
+/// The wrapper as SNS lays it out: a member a line, an attribute a line
+/// (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>).
+fn laid_out(notification: &Notification) -> String {
+    let mut out = Vec::with_capacity(1_200 + notification.message.len());
+    let mut writer = serde_json::Serializer::with_formatter(&mut out, Layout { depth: 0 });
+    // A structure of strings always becomes JSON, and JSON is always text.
+    let _ = notification.serialize(&mut writer);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+struct Layout {
+    depth: usize,
+}
+
+impl Formatter for Layout {
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        out.write_all(b"{")
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if !first {
+            out.write_all(b",")?;
+        }
+        match self.depth {
+            1 => out.write_all(b"\n  "),
+            2 => out.write_all(b"\n    "),
+            _ => Ok(()),
+        }
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(if self.depth < 3 { b" : " } else { b":" })
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        out.write_all(match self.depth {
+            0 => b"\n}",
+            1 => b"\n  }",
+            _ => b"}",
+        })
+    }
 }
 
 /// RFC 3339 in UTC with milliseconds, as SNS writes it.
@@ -97,6 +145,24 @@ mod tests {
     fn timestamps_have_three_digits() {
         assert_eq!(timestamp(1_700_000_000_000), "2023-11-14T22:13:20.000Z");
         assert_eq!(timestamp(1_700_000_000_120), "2023-11-14T22:13:20.120Z");
+    }
+
+    #[test]
+    fn a_wrapper_has_a_member_a_line() {
+        let attribute = |value: &str| NotificationAttribute { data_type: "String".into(), value: value.into() };
+        let mut notification = Notification {
+            kind: "Notification".into(),
+            message_id: "id".into(),
+            message: "{\"a\": {}}".into(),
+            ..Notification::default()
+        };
+        let bare = "{\n  \"Type\" : \"Notification\",\n  \"MessageId\" : \"id\",\n  \"TopicArn\" : \"\",\n  \"Message\" : \"{\\\"a\\\": {}}\",\n  \"Timestamp\" : \"\"";
+        assert_eq!(laid_out(&notification), format!("{bare}\n}}"));
+        notification.message_attributes =
+            [("a", "1"), ("b", "2")].map(|(name, value)| (name.to_owned(), attribute(value))).into();
+        let attributes = "  \"MessageAttributes\" : {\n    \"a\" : {\"Type\":\"String\",\"Value\":\"1\"},\n    \"b\" : {\"Type\":\"String\",\"Value\":\"2\"}\n  }";
+        assert_eq!(laid_out(&notification), format!("{bare},\n{attributes}\n}}"));
+        assert_eq!(Notification::parse(&laid_out(&notification)), Some(notification));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
+use super::super::names::partition;
 use super::super::sqs::permissions::{one_or_many, statements};
 use super::super::sqs::types::Nothing;
 use super::super::store::catalogue::settings_text;
@@ -40,7 +41,8 @@ pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing>
     if input.accounts.iter().any(|id| id.len() != 12 || !id.bytes().all(|b| b.is_ascii_digit())) {
         return Err(ApiError::parameter("AWSAccountId Reason: an account has twelve digits"));
     }
-    let principals = input.accounts.iter().map(|id| format!("arn:aws:iam::{id}:root")).collect();
+    let partition = partition(&cx.caller.region);
+    let principals = input.accounts.iter().map(|id| format!("arn:{partition}:iam::{id}:root")).collect();
     let actions = input.actions.iter().map(|action| format!("SNS:{action}")).collect();
     change(cx, input.topic_arn, move |list, arn| {
         if list.iter().any(|statement| statement["Sid"] == label.as_str()) {

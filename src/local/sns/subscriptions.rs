@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
-use super::super::names::QueueName;
+use super::super::names::{QueueName, partition};
 use super::super::sqs::types::Nothing;
 use super::super::store::catalogue::{
     RedrivePolicy, Settings, filters_nothing, scope_of, settings_from, settings_text,
@@ -267,6 +267,7 @@ fn find(connection: &Connection, arn: &str) -> ApiResult<Found> {
 
 pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfSubscription) -> ApiResult<Attributes> {
     let arn = arns::subscription(input.subscription_arn)?;
+    let partition = partition(&cx.caller.region);
     let attributes = cx
         .read(move |connection| {
             let found = find(connection, &arn)?;
@@ -280,7 +281,7 @@ pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfSubscription) -> ApiRes
             } else {
                 attributes.remove("FilterPolicyScope");
             }
-            let principal = format!("arn:aws:iam::{}:user/eventbus", found.owner);
+            let principal = format!("arn:{partition}:iam::{}:user/eventbus", found.owner);
             for (name, value) in [
                 ("SubscriptionArn", arn),
                 ("TopicArn", found.topic),

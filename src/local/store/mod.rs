@@ -4,7 +4,7 @@
 //! write lock while waiting for anything.
 //!
 //! * Every write goes through one thread per process ([`writer`]), which takes whatever has queued up into one
-//!   `BEGIN IMMEDIATE` transaction and answers each request after its commit.
+//!   `BEGIN IMMEDIATE` transaction; each request is answered when its commit is on disk ([`synced`]).
 //! * Reads run on connections of their own ([`reader`]) and never wait for a writer.
 //! * Who waits for a message is woken by a commit of this process at once, and by one of another process through
 //!   [`watch`].
@@ -17,6 +17,7 @@ pub(crate) mod moves;
 mod open;
 mod place;
 mod reader;
+mod synced;
 mod watch;
 pub(crate) mod whole;
 mod writer;
@@ -59,8 +60,9 @@ impl Store {
             .map_err(|source| OpenError::of(path, source))?;
         let moving = Arc::new(AtomicBool::new(left));
         let place = Arc::new(Place::of(path));
-        let writer = writer::Writer::start(connection, Arc::clone(&wakes), Arc::clone(&moving), Arc::clone(&place))
-            .map_err(OpenError::Thread)?;
+        let synced = synced::Synced::start(&connection, path).map_err(OpenError::Thread)?;
+        let shared = (Arc::clone(&wakes), Arc::clone(&moving), Arc::clone(&place));
+        let writer = writer::Writer::start(connection, synced, shared).map_err(OpenError::Thread)?;
         let reader = reader::Reader::start(path, &place).map_err(OpenError::Thread)?;
         Ok(Self { writer, reader, wakes, place, moving })
     }

@@ -151,9 +151,13 @@ impl OpenError {
 /// Checks the place, then opens, makes or refuses the file. Blocks, at worst for [`PATIENCE`].
 pub(crate) fn prepare(path: &Path, on_wait: OnWait) -> Result<Connection, OpenError> {
     check_place(path)?;
-    make_private(path);
+    let new = make_private(path);
     let mut connection = connect_telling(path, on_wait.clone())?;
     initialise(&mut connection, path, &on_wait)?;
+    if new {
+        // A file whose name is lost with the power is lost whole. Where folders cannot be flushed nothing is gained or lost.
+        let _ = std::fs::File::open(folder_of(path)).and_then(|folder| folder.sync_all());
+    }
     Ok(connection)
 }
 
@@ -205,17 +209,22 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Makes an empty file that only its owner may read, if there is none: SQLite gives its side files the same permissions.
-fn make_private(path: &Path) {
+/// Returns whether it did.
+fn make_private(path: &Path) -> bool {
     use std::os::unix::fs::OpenOptionsExt as _;
     // Whatever fails here, SQLite meets next and says better.
-    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).is_ok()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn check_place(path: &Path) -> Result<(), OpenError> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     make_folder(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
     if let Some(kind) = network_of(folder) {
         return Err(OpenError::Network { path: path.to_owned(), kind });

@@ -241,3 +241,21 @@ impl Signs {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::open::{OnWait, prepare};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watch_that_cannot_begin_begins_when_it_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bus.db");
+        let wakes = Arc::new(Wakes::new(&path));
+        let mut waiting = Wakes::wait(&wakes, 1);
+        // Nothing to open yet, and watching must not make it.
+        assert!(Watcher::new(&path).is_none() && !path.exists());
+        let _open = prepare(&path, OnWait::default()).unwrap();
+        waiting.woken().await;
+    }
+}

@@ -1,7 +1,8 @@
 //! The one writing thread of a process: group commit.
 //!
-//! Requests queue up while a commit is on its way to the disk; the next transaction takes all of them. Each runs in a
-//! savepoint, so that one that fails leaves no trace and harms no other, and each is answered only after the commit.
+//! Requests queue up while a transaction runs; the next one takes all of them. Each runs in a savepoint, so that one that
+//! fails leaves no trace and harms no other, and each is answered only when its commit is on disk. That is seen to by a
+//! thread of its own ([`Synced`]), so that the next transaction runs while the last ones are on their way there.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 use super::super::error::{ApiError, ApiResult};
 use super::catalogue::Catalogue;
 use super::place::Place;
+use super::synced::{Group, Synced};
 use super::watch::Wakes;
 
 /// Requests in one transaction at most, so that the first of them is not kept waiting for the last.
@@ -74,7 +76,7 @@ pub(crate) fn steps(path: &std::path::Path, work: impl FnOnce(&mut Tx<'_>) -> Ap
     Ok(counted.load(Ordering::SeqCst))
 }
 
-trait Job: Send {
+pub(super) trait Job: Send {
     /// Does the work and keeps its result; whether it succeeded.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
     /// Why it did not succeed.
@@ -173,15 +175,14 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         connection: Connection,
-        wakes: Arc<Wakes>,
-        moving: Arc<AtomicBool>,
-        place: Arc<Place>,
+        synced: Synced,
+        (wakes, moving, place): (Arc<Wakes>, Arc<AtomicBool>, Arc<Place>),
     ) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
         let (jobs, late) = (Arc::new(jobs), Late::default());
         let afterwards = Afterwards { jobs: Arc::downgrade(&jobs), late: Arc::clone(&late) };
-        let shared = Shared { late: Arc::clone(&late), wakes, moving, place };
-        let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, &shared))?;
+        let shared = Shared { late: Arc::clone(&late), synced, wakes, moving, place };
+        let thread = Builder::new().name("bus-writer".into()).spawn(move || serve(&connection, &queue, shared))?;
         Ok(Self { jobs: Some(jobs), afterwards, thread: Some(thread) })
     }
 
@@ -216,12 +217,13 @@ impl Drop for Writer {
 /// What the writing thread has in common with the others.
 struct Shared {
     late: Late,
+    synced: Synced,
     wakes: Arc<Wakes>,
     moving: Arc<AtomicBool>,
     place: Arc<Place>,
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, shared: &Shared) {
+fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, mut shared: Shared) {
     let mut catalogue = Catalogue::default();
     while let Ok(first) = queue.recv() {
         let mut waiting = VecDeque::from([first]);
@@ -232,12 +234,14 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Job>>, shared: &Share
             }
         }
         while !waiting.is_empty() {
-            commit(connection, &mut catalogue, &mut waiting, shared);
+            commit(connection, &mut catalogue, &mut waiting, &shared);
         }
     }
+    // Everything is answered first: what an answer nobody waits for leaves to do comes late, too. Nobody waits for that.
+    shared.synced = Synced::default();
     let mut waiting: VecDeque<_> = shared.late.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
     while !waiting.is_empty() {
-        commit(connection, &mut catalogue, &mut waiting, shared);
+        commit(connection, &mut catalogue, &mut waiting, &shared);
     }
 }
 
@@ -256,7 +260,7 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
     shared.moving.store(moving, Ordering::SeqCst);
     catalogue.renew(version);
     let mut tx = Tx { connection, catalogue, version, next_seq, woken: Vec::new() };
-    let mut done: Vec<Box<dyn Job>> = Vec::with_capacity(waiting.len());
+    let mut done: Group = Vec::with_capacity(waiting.len());
     while let Some(mut job) = waiting.pop_front() {
         let woken = tx.woken.len();
         let stepped = execute(connection, "SAVEPOINT request").and_then(|()| {
@@ -300,8 +304,9 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
     .and_then(|()| shared.place.check());
     match ended {
         Ok(()) => {
+            // Who is woken sees the commit; what it takes is handed out after a later turn to the disk, so after this one.
             shared.wakes.wake(&woken);
-            done.into_iter().for_each(|job| job.finish(Ok(())));
+            shared.synced.answer(done);
         }
         Err(error) => {
             roll_back(connection);

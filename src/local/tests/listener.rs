@@ -170,7 +170,7 @@ async fn requests_without_a_body_for_head_and_options() {
         stream.read_to_string(&mut all).await.unwrap();
         assert!(all.starts_with(&format!("HTTP/1.1 {status} ")) && all.ends_with("\r\n\r\n"), "{all}");
     }
-    assert!(answers(bench.address.port()).await);
+    assert_eq!(answers(bench.address.port()).await, Listening::Bus);
 }
 
 /// In virtual time: when nothing else can happen, the server's patience is over.
@@ -247,7 +247,7 @@ async fn odd_requests_have_answers() {
     // A proxy that speaks TLS to the world does not lose its clients.
     let behind = bench.ask(&sized("X-Forwarded-Proto: https\r\n", create("expected").as_bytes())).await;
     assert!(behind.body.contains("<QueueUrl>https://localhost/000000000000/expected<"), "{behind:?}");
-    assert!(answers(bench.address.port()).await);
+    assert_eq!(answers(bench.address.port()).await, Listening::Bus);
 }
 
 #[tokio::test]
@@ -309,5 +309,5 @@ async fn with_credentials_only_what_is_signed_with_them_is_answered() {
     assert_eq!(look.status, 403);
     let list = client("123456789012", "right").list_queues().send().await.unwrap();
     assert_eq!(list.queue_urls().len(), 1);
-    assert!(answers(bench.address.port()).await);
+    assert_eq!(answers(bench.address.port()).await, Listening::SignedBus);
 }

@@ -42,6 +42,7 @@ async fn every_operation_is_served() {
     let (status, body) = query(&bench.bus, "2010-03-31", &[("Action", "Nonsense")]).await;
     assert_eq!((status, between(&body, "Code")), (400, "InvalidAction".into()));
     assert_eq!(between(&body, "Type"), "Sender");
+    assert_eq!(between(&body, "Message"), "Could not find operation Nonsense for version 2010-03-31");
     let (status, body) = query(&bench.bus, "2010-03-31", &[("Action", "CreatePlatformEndpoint")]).await;
     assert_eq!((status, between(&body, "Code")), (400, "UnsupportedOperation".into()));
     assert!(between(&body, "Message").contains("CreatePlatformEndpoint"));
