@@ -156,6 +156,8 @@ fn patterns_carry_what_nobody_else_takes() {
     assert_eq!(with("{ eventName: [OrderPlaced], publisherName: [Shop] }"), Vec::<String>::new());
     assert!(with("{ eventName: [UserRegistered] }")[0].contains("no event of that name goes to `shop`"));
     assert!(with("{ eventName: [OrderLost] }")[0].contains("which goes to the topic `rest`"));
+    let undotted = "topics: { shop: }\nqueues: { q: { visibility_timeout: 1m } }\nsubscriptions:\n  - { topic: shop, queue: q, filter: { eventName: [OrderPlaced] } }\nevents:\n  Shop*: { topic: shop }\n";
+    assert_eq!(found(undotted, &[], None), Vec::<String>::new(), "`Shop.OrderPlaced` fits `Shop*`");
     assert!(with("{ publisherName: [Stop] }")[0].contains("nothing that goes to `shop` is published by \"Stop\""));
 }
 
