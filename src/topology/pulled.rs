@@ -57,7 +57,7 @@ pub fn write(pulled: &Pulled, name: &str, arns: &Arns) -> Written {
     let prefix = pulled.owner().filter(|(owner, _)| *owner == name).map_or("", |(_, prefix)| prefix);
     let prefix =
         if names().all(|name| name.strip_prefix(prefix).is_some_and(|key| !key.is_empty())) { prefix } else { "" };
-    let mut writer = Writer { arns, prefix, left_out: Vec::new(), queues: BTreeSet::new(), external: BTreeMap::new() };
+    let mut writer = Writer { prefix, left_out: Vec::new(), queues: BTreeSet::new(), external: BTreeMap::new() };
     writer.queues = pulled.queues.iter().map(|(name, _)| arns.queue(name)).collect();
     let mut topics: Vec<_> = pulled.topics.iter().collect();
     topics.sort_by(|a, b| a.0.cmp(&b.0));
@@ -96,7 +96,6 @@ pub fn write(pulled: &Pulled, name: &str, arns: &Arns) -> Written {
 }
 
 struct Writer<'a> {
-    arns: &'a Arns,
     prefix: &'a str,
     left_out: Vec<String>,
     /// The ARNs of the queues in the file.
