@@ -242,11 +242,11 @@ mod tests {
         let entry = Yaml::Map(vec![
             ("users".into(), Yaml::Map(vec![])),
             ("q".into(), Yaml::map([("retention", Yaml::Plain("14d".into()))])),
-            ("f".into(), Yaml::json(&json!({"eventName": ["A", "B"], "n": [{"numeric": [">", 1]}]}))),
+            ("f".into(), Yaml::json(&json!({"eventName": ["A", "B"], "m": [{"numeric": [">", 1]}]}))),
         ]);
         assert_eq!(
             entry.block(2),
-            "  users: {}\n  q: { retention: 14d }\n  f: { eventName: [A, B], n: [{ numeric: [\">\", 1] }] }\n"
+            "  users: {}\n  q: { retention: 14d }\n  f: { eventName: [A, B], m: [{ numeric: [\">\", 1] }] }\n"
         );
     }
 
