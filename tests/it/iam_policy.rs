@@ -164,7 +164,7 @@ fn what_the_verbs_call_is_what_they_are_allowed() {
     let mut runs = vec![
         run("provision", &["provision", "--yes"]),
         run("publish", &["publish", "UserRegistered", "payload.json"]),
-        run("tail", &["tail", "user_events", "--count", "1", "--yes"]),
+        run("tail", &["tail", "user_events", "--count", "1", "--force"]),
         // One is tried again, which hides it for a while; one is rejected; one is handled.
         run("consume", &["consume", "user_events", "--count", "1", "--exec", "exit 65"]),
         run("replay", &["replay", "user_events_dlq", "--yes", "--confirm", "user_events_dlq"]),
@@ -212,7 +212,7 @@ fn without_an_account_or_region_it_says_which_flag() {
     let shown = env.run(&["iam-policy", "publish", "--profile", "p", "--account", "123456789012"]).expect_code(2);
     assert!(shown.stderr().contains("--region eu-west-1"), "{}", shown.snapshot());
     let shown = env.run(&["iam-policy", "consume", "--queue", "user_event"]).expect_code(4);
-    assert!(shown.stderr().contains("did you mean `user_events`?"), "{}", shown.snapshot());
+    assert!(shown.stderr().contains("did you mean `user_events`"), "{}", shown.snapshot());
     let _usage = env.run(&["iam-policy", "publish", "--account", "12"]).expect_code(2);
     let _usage = env.run(&["iam-policy"]).expect_code(2);
     let narrow = env.run(&["iam-policy", "tail", "--queue", "user_events_dlq"]).success().json();
