@@ -380,6 +380,8 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
             [CompletionResult]::new('--allow-origin', '--allow-origin', [CompletionResultType]::ParameterName, 'Answer web pages of this origin; may be given several times')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'The bus file [default: the local context''s, .eventbus/bus.db]')
             [CompletionResult]::new('--init', '--init', [CompletionResultType]::ParameterName, 'Make what this topology says before the URL is printed')
+            [CompletionResult]::new('--recreate-window', '--recreate-window', [CompletionResultType]::ParameterName, 'Refuse to make a queue that was deleted again for so many seconds; AWS: 60')
+            [CompletionResult]::new('--purge-window', '--purge-window', [CompletionResultType]::ParameterName, 'Refuse to purge a queue again for so many seconds; AWS: 60')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use AWS with this profile')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Use AWS in this region')

@@ -543,7 +543,7 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__local__subcmd__serve)
-            opts="-y -q -v -h --port --bind --credentials-file --allow-host --allow-origin --path --init --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-y -q -v -h --port --bind --credentials-file --allow-host --allow-origin --path --init --recreate-window --purge-window --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -574,6 +574,14 @@ _eventbus() {
                     return 0
                     ;;
                 --init)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recreate-window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --purge-window)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -363,6 +363,8 @@ set edit:completion:arg-completer[eventbus] = {|@words|
             cand --allow-origin 'Answer web pages of this origin; may be given several times'
             cand --path 'The bus file [default: the local context''s, .eventbus/bus.db]'
             cand --init 'Make what this topology says before the URL is printed'
+            cand --recreate-window 'Refuse to make a queue that was deleted again for so many seconds; AWS: 60'
+            cand --purge-window 'Refuse to purge a queue again for so many seconds; AWS: 60'
             cand --context 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]'
             cand --profile 'Use AWS with this profile'
             cand --region 'Use AWS in this region'

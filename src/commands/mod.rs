@@ -174,6 +174,14 @@ impl Cx {
 /// # Errors
 /// The file cannot be used; with the fix where there is one.
 pub fn open_local(ui: &Ui, path: &Path) -> Result<LocalBus, CliError> {
+    open_local_with(ui, path, OpenOptions::default())
+}
+
+/// As [`open_local`], otherwise than everybody wants it; who waits is told in any case.
+///
+/// # Errors
+/// As [`open_local`].
+pub fn open_local_with(ui: &Ui, path: &Path, options: OpenOptions) -> Result<LocalBus, CliError> {
     // Past a limit on the size of files the system ends a program, unless it takes this signal: then the write is refused, which
     // is said like a full disk. Where it cannot be taken all stays as it was.
     let limit = tokio::signal::unix::SignalKind::from_raw(nix::sys::signal::Signal::SIGXFSZ as i32);
@@ -182,7 +190,7 @@ pub fn open_local(ui: &Ui, path: &Path) -> Result<LocalBus, CliError> {
     let on_wait = OnWait::new(move || {
         told.warn(format!("the bus file {shown} is locked by another process; waiting for it, for 30 s at most"));
     });
-    LocalBus::open(path, OpenOptions { on_wait, ..OpenOptions::default() }).map_err(|error| {
+    LocalBus::open(path, OpenOptions { on_wait, ..options }).map_err(|error| {
         let file = quoted(&path.display().to_string());
         let hint = match &error {
             OpenError::ReadOnly { path, .. } => {

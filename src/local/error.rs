@@ -47,14 +47,33 @@ impl ApiError {
         Self { shape: "BusFileUnusable", code: "BusFileUnusable", ..Self::internal(message) }
     }
 
-    /// SQS's word for a value out of its range.
+    /// SQS's word for a value out of its range. No shape of the model, so JSON names the one of the framework below it
+    /// (recorded AWS answers, localstack tests, Apache-2.0: `QueryErrorCode` is `InvalidParameterValueException`).
     pub(crate) fn invalid_value(message: impl Into<String>) -> Self {
-        Self::new("InvalidParameterValue", message)
+        Self::coded("InvalidParameterValueException", "InvalidParameterValue", message)
     }
 
-    /// SQS's word for a parameter that is not there.
+    /// SQS's word for a parameter that is not there; its shape as for [`Self::invalid_value`].
     pub(crate) fn missing(parameter: &str) -> Self {
-        Self::new("MissingParameter", format!("The request must contain the parameter {parameter}."))
+        Self::coded(
+            "MissingRequiredParameterException",
+            "MissingParameter",
+            format!("The request must contain the parameter {parameter}."),
+        )
+    }
+
+    /// SQS: an operation that there is not, or not there.
+    pub(crate) fn invalid_action(action: &str) -> Self {
+        Self::coded(
+            "UnknownOperationException",
+            "InvalidAction",
+            format!("The action {action} is not valid for this endpoint."),
+        )
+    }
+
+    /// SQS: a limit is reached; `what` is the sentence.
+    pub(crate) fn over_limit(what: impl Into<String>) -> Self {
+        Self::new("OverLimit", what).status(403)
     }
 
     /// SNS's word for nearly everything.
@@ -62,7 +81,7 @@ impl ApiError {
         Self::new("InvalidParameter", format!("Invalid parameter: {}", reason.as_ref()))
     }
 
-    /// SQS: no such queue.
+    /// SQS: no such queue. In these words in JSON; Query adds some of its own.
     pub(crate) fn no_queue() -> Self {
         Self::coded(
             "QueueDoesNotExist",

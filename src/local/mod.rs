@@ -154,9 +154,10 @@ impl LocalBus {
         if let Some(answer) = wire::other_method(request.method(), &request_id) {
             return answer;
         }
+        let shape = if wire::wants_json(&request) { wire::negotiated } else { std::convert::identity };
         let call = match wire::read(&request) {
             Ok(call) => call,
-            Err((protocol, error)) => return wire::write_error(Service::Sqs, protocol, &error, &request_id),
+            Err((protocol, error)) => return shape(wire::write_error(Service::Sqs, protocol, &error, &request_id)),
         };
         // Also what another process, or an earlier one, has left to do: this request may wait for it.
         self.drive_moves();
@@ -166,7 +167,7 @@ impl LocalBus {
             Service::Sts => sns::call_sts(&cx, &call.operation, &call.input),
         };
         self.drive_moves();
-        wire::write(call.service, call.protocol, &call.operation, outcome, &request_id)
+        shape(wire::write(call.service, call.protocol, &call.operation, outcome, &request_id))
     }
 }
 

@@ -17,6 +17,7 @@ mod fifo;
 mod fifo_topics;
 mod layouts;
 mod moves;
+mod recorded;
 mod sns;
 
 /// A bus in a folder of its own, with a clock that stands still.
@@ -142,7 +143,8 @@ async fn sqs(bus: &LocalBus, operation: &str, input: Value) -> Value {
         .body(Bytes::from(input.to_string()))
         .unwrap();
     let response = bus.handle(request).await;
-    serde_json::from_slice(response.body()).unwrap()
+    // What answers nothing has no body.
+    if response.body().is_empty() { json!({}) } else { serde_json::from_slice(response.body()).unwrap() }
 }
 
 async fn query(bus: &LocalBus, version: &str, form: &[(&str, &str)]) -> (u16, String) {
@@ -153,8 +155,13 @@ async fn query(bus: &LocalBus, version: &str, form: &[(&str, &str)]) -> (u16, St
     (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
 }
 
+/// The code that Query would have for an error in JSON, as far as their names go.
 fn code(answer: &Value) -> &str {
-    answer["__type"].as_str().and_then(|name| name.split('#').nth(1)).unwrap_or("none")
+    match answer["__type"].as_str().and_then(|name| name.split('#').nth(1)).unwrap_or("none") {
+        "InvalidParameterValueException" => "InvalidParameterValue",
+        "MissingRequiredParameterException" => "MissingParameter",
+        other => other,
+    }
 }
 
 #[tokio::test]
@@ -171,10 +178,12 @@ async fn a_message_is_hidden_for_its_visibility_timeout() {
     assert_eq!(again[0]["Attributes"]["ApproximateReceiveCount"], "2");
     assert_eq!(again[0]["MessageId"], first[0]["MessageId"]);
     assert_ne!(again[0]["ReceiptHandle"], first[0]["ReceiptHandle"]);
-    // The handle of the earlier receive no longer takes the message away from who has it now, but still deletes it.
+    // The handle of the earlier receive takes the message away from who has it now, and deletes it (recorded AWS answers,
+    // localstack tests, Apache-2.0: `test_terminate_visibility_timeout_after_receive`).
     let old =
         json!({ "QueueUrl": format!("{URL}q"), "ReceiptHandle": first[0]["ReceiptHandle"], "VisibilityTimeout": 0 });
-    assert_eq!(code(&bench.sqs("ChangeMessageVisibility", old.clone()).await), "MessageNotInflight");
+    assert_eq!(bench.sqs("ChangeMessageVisibility", old.clone()).await, json!({}));
+    assert_eq!(bench.bodies("q").await, ["one"]);
     bench.sqs("DeleteMessage", old).await;
     bench.clock.advance(Duration::from_secs(3_600));
     assert!(bench.receive("q").await.is_empty());

@@ -29,7 +29,7 @@ fn a_served_bus_without_room_refuses_keeps_what_it_has_and_goes_on_when_there_is
         assert!(kept.len() < 500, "4 MiB hold no 50 MB");
     };
     assert_eq!(refused.0, 500, "the server's fault, not the caller's: {}", refused.1);
-    assert_eq!(refused.1["__type"], "com.amazonaws.sqs#BusFileUnusable");
+    assert_eq!(refused.1["__type"], "com.amazon.coral.service#BusFileUnusable");
     let said = refused.1["message"].as_str().unwrap();
     assert!(said.contains("full") && said.contains("limit on file sizes"), "{said}");
     assert!(kept.len() > 10, "{}", kept.len());

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{Cx, embedded, open_local, outcome_of_signal, provision, written};
+use super::{Cx, embedded, open_local, open_local_with, outcome_of_signal, provision, written};
 use crate::config::{DEFAULT_BUS, Target};
 use crate::error::CliError;
 use crate::outcome::Outcome;

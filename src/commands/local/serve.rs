@@ -3,16 +3,17 @@
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{Cx, bus_file, credentials, embedded, open_local, outcome_of_signal, provision, written};
+use super::{Cx, bus_file, credentials, embedded, open_local_with, outcome_of_signal, provision, written};
 use crate::bus::Bus;
 use crate::engine;
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
-use crate::local::{self, Access, Listening, LocalBus};
+use crate::local::{self, Access, Listening, LocalBus, OpenOptions};
 use crate::outcome::Outcome;
 use crate::topology::Topology;
 use crate::words;
@@ -46,6 +47,12 @@ pub struct ServeArgs {
     /// Make what this topology says before the URL is printed
     #[arg(long, value_name = "TOPOLOGY")]
     pub init: Option<PathBuf>,
+    /// Refuse to make a queue that was deleted again for so many seconds; AWS: 60
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub recreate_window: u32,
+    /// Refuse to purge a queue again for so many seconds; AWS: 60
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub purge_window: u32,
 }
 
 pub(super) async fn run(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliError> {
@@ -70,7 +77,10 @@ pub(super) async fn run(cx: &mut Cx, args: ServeArgs) -> Result<Outcome, CliErro
         Ok(listener) => listener,
         Err(error) => return Err(not_bound(address, args.port, &error).await),
     };
-    let bus = open_local(&cx.ui, &path)?;
+    let window = |seconds: u32| Duration::from_secs(seconds.into());
+    let (recreate_window, purge_window) = (window(args.recreate_window), window(args.purge_window));
+    let options = OpenOptions { recreate_window, purge_window, ..OpenOptions::default() };
+    let bus = open_local_with(&cx.ui, &path, options)?;
     let url = format!("http://{}", listener.local_addr()?);
     let shutdown = Shutdown::from_signals()?;
     if let Some(topology) = topology

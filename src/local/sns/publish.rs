@@ -331,7 +331,7 @@ fn deliver(
         if queue.fifo() {
             // Only FIFO topics have both; a queue of the other type cannot be subscribed to a standard topic.
             let (Some(group), Some(dedup_id)) = (&message.group_id, &message.dedup_id) else { continue };
-            let scope = queue.scope(group);
+            let scope = queue.scope(group, now);
             // The queue looks for duplicates, too: they may have come another way.
             if fifo::seen(tx, queue.id, scope, dedup_id, now)?.is_some() {
                 continue;

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::error::{ApiError, ApiResult};
-use super::super::names::QueueName;
-use super::super::store::catalogue::{Queue, RedrivePolicy, Settings};
+use super::super::names::{QueueName, split_arn};
+use super::super::store::catalogue::{Queue, RedrivePolicy, SCOPE_BEFORE, Settings};
 use super::super::store::messages;
 
 /// Attributes that are whole numbers in a range.
@@ -53,11 +53,10 @@ const COMPUTED: [&str; 6] = [
 
 const FIFO: [&str; 4] = ["FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"];
 
-/// Whose attributes are checked, and whether it is being made.
+/// Whose attributes are checked.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) queue: &'a QueueName,
-    pub(crate) creating: bool,
 }
 
 /// Checks attributes that somebody wants to set, each by itself. `find` is asked for the target of a redrive policy.
@@ -77,12 +76,13 @@ pub(crate) fn check(
             }
             "RedrivePolicy" if !value.is_empty() => {
                 let target = check_redrive(value)?;
+                if target.fifo() != subject.queue.fifo() {
+                    // Two full stops, as AWS has them.
+                    return Err(redrive_error(value, "Dead-letter queue must be same type of queue as the source.."));
+                }
                 let Some(found) = find(&target)? else {
                     return Err(redrive_error(value, "Dead letter target does not exist."));
                 };
-                if target.fifo() != subject.queue.fifo() {
-                    return Err(redrive_error(value, "Dead-letter queue must be same type of queue as the source."));
-                }
                 if !allows(&found, subject.queue) {
                     return Err(redrive_error(
                         value,
@@ -96,12 +96,19 @@ pub(crate) fn check(
                     return Err(invalid());
                 }
             }
-            "SqsManagedSseEnabled" if value != "true" && value != "false" => return Err(invalid()),
+            "SqsManagedSseEnabled" if !is_boolean(value) => return Err(invalid()),
             "Policy" | "RedrivePolicy" | "RedriveAllowPolicy" | "KmsMasterKeyId" | "SqsManagedSseEnabled" => {}
+            // Recorded AWS answers, localstack tests, Apache-2.0: `test_create_standard_queue_with_fifo_attribute_raises_error`.
+            throughput @ ("DeduplicationScope" | "FifoThroughputLimit") if !subject.queue.fifo() => {
+                return Err(ApiError::new(
+                    "InvalidAttributeName",
+                    format!("You can specify the {throughput} only when FifoQueue is set to true."),
+                ));
+            }
             fifo if FIFO.contains(&fifo) && !subject.queue.fifo() => {
                 return Err(ApiError::new("InvalidAttributeName", format!("Unknown Attribute {fifo}.")));
             }
-            "FifoQueue" if value != "true" => {
+            "FifoQueue" if !value.eq_ignore_ascii_case("true") => {
                 return Err(ApiError::new(
                     "InvalidAttributeValue",
                     "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
@@ -109,7 +116,7 @@ pub(crate) fn check(
             }
             // Saying again what it is changes nothing.
             "FifoQueue" => {}
-            "ContentBasedDeduplication" if !["true", "false"].contains(&value.as_str()) => return Err(invalid()),
+            "ContentBasedDeduplication" if !is_boolean(value) => return Err(invalid()),
             "DeduplicationScope" if !["messageGroup", "queue"].contains(&value.as_str()) => return Err(invalid()),
             "FifoThroughputLimit" if !["perQueue", "perMessageGroupId"].contains(&value.as_str()) => {
                 return Err(invalid());
@@ -118,10 +125,19 @@ pub(crate) fn check(
             unknown => return Err(ApiError::new("InvalidAttributeName", format!("Unknown Attribute {unknown}."))),
         }
     }
-    if subject.creating && subject.queue.fifo() && settings.get("FifoQueue").is_none_or(|value| value != "true") {
-        return Err(ApiError::invalid_value("The name of a standard queue must not end with .fifo"));
+    let is = |name: &str, value: &str| settings.get(name).is_some_and(|found| found.eq_ignore_ascii_case(value));
+    if is("SqsManagedSseEnabled", "true") && settings.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty()) {
+        return Err(ApiError::new(
+            "InvalidAttributeName",
+            "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+        ));
     }
     Ok(())
+}
+
+/// AWS takes `True` as well.
+fn is_boolean(value: &str) -> bool {
+    value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false")
 }
 
 /// Checks attributes that only go together: throughput by group needs duplicates looked for by group
@@ -139,7 +155,7 @@ pub(crate) fn check_together(settings: &Settings) -> ApiResult<()> {
 
 /// SQS's value of the redrive allow policy.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RedriveAllowPolicy {
     redrive_permission: String,
     #[serde(default)]
@@ -150,26 +166,37 @@ struct RedriveAllowPolicy {
 const MOST_SOURCES: usize = 10;
 
 fn check_redrive_allow(value: &str) -> ApiResult<()> {
+    let malformed = || {
+        ApiError::new(
+            "InvalidAttributeValue",
+            "Invalid value for the parameter RedriveAllowPolicy. Reason: Amazon SQS can't create the redrive allow policy, as it’s in an unsupported format.",
+        )
+    };
     let refused = |reason: &str| {
         Err(ApiError::invalid_value(format!(
-            "Value {value} for parameter RedriveAllowPolicy is invalid. Reason: {reason}"
+            "Value {value} for parameter RedriveAllowPolicy is invalid. Reason: Amazon SQS can't create the redrive allow policy. {reason}"
         )))
     };
-    let Ok(policy) = serde_json::from_str::<RedriveAllowPolicy>(value) else {
-        return refused("Amazon SQS can't create the redrive allow policy, as it's in an unsupported format.");
-    };
+    let policy: RedriveAllowPolicy = serde_json::from_str(value).map_err(|_| malformed())?;
     match (policy.redrive_permission.as_str(), policy.source_queue_arns) {
         ("allowAll" | "denyAll", None) => Ok(()),
-        ("allowAll" | "denyAll", Some(_)) => refused("sourceQueueArns can only be used with the permission byQueue."),
-        ("byQueue", Some(arns)) if (1..=MOST_SOURCES).contains(&arns.len()) => {
+        ("allowAll" | "denyAll", Some(_)) => {
+            refused("To specify one or more source queue ARNs, you must set redrivePermission to byQueue.")
+        }
+        ("byQueue", Some(arns)) if arns.len() > MOST_SOURCES => {
+            refused(&format!("The maximum number of source queue ARNs you can specify is {MOST_SOURCES}."))
+        }
+        ("byQueue", Some(arns)) if !arns.is_empty() => {
             if arns.iter().all(|arn| QueueName::from_arn(arn).is_some()) {
                 Ok(())
             } else {
-                refused("Invalid value for sourceQueueArns.")
+                Err(malformed())
             }
         }
-        ("byQueue", _) => refused("sourceQueueArns must name 1 to 10 queues with the permission byQueue."),
-        _ => refused("redrivePermission must be one of allowAll, denyAll and byQueue."),
+        ("byQueue", _) => refused(
+            "When you specify the byQueue permission type, you must also specify one or more sourceQueueArns values.",
+        ),
+        _ => Err(malformed()),
     }
 }
 
@@ -192,36 +219,88 @@ fn redrive_error(value: &str, reason: &str) -> ApiError {
 }
 
 fn check_redrive(value: &str) -> ApiResult<QueueName> {
-    let policy: RedrivePolicy =
-        serde_json::from_str(value).map_err(|_| redrive_error(value, "Redrive policy is not a valid JSON map."))?;
+    let policy: RedrivePolicy = serde_json::from_str(value).map_err(|_| {
+        ApiError::new(
+            "InvalidAttributeValue",
+            "Invalid value for the parameter RedrivePolicy. Reason: Redrive policy is not a valid JSON map.",
+        )
+    })?;
     let missing = |what| redrive_error(value, &format!("Redrive policy does not contain mandatory attribute: {what}."));
-    let target = policy.dead_letter_target_arn.as_deref().ok_or_else(|| missing("deadLetterTargetArn"))?;
     let raw = policy.max_receive_count.as_ref().ok_or_else(|| missing("maxReceiveCount"))?;
+    let target = policy.dead_letter_target_arn.as_deref().ok_or_else(|| missing("deadLetterTargetArn"))?;
+    let members = serde_json::from_str::<serde_json::Map<String, Value>>(value).map_or(0, |map| map.len());
+    if members > 2 {
+        let reason = "Only following attributes are supported: [maxReceiveCount, deadLetterTargetArn].";
+        return Err(redrive_error(value, reason));
+    }
     if !policy.count().is_some_and(|count| (1..=1_000).contains(&count)) {
         let raw = raw.as_str().map_or_else(|| raw.to_string(), str::to_owned);
         let reason =
             format!("Invalid value for maxReceiveCount: {raw}, valid values are from 1 to 1000 both inclusive.");
         return Err(redrive_error(value, &reason));
     }
+    if split_arn(target).is_some_and(|arn| arn.service != "sqs") {
+        return Err(redrive_error(value, "Only SQS queues are valid resources for deadLetterTargetArn."));
+    }
     QueueName::from_arn(target).ok_or_else(|| redrive_error(value, "Invalid value for deadLetterTargetArn."))
 }
 
-/// Puts `changes` over what was set; an empty value of a removable attribute takes it away.
+/// A value as it is kept and shown: truth in small letters, a redrive policy in AWS's own form whatever the spelling it came in.
+fn normal(name: &str, value: &str) -> String {
+    match name {
+        "FifoQueue" | "ContentBasedDeduplication" | "SqsManagedSseEnabled" => value.to_ascii_lowercase(),
+        "RedrivePolicy" => serde_json::from_str::<RedrivePolicy>(value)
+            .ok()
+            .and_then(|policy| {
+                let (target, count) = (policy.dead_letter_target_arn.as_ref()?, policy.count()?);
+                Some(format!(r#"{{"deadLetterTargetArn":{},"maxReceiveCount":{count}}}"#, Value::from(target.as_str())))
+            })
+            .unwrap_or_else(|| value.to_owned()),
+        _ => value.to_owned(),
+    }
+}
+
+/// Puts `changes` over what was set; an empty value of a removable attribute takes it away. One kind of encryption ends the
+/// other (recorded AWS answers, localstack tests, Apache-2.0: `test_set_queue_attributes_default_values`).
 pub(crate) fn merge(settings: &mut Settings, changes: &Settings) {
     for (name, value) in changes {
         if value.is_empty() && REMOVABLE.contains(&name.as_str()) {
             settings.remove(name);
         } else {
-            settings.insert(name.clone(), value.clone());
+            settings.insert(name.clone(), normal(name, value));
         }
     }
+    if changes.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty()) {
+        settings.insert("SqsManagedSseEnabled".into(), "false".into());
+    }
+    if changes.get("SqsManagedSseEnabled").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        settings.remove("KmsMasterKeyId");
+        settings.remove("KmsDataKeyReusePeriodSeconds");
+    }
+    if !settings.contains_key("KmsMasterKeyId")
+        && settings.get("KmsDataKeyReusePeriodSeconds").is_some_and(|n| n == "300")
+    {
+        settings.remove("KmsDataKeyReusePeriodSeconds");
+    }
+}
+
+/// As [`merge`] for a queue that is there: what a change of the deduplication scope replaces is kept, because it goes on
+/// counting for a while.
+pub(crate) fn change(queue: &Queue, changes: &Settings, now: i64) -> Settings {
+    let scope = |settings: &Settings| settings.get("DeduplicationScope").cloned().unwrap_or_else(|| "queue".into());
+    let (mut settings, before) = (queue.settings.clone(), scope(&queue.settings));
+    merge(&mut settings, changes);
+    if queue.fifo() && scope(&settings) != before {
+        settings.insert(SCOPE_BEFORE.into(), format!("{now} {before}"));
+    }
+    settings
 }
 
 /// The first attribute of `wanted` that differs from what `queue` has.
 pub(crate) fn difference(queue: &Queue, wanted: &Settings) -> Option<String> {
     wanted
         .iter()
-        .find(|(name, value)| !same(&effective(queue, name).unwrap_or_default(), value))
+        .find(|(name, value)| !same(&effective(queue, name).unwrap_or_default(), &normal(name, value)))
         .map(|(n, _)| n.clone())
 }
 
@@ -287,7 +366,10 @@ pub(crate) fn describe(
         if queue.fifo() {
             wanted.extend(FIFO);
         }
-        wanted.extend(queue.settings.keys().map(String::as_str));
+        wanted.extend(queue.settings.keys().map(String::as_str).filter(|name| *name != SCOPE_BEFORE));
+        if queue.settings.contains_key("KmsMasterKeyId") {
+            wanted.push("KmsDataKeyReusePeriodSeconds");
+        }
     }
     let counts = if wanted.iter().any(|name| name.starts_with("Approximate")) {
         messages::count(connection, queue, now)?
@@ -318,7 +400,7 @@ mod tests {
 
     fn verdict(name: &str, value: &str) -> Result<(), String> {
         let queue = QueueName { region: "r".into(), account: "1".into(), name: "q".into() };
-        let subject = Subject { queue: &queue, creating: false };
+        let subject = Subject { queue: &queue };
         check(&Settings::from([(name.into(), value.into())]), subject, |_| Ok(None)).map_err(|e| e.code.to_owned())
     }
 
@@ -345,7 +427,7 @@ mod tests {
         let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
         let say = |policy: &str| {
             let queue = QueueName { region: "r".into(), account: "1".into(), name: "q".into() };
-            let subject = Subject { queue: &queue, creating: false };
+            let subject = Subject { queue: &queue };
             let find = |name: &QueueName| {
                 Ok(Some(Rc::new(Queue {
                     id: 1,

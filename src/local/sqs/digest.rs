@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn text(value: &str) -> WireAttribute {
-        WireAttribute { data_type: Some("String".into()), string_value: Some(value.into()), binary_value: None }
+        WireAttribute { data_type: Some("String".into()), string_value: Some(value.into()), ..WireAttribute::default() }
     }
 
     #[test]
@@ -95,8 +95,8 @@ mod tests {
     fn binary_counts_and_digests_its_bytes() {
         let binary = |data: &str| WireAttribute {
             data_type: Some("Binary".into()),
-            string_value: None,
             binary_value: Some(data.into()),
+            ..WireAttribute::default()
         };
         let one = WireAttributes::from([("b".into(), binary("AAEC"))]);
         assert_eq!(size_of_attributes(&one), 1 + 6 + 3);

@@ -23,6 +23,9 @@ use crate::clock::random_id;
 
 /// Tasks of one answer at most.
 const MOST_LISTED: i64 = 10;
+/// Tasks of one account that run at a time, at most
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html>).
+const MOST_ACTIVE: i64 = 100;
 /// Messages a second at most.
 const FASTEST: i64 = 500;
 /// The driver looks at the clock at least this often: what is due can change under it.
@@ -90,6 +93,11 @@ pub(crate) async fn start(cx: &Cx<'_>, input: StartMessageMoveTask) -> ApiResult
                     "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
                 ));
             }
+            if moves::running(tx, &queue.name.account)? >= MOST_ACTIVE {
+                return Err(ApiError::over_limit(format!(
+                    "The maximum number of active message movement tasks of an account is {MOST_ACTIVE}."
+                )));
+            }
             let total = messages::count(tx.connection, &queue, now)?.visible;
             let handle = STANDARD
                 .encode(serde_json::json!({ "taskId": random_id().to_string(), "sourceArn": source }).to_string());
@@ -108,15 +116,17 @@ pub(crate) async fn start(cx: &Cx<'_>, input: StartMessageMoveTask) -> ApiResult
     Ok(started)
 }
 
-/// The source queue's ARN that a task's handle holds; `None` if it is no handle of ours.
+/// The source queue that a task's handle names; `None` when it is no handle.
 fn source_of(handle: &str) -> Option<String> {
-    let document: serde_json::Value = serde_json::from_slice(&STANDARD.decode(handle).ok()?).ok()?;
-    document.get("taskId")?.as_str()?;
-    Some(document.get("sourceArn")?.as_str()?.to_owned())
+    let text = STANDARD.decode(handle).ok()?;
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&text).ok()?;
+    fields.get("taskId")?.as_str()?;
+    Some(fields.get("sourceArn")?.as_str()?.to_owned())
 }
 
 pub(crate) async fn cancel(cx: &Cx<'_>, input: CancelMessageMoveTask) -> ApiResult<MoveTaskCancelled> {
     let handle = input.task_handle.ok_or_else(|| ApiError::missing("TaskHandle"))?;
+    // What is refused, and in which order: recorded AWS answers, localstack tests, Apache-2.0, `test_cancel_with_invalid_*`.
     let source =
         source_of(&handle).ok_or_else(|| ApiError::invalid_value("Value for parameter TaskHandle is invalid."))?;
     let name = arn_of("SourceArn", &source)?;

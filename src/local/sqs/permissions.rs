@@ -70,8 +70,13 @@ pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing>
         return Err(ApiError::coded("OverLimit", "OverLimit", message).status(403));
     }
     if let Some(action) = input.actions.iter().find(|action| !ACTIONS.contains(&action.as_str())) {
+        let reason = if super::OPERATIONS.contains(&action.as_str()) {
+            "Only the queue owner is allowed to invoke this action."
+        } else {
+            "Please refer to the appropriate WSDL for a list of valid actions. "
+        };
         return Err(ApiError::invalid_value(format!(
-            "Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue owner is allowed to invoke this action."
+            "Value SQS:{action} for parameter ActionName is invalid. Reason: {reason}"
         )));
     }
     if let Some(account) =
@@ -106,7 +111,7 @@ pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing>
 pub(crate) async fn remove(cx: &Cx<'_>, input: RemovePermission) -> ApiResult<Nothing> {
     let label = label_of(input.label)?;
     change(cx, input.queue_url.as_ref(), move |policy, _| {
-        let mut policy = policy.ok_or_else(|| bad_label(&label, "can't find label on existing policy."))?;
+        let mut policy = policy.ok_or_else(|| bad_label(&label, "can't find label."))?;
         let mut list = statements(&mut policy);
         let before = list.len();
         list.retain(|statement| statement["Sid"] != label.as_str());

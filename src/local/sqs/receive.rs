@@ -33,6 +33,12 @@ const SYSTEM: [&str; 10] = [
 /// Who sends when SNS delivers; what AWS shows there is an id of its own account.
 const SNS_SENDER: &str = "AIDAIT2UOQQY3AUEKVGXU";
 
+/// Messages in flight at most, in queues of both kinds
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>).
+const MOST_IN_FLIGHT: i64 = 120_000;
+/// A receive that waits because of that looks again after so many milliseconds.
+const HELD: u64 = 100;
+
 /// Which attributes a receive wants to see.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -50,10 +56,10 @@ impl Wanted {
         self.system.iter().any(|wanted| wanted == "All" || wanted == name)
     }
 
-    /// `All`, `.*`, a name, or `prefix.*`.
+    /// `All`, `.*`, `*`, a name, or `prefix.*`.
     fn user(&self, name: &str) -> bool {
         self.user.iter().any(|wanted| match wanted.as_str() {
-            "All" | ".*" => true,
+            "All" | ".*" | "*" => true,
             wanted => wanted == name || wanted.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix)),
         })
     }
@@ -72,7 +78,7 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
     let name = queues::named(cx, input.queue_url.as_ref())?;
     in_range("MaxNumberOfMessages", input.max_number_of_messages, 1, 10, "Must be between 1 and 10, if provided.")?;
     in_range("WaitTimeSeconds", input.wait_time_seconds, 0, 20, "Must be >= 0 and <= 20, if provided.")?;
-    in_range("VisibilityTimeout", input.visibility_timeout, 0, 43_200, "Must be between 0 and 43200, if provided.")?;
+    in_range("VisibilityTimeout", input.visibility_timeout, 0, 43_200, "Must be >= 0 and <= 43200, if provided.")?;
     let mut system = input.attribute_names;
     system.extend(input.message_system_attribute_names);
     if let Some(unknown) = system.iter().find(|name| !SYSTEM.contains(&name.as_str())) {
@@ -84,11 +90,18 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
             "Value {attempt} for parameter ReceiveRequestAttemptId is invalid. Reason: ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length."
         )));
     }
-    // Standard queues have no use for it.
-    let attempt = input.receive_request_attempt_id.filter(|_| name.fifo());
-    let ask =
-        Ask { visibility: input.visibility_timeout, most: input.max_number_of_messages.unwrap_or(1) as usize, attempt };
+    if let Some(attempt) = input.receive_request_attempt_id.as_ref().filter(|_| !name.fifo()) {
+        return Err(ApiError::invalid_value(format!(
+            "Value {attempt} for parameter ReceiveRequestAttemptId is invalid. Reason: The request include parameter that is not valid for this queue type."
+        )));
+    }
+    let ask = Ask {
+        visibility: input.visibility_timeout,
+        most: input.max_number_of_messages.unwrap_or(1) as usize,
+        attempt: input.receive_request_attempt_id,
+    };
     let mut asked_again = ask.attempt.is_some();
+    let mut held = false;
     let mut waiting = None;
     let mut deadline = None;
     loop {
@@ -104,7 +117,8 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
         // What an earlier attempt took is found although it is hidden.
         if std::mem::take(&mut asked_again) || next.is_some_and(|next| next <= cx.now()) {
             let taken = take(cx, &queue, ask.clone()).await?;
-            if !taken.is_empty() {
+            held = taken.is_none();
+            if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
                 // From here to the answer nothing waits, so nothing can be dropped half-way.
                 let taken = taken.hand_over();
                 let messages = taken.iter().map(|message| render(cx, &queue, message, &wanted)).collect();
@@ -113,6 +127,11 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
         }
         let wait = input.wait_time_seconds.unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds"));
         let until = *deadline.get_or_insert_with(|| Instant::now() + Duration::from_secs(wait.unsigned_abs()));
+        // "If you use long polling, Amazon SQS returns no error messages", and FIFO queues never do
+        // (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>).
+        if held && wait == 0 && !queue.fifo() {
+            return Err(ApiError::over_limit("The maximum number of in flight messages is reached."));
+        }
         if Instant::now() >= until {
             return Ok(Messages { messages: Vec::new() });
         }
@@ -120,8 +139,9 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
             // Once more, now that nothing can slip in unseen.
             None => waiting = Some(cx.bus.store.waiting(queue.id)),
             Some(waiting) => {
+                let soonest = if held { HELD } else { 1 };
                 let appears = next.map(|next| {
-                    Instant::now() + Duration::from_millis(u64::try_from(next - cx.now()).unwrap_or(0).max(1))
+                    Instant::now() + Duration::from_millis(u64::try_from(next - cx.now()).unwrap_or(0).max(soonest))
                 });
                 tokio::select! {
                     () = waiting.woken() => {}
@@ -140,7 +160,8 @@ struct Ask {
     attempt: Option<String>,
 }
 
-async fn take(cx: &Cx<'_>, queue: &Queue, ask: Ask) -> ApiResult<Taken> {
+/// Takes what is asked for; `None` when too much of the queue is in flight.
+async fn take(cx: &Cx<'_>, queue: &Queue, ask: Ask) -> ApiResult<Option<Taken>> {
     let (name, now) = (queue.name.clone(), cx.now());
     let afterwards = cx.bus.store.afterwards();
     cx.write(move |tx| {
@@ -149,7 +170,10 @@ async fn take(cx: &Cx<'_>, queue: &Queue, ask: Ask) -> ApiResult<Taken> {
         if let Some(attempt) = &ask.attempt
             && let Some(messages) = fifo::again(tx, queue.id, attempt, now, hidden)?
         {
-            return Ok(Taken::new(queue.id, hidden, messages, None, None));
+            return Ok(Some(Taken::new(queue.id, hidden, messages, None, None)));
+        }
+        if messages::in_flight(tx.connection, &queue, now, MOST_IN_FLIGHT)? >= MOST_IN_FLIGHT {
+            return Ok(None);
         }
         let target = match &queue.redrive {
             None => None,
@@ -166,7 +190,7 @@ async fn take(cx: &Cx<'_>, queue: &Queue, ask: Ask) -> ApiResult<Taken> {
         if let Some(attempt) = ask.attempt.as_ref().filter(|_| !taken.is_empty()) {
             fifo::attempted(tx, queue.id, attempt, &taken, now, hidden)?;
         }
-        Ok(Taken::new(queue.id, hidden, taken, ask.attempt, Some(afterwards)))
+        Ok(Some(Taken::new(queue.id, hidden, taken, ask.attempt, Some(afterwards))))
     })
     .await
 }
@@ -216,7 +240,7 @@ mod tests {
     #[test]
     fn attribute_names_select() {
         let wanted = |names: &[&str]| Wanted { system: vec![], user: names.iter().map(|n| (*n).to_owned()).collect() };
-        assert!(wanted(&["All"]).user("a") && wanted(&[".*"]).user("a"));
+        assert!(["All", ".*", "*"].iter().all(|every| wanted(&[every]).user("a")));
         assert!(wanted(&["foo.*"]).user("foo.bar") && wanted(&["foo.*"]).user("foo"));
         assert!(!wanted(&["foo.*"]).user("bar") && !wanted(&["Foo"]).user("foo") && !wanted(&[]).user("a"));
         assert!(Wanted::all().system("SenderId") && !wanted(&[]).system("SenderId"));

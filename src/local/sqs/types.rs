@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::error::{ApiError, ApiResult};
 use super::super::wire::lenient;
 
 /// One message attribute or message system attribute. `BinaryValue` is base64 in every protocol.
@@ -19,6 +20,19 @@ pub(crate) struct WireAttribute {
     pub(crate) string_value: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) binary_value: Option<String>,
+    /// In the model, and refused.
+    #[serde(default, skip_serializing)]
+    pub(crate) string_list_values: Vec<serde_json::Value>,
+    /// In the model, and refused.
+    #[serde(default, skip_serializing)]
+    pub(crate) binary_list_values: Vec<serde_json::Value>,
+}
+
+impl WireAttribute {
+    /// Whether it holds several values.
+    pub(crate) fn is_list(&self) -> bool {
+        !self.string_list_values.is_empty() || !self.binary_list_values.is_empty()
+    }
 }
 
 /// Message attributes by name.
@@ -106,7 +120,7 @@ pub(crate) struct ListDeadLetterSourceQueues {
 /// Unlike its sister, this answer begins with a small letter.
 #[derive(Debug, Serialize)]
 pub(crate) struct SourceQueueUrls {
-    #[serde(rename = "queueUrls")]
+    #[serde(rename = "queueUrls", skip_serializing_if = "Vec::is_empty")]
     pub(crate) queue_urls: Vec<String>,
     #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
     pub(crate) next_token: Option<String>,
@@ -154,8 +168,15 @@ pub(crate) struct SendMessage {
 pub(crate) struct Batch<T> {
     #[serde(default)]
     pub(crate) queue_url: Option<String>,
-    #[serde(default = "Vec::new")]
-    pub(crate) entries: Vec<T>,
+    #[serde(default = "Option::default")]
+    pub(crate) entries: Option<Vec<T>>,
+}
+
+impl<T> Batch<T> {
+    /// The entries; a batch without any is another error than one of none.
+    pub(crate) fn entries(self) -> ApiResult<Vec<T>> {
+        self.entries.ok_or_else(|| ApiError::missing("Entries"))
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -194,6 +215,8 @@ pub(crate) struct Failed {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct BatchAnswer<T> {
+    // As everywhere in these answers, what is empty is left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) successful: Vec<T>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) failed: Vec<Failed>,
@@ -333,6 +356,6 @@ pub(crate) struct RemovePermission {
     pub(crate) label: Option<String>,
 }
 
-/// The answer that says nothing.
+/// The answer that says nothing: in JSON not even a body.
 #[derive(Debug, Serialize)]
-pub(crate) struct Nothing {}
+pub(crate) struct Nothing;

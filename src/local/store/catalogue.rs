@@ -13,6 +13,15 @@ use super::super::error::{ApiError, ApiResult};
 use super::super::names::QueueName;
 use crate::filter::{FilterPolicy, Scope};
 
+/// Where the settings of a FIFO queue keep the deduplication scope that it had before its last change, and since when it has
+/// not: no attribute of AWS, and shown to nobody.
+pub(crate) const SCOPE_BEFORE: &str = "(DeduplicationScope)";
+/// How long a changed deduplication scope does not count yet, in milliseconds: "it can take up to 60 seconds for the
+/// attributes to propagate"
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>), and on AWS it was
+/// seen to take its time (recorded answers, localstack tests, Apache-2.0: `test_fifo_change_to_*_throughput_after_creation`).
+const SCOPE_CHANGES: i64 = 60_000;
+
 /// Attributes as they were set: name to text.
 pub(crate) type Settings = BTreeMap<String, String>;
 
@@ -96,9 +105,12 @@ impl Queue {
         self.settings.get("ContentBasedDeduplication").is_some_and(|value| value == "true")
     }
 
-    /// Where duplicates of a message of `group` are looked for: the group, or empty for the whole queue.
-    pub(crate) fn scope<'a>(&self, group: &'a str) -> &'a str {
-        match self.settings.get("DeduplicationScope").map(String::as_str) {
+    /// Where duplicates of a message of `group` are looked for at `now`: the group, or empty for the whole queue. A change
+    /// of the scope takes [`SCOPE_CHANGES`] to count.
+    pub(crate) fn scope<'a>(&self, group: &'a str, now: i64) -> &'a str {
+        let before = self.settings.get(SCOPE_BEFORE).and_then(|text| text.split_once(' '));
+        let before = before.filter(|(since, _)| since.parse::<i64>().is_ok_and(|since| now < since + SCOPE_CHANGES));
+        match before.map(|(_, scope)| scope).or(self.settings.get("DeduplicationScope").map(String::as_str)) {
             Some("messageGroup") => group,
             _ => "",
         }

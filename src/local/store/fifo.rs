@@ -1,7 +1,7 @@
 //! FIFO queues as rows: groups that wait for each other, sequence numbers, duplicates, receives that are asked for again.
 //!
-//! A group is received from only while nothing of it is in flight or delayed. Which groups that are, and which of them has
-//! waited longest, stands in a table of its own: a receive costs the same whether there is one group or a million.
+//! A group is received from up to its first message that is in flight or delayed. Which groups have something to give, and
+//! whose turn it is, stands in a table of its own: a receive costs the same whether there is one group or a million.
 
 use rusqlite::{OptionalExtension as _, Row};
 
@@ -12,8 +12,6 @@ use super::writer::Tx;
 
 /// How long a duplicate is known, and a receive may be asked for again: five minutes.
 const WINDOW: i64 = 300_000;
-/// Messages of one receive at most. What was ever received is among so many of a group's first, since nothing overtakes.
-const MOST: i64 = 10;
 /// Groups whose time came that one receive opens at most.
 const OPENED: i64 = 1_000;
 /// Forgotten duplicates that one send clears away at most.
@@ -104,35 +102,40 @@ pub(super) fn arrived(tx: &Tx<'_>, queue: i64, group: &str, seq: i64, ready: i64
     Ok(())
 }
 
-/// Something of a group changed: says anew where it begins and from when on it may be received.
+/// Something of a group changed: says anew from when on it may be received, which is when its first message may. What comes
+/// after the first that may not waits with it (recorded AWS answers, localstack tests, Apache-2.0:
+/// `test_fifo_group_visibility_extends_with_change_message_visibility`).
 pub(super) fn refresh(tx: &mut Tx<'_>, queue: i64, group: &str, now: i64) -> ApiResult<()> {
-    let first = tx
+    let first: Option<(i64, i64)> = tx
         .connection
         .prepare_cached(
-            "SELECT seq, visible, receives FROM messages INDEXED BY messages_group
-             WHERE queue = ?1 AND group_id = ?2 AND sequence IS NOT NULL ORDER BY seq LIMIT ?3",
+            "SELECT seq, visible FROM messages INDEXED BY messages_group
+             WHERE queue = ?1 AND group_id = ?2 AND sequence IS NOT NULL ORDER BY seq LIMIT 1",
         )?
-        .query_map((queue, group, MOST), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<rusqlite::Result<Vec<(i64, i64, i64)>>>()?;
-    let Some(&(head, visible, _)) = first.first() else {
+        .query_row((queue, group), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((turn, visible)) = first else {
         tx.connection
             .prepare_cached("DELETE FROM groups WHERE queue = ?1 AND group_id = ?2")?
             .execute((queue, group))?;
         return Ok(());
     };
-    let in_flight = first.iter().filter(|(_, _, receives)| *receives > 0).map(|(_, visible, _)| *visible).max();
-    let ready = Some(in_flight.unwrap_or(visible).max(visible)).filter(|ready| *ready > now).unwrap_or(0);
+    let ready = Some(visible).filter(|ready| *ready > now).unwrap_or(0);
     tx.connection
-        .prepare_cached("INSERT OR REPLACE INTO groups (queue, group_id, head, ready) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((queue, group, head, ready))?;
+        .prepare_cached(
+            "INSERT INTO groups (queue, group_id, head, ready) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET ready = excluded.ready",
+        )?
+        .execute((queue, group, turn, ready))?;
     if ready == 0 {
         tx.wake(queue);
     }
     Ok(())
 }
 
-/// As [`messages::take`], group by group: the one whose first message has waited longest comes first, and gives as many as
-/// it has.
+/// As [`messages::take`], group by group: whose turn it is gives as many as it has and goes to the end of the line (recorded
+/// AWS answers, localstack tests, Apache-2.0: `test_fifo_receive_message_with_zero_visibility_timeout`,
+/// `test_fifo_message_group_visibility_after_terminate_visibility_timeout`).
 pub(super) fn take(
     tx: &mut Tx<'_>,
     queue: &Queue,
@@ -158,6 +161,7 @@ pub(super) fn take(
     let mut done: Vec<String> = Vec::new();
     let mut after = 0;
     while taken.len() < most {
+        // `head` is the group's turn: the place of its first message, or of the moment when it was last received from.
         let next: Option<(String, i64)> = tx
             .connection
             .prepare_cached(
@@ -188,6 +192,10 @@ fn take_group(
     taken: &mut Vec<Stored>,
 ) -> ApiResult<()> {
     let before = taken.len();
+    let turn = tx.next_seq();
+    tx.connection
+        .prepare_cached("UPDATE groups SET head = ?3 WHERE queue = ?1 AND group_id = ?2")?
+        .execute((queue.id, group, turn))?;
     while taken.len() == before {
         let found = tx
             .connection
@@ -255,7 +263,9 @@ pub(super) fn unattempted(tx: &Tx<'_>, queue: i64, attempt: &str) -> ApiResult<(
     Ok(())
 }
 
-/// The messages that the receive `attempt` took, hidden anew, if they are all still as it left them.
+/// The messages that the receive `attempt` took, hidden anew; `None` when there was no such receive or they can be seen again.
+/// Refused when one of them was deleted or its visibility changed: it is possible to retry "if none of the messages have been
+/// modified" (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
 pub(crate) fn again(
     tx: &mut Tx<'_>,
     queue: i64,
@@ -286,7 +296,11 @@ pub(crate) fn again(
                 message.taken_at = at;
                 found.push(message);
             }
-            None => return Ok(None),
+            None => {
+                return Err(ApiError::invalid_value(format!(
+                    "Value {attempt} for parameter ReceiveRequestAttemptId is invalid. Reason: The receiveRequestAttemptId is not valid anymore since the receive call is not retryable."
+                )));
+            }
         }
     }
     for message in &found {

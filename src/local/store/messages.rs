@@ -12,6 +12,9 @@ use super::writer::{Afterwards, Tx};
 /// How many expired messages one receive clears away at most before it looks again.
 const SWEEP: i64 = 1_000;
 
+/// How many of those that became visible first a receive chooses from.
+const NEXT: i64 = 32;
+
 /// A message about to be put into a queue.
 #[derive(Debug)]
 pub(crate) struct Put<'a> {
@@ -151,11 +154,15 @@ pub(crate) fn take(
     let mut taken: Vec<Stored> = Vec::with_capacity(most);
     while taken.len() < most {
         sweep(tx, queue, now)?;
+        // Among the next few the oldest come first, so that what was given back is not overtaken by what came since
+        // (recorded AWS answers, localstack tests, Apache-2.0: `test_inflight_message_requeue`).
         let found = tx
             .connection
             .prepare_cached(&format!(
-                "SELECT {STORED} FROM messages m JOIN contents c ON c.id = m.content
-                 WHERE m.queue = ?1 AND m.visible <= ?2 AND m.sent > ?3 ORDER BY m.visible, m.sent, m.seq LIMIT ?4"
+                "SELECT {STORED} FROM (SELECT queue, seq FROM messages
+                     WHERE queue = ?1 AND visible <= ?2 AND sent > ?3 ORDER BY visible, sent, seq LIMIT {NEXT}) n
+                 CROSS JOIN messages m ON m.queue = n.queue AND m.seq = n.seq JOIN contents c ON c.id = m.content
+                 ORDER BY m.sent, m.seq LIMIT ?4"
             ))?
             .query_map((queue.id, now, queue.expired_before(now), (most - taken.len()) as i64), Stored::read)?
             .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -387,6 +394,18 @@ pub(crate) fn next_visible(connection: &Connection, queue: &Queue) -> ApiResult<
         "SELECT min(visible) FROM messages WHERE queue = ?1"
     };
     Ok(connection.prepare_cached(sql)?.query_row([queue.id], |row| row.get(0))?)
+}
+
+/// How many messages are in flight, counted no further than `most`.
+pub(crate) fn in_flight(connection: &Connection, queue: &Queue, now: i64, most: i64) -> ApiResult<i64> {
+    // The index tells hidden ones, in flight or delayed, without their rows; nearly always there are too few of either.
+    let hidden: i64 = connection
+        .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = ?1 AND visible > ?2 LIMIT ?3)")?
+        .query_row((queue.id, now, most), |row| row.get(0))?;
+    if hidden < most {
+        return Ok(hidden);
+    }
+    Ok(count(connection, queue, now)?.in_flight)
 }
 
 /// How many messages may be received, are in flight, are delayed.

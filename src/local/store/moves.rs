@@ -17,9 +17,14 @@ const ARREARS: i64 = 1_000_000;
 /// How long a task goes on after it was asked to stop. AWS was seen to move for another six seconds.
 const STOPPING: i64 = 5_000;
 
+/// How long a task may take, in milliseconds: 36 hours
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html>).
+const LONGEST: i64 = 36 * 3_600_000;
+
 /// A task that is under way.
 struct Task {
     id: i64,
+    started: i64,
     source: String,
     destination: Option<String>,
     rate: Option<i64>,
@@ -43,7 +48,7 @@ pub(crate) fn step(tx: &mut Tx<'_>, now: i64) -> ApiResult<Option<i64>> {
     let tasks = tx
         .connection
         .prepare_cached(
-            "SELECT id, source, destination, rate, last, next, cancelled FROM move_tasks
+            "SELECT id, source, destination, rate, last, next, cancelled, started FROM move_tasks
              WHERE status IN ('RUNNING', 'CANCELLING') ORDER BY id",
         )?
         .query_map([], |row| {
@@ -55,6 +60,7 @@ pub(crate) fn step(tx: &mut Tx<'_>, now: i64) -> ApiResult<Option<i64>> {
                 last: row.get(4)?,
                 next: row.get(5)?,
                 cancelled: row.get(6)?,
+                started: row.get(7)?,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -72,6 +78,9 @@ fn advance(tx: &mut Tx<'_>, task: &Task, now: i64) -> ApiResult<Option<i64>> {
     const GONE: &str = "AWS.SimpleQueueService.NonExistentQueue";
     if task.cancelled.is_some_and(|asked| now >= asked + STOPPING) {
         return end(tx, task, "CANCELLED", None);
+    }
+    if now >= task.started + LONGEST {
+        return end(tx, task, "FAILED", Some("TaskTimedOut"));
     }
     let source = match QueueName::from_arn(&task.source) {
         Some(name) => tx.catalogue.maybe_queue(tx.connection, &name)?,
@@ -188,4 +197,14 @@ pub(crate) fn runs(tx: &Tx<'_>, source: &str) -> ApiResult<bool> {
         .query_row([source], |_| Ok(()))
         .optional()?
         .is_some())
+}
+
+/// How many tasks run for the queues of an account.
+pub(crate) fn running(tx: &Tx<'_>, account: &str) -> ApiResult<i64> {
+    Ok(tx
+        .connection
+        .prepare_cached(
+            "SELECT count(*) FROM move_tasks WHERE status IN ('RUNNING', 'CANCELLING') AND source LIKE '%:' || ?1 || ':%'",
+        )?
+        .query_row([account], |row| row.get(0))?)
 }

@@ -36,8 +36,8 @@ async fn a_receive_that_is_dropped_half_way_gives_back_what_it_took() {
             .await
             .unwrap()
     };
-    for queue in ["q", "f.fifo"] {
-        let input = json!({ "QueueUrl": format!("{URL}{queue}"), "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1, "ReceiveRequestAttemptId": "a" });
+    for (queue, attempt) in [("q", None), ("f.fifo", Some("a"))] {
+        let input = json!({ "QueueUrl": format!("{URL}{queue}"), "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1, "ReceiveRequestAttemptId": attempt });
         let mut pending = 0;
         'more: for polls in 1.. {
             for wait_for_the_last in [false, true] {

@@ -57,6 +57,13 @@ async fn a_full_disk_is_an_error_and_costs_nothing_that_was_acknowledged() {
         assert_eq!(code(refused), "BusFileUnusable", "a code that says that trying again is no use");
         assert!(said.starts_with("the disk that holds the bus file is full; free some space"), "{said}");
     }
+    // A transaction of several that did not fit leaves room for one.
+    for n in 0.. {
+        if bench.send("q", &body(usize::MAX, n)).await["MessageId"].is_null() {
+            break;
+        }
+        kept.push(body(usize::MAX, n));
+    }
     let fifo = bench.send_to_group("f.fifo", "g", &body(0, 0)).await;
     assert_eq!(code(&fifo), "BusFileUnusable");
 

@@ -61,21 +61,70 @@ async fn a_group_comes_in_order_and_waits_for_what_is_in_flight() {
     assert_eq!(bench.bodies("q.fifo").await, ["b1", "b2"]);
 }
 
+/// Recorded AWS answers (localstack tests, Apache-2.0): `test_fifo_group_visibility_extends_with_change_message_visibility`,
+/// `test_fifo_message_group_visibility_after_terminate_visibility_timeout`.
 #[tokio::test]
-async fn a_message_given_back_early_does_not_free_its_group_alone() {
+async fn a_group_gives_what_comes_before_its_first_hidden_message() {
     let bench = Bench::new();
     bench.fifo("q.fifo").await;
-    for body in ["1", "2", "3"] {
-        bench.send_to_group("q.fifo", "g", body).await;
+    let hide = |message: &Value, seconds: i64| json!({ "QueueUrl": format!("{URL}q.fifo"), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds });
+    for (hidden, seen) in [(0, &[] as &[&str]), (1, &["1"]), (2, &["1", "2"])] {
+        bench.sqs("PurgeQueue", json!({ "QueueUrl": format!("{URL}q.fifo") })).await;
+        for body in ["1", "2", "3"] {
+            bench.send_to_group("q.fifo", "g", body).await;
+        }
+        let taken = bench.receive("q.fifo").await;
+        bench.sqs("ChangeMessageVisibility", hide(&taken[hidden], 60)).await;
+        bench.clock.advance(Duration::from_secs(31));
+        assert_eq!(bench.bodies("q.fifo").await, seen, "{hidden} is hidden");
+        bench.clock.advance(Duration::from_secs(60));
     }
-    let taken = bench.receive("q.fifo").await;
-    let give_back = |message: &Value| json!({ "QueueUrl": format!("{URL}q.fifo"), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0 });
-    bench.sqs("ChangeMessageVisibility", give_back(&taken[0])).await;
-    assert!(bench.receive("q.fifo").await.is_empty());
-    for message in &taken[1..] {
-        bench.sqs("ChangeMessageVisibility", give_back(message)).await;
+    bench.sqs("PurgeQueue", json!({ "QueueUrl": format!("{URL}q.fifo") })).await;
+    for (group, body) in [("a", "a1"), ("a", "a2"), ("b", "b1")] {
+        bench.send_to_group("q.fifo", group, body).await;
     }
-    assert_eq!(bench.bodies("q.fifo").await, ["1", "2", "3"]);
+    let two = json!({ "QueueUrl": format!("{URL}q.fifo"), "MaxNumberOfMessages": 2 });
+    let taken = bench.sqs("ReceiveMessage", two).await["Messages"].as_array().unwrap().clone();
+    bench.sqs("ChangeMessageVisibility", hide(&taken[0], 0)).await;
+    assert_eq!(bench.bodies("q.fifo").await, ["b1", "a1"], "whose turn it was goes to the end of the line");
+}
+
+/// Recorded AWS answer (localstack tests, Apache-2.0): `test_fifo_receive_message_with_zero_visibility_timeout`.
+#[tokio::test]
+async fn groups_take_turns() {
+    let bench = Bench::new();
+    bench.fifo("q.fifo").await;
+    for (group, body) in [("a", "a1"), ("b", "b1"), ("b", "b2"), ("c", "c1"), ("a", "a2")] {
+        bench.send_to_group("q.fifo", group, body).await;
+    }
+    let ask = async |most: i64| {
+        let input = json!({ "QueueUrl": format!("{URL}q.fifo"), "MaxNumberOfMessages": most, "VisibilityTimeout": 0 });
+        bench.sqs("ReceiveMessage", input).await["Messages"].as_array().unwrap().clone()
+    };
+    assert_eq!(bodies(&ask(3).await), ["a1", "a2", "b1"]);
+    assert_eq!(bodies(&ask(10).await), ["c1", "a1", "a2", "b1", "b2"]);
+}
+
+/// Recorded AWS answers (localstack tests, Apache-2.0): `test_purge_queue_clears_fifo_deduplication_cache`,
+/// `test_fifo_change_to_high_throughput_after_creation`.
+#[tokio::test]
+async fn what_changes_the_deduplication() {
+    let bench = Bench::new();
+    bench.fifo("q.fifo").await;
+    bench.send_to_group("q.fifo", "a", "same").await;
+    bench.sqs("PurgeQueue", json!({ "QueueUrl": format!("{URL}q.fifo") })).await;
+    bench.send_to_group("q.fifo", "a", "same").await;
+    let scope = json!({ "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId" });
+    bench.sqs("SetQueueAttributes", json!({ "QueueUrl": format!("{URL}q.fifo"), "Attributes": scope })).await;
+    bench.send_to_group("q.fifo", "b", "same").await;
+    assert_eq!(bench.receive("q.fifo").await.len(), 1, "purging forgets, and a new scope takes its time");
+    bench.clock.advance(Duration::from_secs(60));
+    bench.send_to_group("q.fifo", "c", "same").await;
+    assert_eq!(bench.receive("q.fifo").await.len(), 2);
+    let all = json!({ "QueueUrl": format!("{URL}q.fifo"), "AttributeNames": ["All"] });
+    let shown = bench.sqs("GetQueueAttributes", all).await["Attributes"].as_object().unwrap().clone();
+    assert_eq!(shown["DeduplicationScope"], "messageGroup");
+    assert_eq!(shown.len(), 16, "{shown:?}");
 }
 
 #[tokio::test]
@@ -208,7 +257,9 @@ async fn a_receive_may_be_asked_for_again() {
     bench.clock.advance(Duration::from_secs(20));
     assert_eq!(ask("one").await, first, "and the visibility timeout began anew");
     bench.delete("q.fifo", &first[0]).await;
-    assert!(ask("one").await.is_empty(), "something was deleted: nothing to repeat");
+    let input = json!({ "QueueUrl": format!("{URL}q.fifo"), "ReceiveRequestAttemptId": "one" });
+    let refused = bench.sqs("ReceiveMessage", input).await;
+    assert!(refused["message"].as_str().unwrap().ends_with("since the receive call is not retryable."), "{refused}");
     assert_eq!(code(&bench.delete("q.fifo", &first[1]).await), "none");
 }
 
@@ -221,7 +272,7 @@ async fn dead_letters_keep_their_group_and_free_it() {
     let mixed =
         json!({ "QueueName": "m.fifo", "Attributes": { "FifoQueue": "true", "RedrivePolicy": policy("plain") } });
     let refused = bench.sqs("CreateQueue", mixed).await;
-    assert!(refused["message"].as_str().unwrap().ends_with("must be same type of queue as the source."), "{refused}");
+    assert!(refused["message"].as_str().unwrap().ends_with("must be same type of queue as the source.."), "{refused}");
     bench
         .queue("q.fifo", with(&[("ContentBasedDeduplication", "true"), ("RedrivePolicy", &policy("dead.fifo"))]))
         .await;

@@ -146,7 +146,7 @@ async fn what_is_turned_away_is_said_in_the_protocol_of_the_request() {
         assert!(answer.head.contains("x-amzn-requestid: "), "{answer:?}");
     }
     let json = bench.ask(&sized("Origin: null\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n", b"{}")).await;
-    assert_eq!((json.status, json.body.contains("com.amazonaws.sqs#AccessDenied")), (403, true), "{json:?}");
+    assert_eq!((json.status, json.body.contains("com.amazon.coral.service#AccessDenied")), (403, true), "{json:?}");
     assert!(json.head.contains("x-amzn-query-error: accessdenied;sender"), "{json:?}");
     let foreign = bench.ask(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").await;
     assert_eq!(foreign.status, 403);
@@ -216,13 +216,13 @@ async fn odd_requests_have_answers() {
     let list = "/?Action=ListQueues&Version=2012-11-05";
     for (bytes, status, part) in [
         // HTTP/1.0 needs no Host, and the connection ends with the answer.
-        (format!("GET {list} HTTP/1.0\r\n\r\n"), 200, "<ListQueuesResult>"),
-        (format!("GET http://localhost{list} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200, "<ListQueuesResult>"),
+        (format!("GET {list} HTTP/1.0\r\n\r\n"), 200, "<ListQueuesResult/>"),
+        (format!("GET http://localhost{list} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200, "<ListQueuesResult/>"),
         (format!("GET http://evil.example{list} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 403, "AccessDenied"),
         (format!("GET {list} HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"), 400, "more than one Host"),
         (format!("GET {list} HTTP/1.1\r\nHost: localhost\r\nReferer: http://a/\r\n\r\n"), 403, "web pages"),
         (format!("get {list} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 405, ""),
-        ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), 400, "MissingAction"),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), 404, "UnknownOperationException"),
         ("GET /_eventbus/ HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), 404, "nothing here"),
         ("\u{1}\u{2}\u{3} garbage\r\n\r\n".into(), 400, ""),
         ("GET / HTTP/9.9\r\n\r\n".into(), 400, ""),

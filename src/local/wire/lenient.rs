@@ -1,6 +1,22 @@
 //! Scalars that are text in the Query protocol and themselves in JSON.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value;
+
+/// Numbers, booleans and nulls as SQS takes them where it wants text: written out, and as if they were not there.
+pub(crate) fn as_text(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::Bool(truth) => Value::String(truth.to_string()),
+        Value::Array(items) => items.into_iter().filter(|item| !item.is_null()).map(as_text).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, field)| !field.is_null())
+            .map(|(name, field)| (name, as_text(field)))
+            .collect(),
+        other => other,
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(untagged)]

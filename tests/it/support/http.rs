@@ -33,8 +33,9 @@ impl Client {
     /// The connection broke before the answer was whole: whether it was done is not known then.
     pub(crate) fn sqs(&mut self, operation: &str, input: &Value) -> io::Result<(u16, Value)> {
         let (status, body) = self.post(&format!("X-Amz-Target: AmazonSQS.{operation}\r\n"), &input.to_string())?;
-        let answer = serde_json::from_slice(&body).map_err(io::Error::other)?;
-        Ok((status, answer))
+        // An operation that says nothing answers with nothing, as SQS does.
+        let answer = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
+        Ok((status, answer.map_err(io::Error::other)?))
     }
 
     /// Sends a form of the Query protocol.

@@ -1,0 +1,28 @@
+//! What AWS was recorded to answer (localstack tests, Apache-2.0; the test's name stands at each) and what its documentation
+//! says, beyond what the goldens show.
+
+mod attributes;
+mod query;
+mod sending;
+mod settling;
+
+use super::*;
+
+/// Status, `__type` without its namespace, and message of an answer in JSON.
+async fn refused(bench: &Bench, operation: &str, input: Value) -> (u16, String, String) {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("http://bus.localhost/")
+        .header("x-amz-target", format!("AmazonSQS.{operation}"))
+        .body(Bytes::from(input.to_string()))
+        .unwrap();
+    let response = bench.bus.handle(request).await;
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let shape = body["__type"].as_str().and_then(|shape| shape.split('#').nth(1)).unwrap_or_default().to_owned();
+    (response.status().as_u16(), shape, body["message"].as_str().unwrap_or_default().to_owned())
+}
+
+/// The message alone.
+async fn said(bench: &Bench, operation: &str, input: Value) -> String {
+    refused(bench, operation, input).await.2
+}
