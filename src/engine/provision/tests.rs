@@ -57,7 +57,7 @@ impl World {
     async fn apply(&self, plan: &Plan) -> Report {
         let (emit, mut events) = channel();
         let reader = tokio::task::spawn_blocking(move || while events.next_blocking().is_some() {});
-        let report = apply(&self.bus, plan, Confirmed::by_the_user(), &emit, &Shutdown::never()).await;
+        let report = apply(&self.bus, plan, Confirmed::by_the_user(), &emit, &Shutdown::never()).await.unwrap();
         drop(emit);
         reader.await.unwrap();
         report
@@ -297,7 +297,7 @@ async fn after_a_signal_nothing_new_is_begun() {
     let (trigger, shutdown) = Shutdown::manual();
     trigger.drain();
     let (emit, _events) = channel();
-    let report = apply(&world.bus, &plan, Confirmed::by_the_user(), &emit, &shutdown).await;
+    let report = apply(&world.bus, &plan, Confirmed::by_the_user(), &emit, &shutdown).await.unwrap();
     assert_eq!(report.not_tried(), plan.changes.len());
     assert!(world.bus.describe_queue("user_events").await.unwrap().is_none());
 }
@@ -314,7 +314,7 @@ async fn a_queue_deleted_a_moment_ago_is_waited_for_and_said() {
     let plan = plan::plan(&topology, &Live::default(), &bus.arns().await.unwrap());
     let (emit, mut events) = channel();
     let began = tokio::time::Instant::now();
-    let report = apply(&bus, &plan, Confirmed::by_the_user(), &emit, &Shutdown::never()).await;
+    let report = apply(&bus, &plan, Confirmed::by_the_user(), &emit, &Shutdown::never()).await.unwrap();
     drop(emit);
     assert_eq!(fake.calls("CreateQueue"), 4, "three times it was remembered, then it was another matter");
     assert_eq!(began.elapsed().as_secs(), 15, "of paused time");
