@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::topology::TopologyArgs;
 use super::{Cx, outcome_of_signal, written};
 use crate::bus::Bus;
 use crate::engine::Confirmed;
@@ -14,16 +15,20 @@ use crate::error::CliError;
 use crate::outcome::Outcome;
 use crate::output::provision as output;
 use crate::output::{Asked, Format, Ui, quoted};
-use crate::topology::Topology;
+use crate::schema::Catalogue;
 use crate::topology::plan::{Action, Options, Plan};
+use crate::topology::{Problem, Severity, Topology};
 use crate::words;
 
 /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
 #[derive(Debug, Args)]
-#[command(after_help = "Nothing is deleted without `--prune`, `--destroy` or `--allow-replace`, and then only what carries this \
-    file's tag, `eventbus:topology=<name>`.\n\
-    Messages, subscriptions of others and everything on a protected bus are given up only for their names: `--confirm NAME`.\n\
-    Example: eventbus provision topology.yaml --dry-run")]
+#[command(after_help = "The whole file is checked before any call: every problem at once, with its place and what to write instead.\n\
+    Nothing is deleted without `--prune`, `--destroy` or `--allow-replace`, and then only what carries this file's tag, \
+    `eventbus:topology=<name>`. Messages, subscriptions of others, and everything on a protected bus, are given up only for \
+    their names: `--confirm NAME`.\n\n\
+    Example: eventbus provision topology.yaml --dry-run\n\
+    Example: eventbus provision topology.yaml -f prod.yaml --var STAGE=prod --check\n\
+    Example: eventbus provision --prune --out plan.json, and after a review: eventbus provision --plan plan.json")]
 pub struct ProvisionArgs {
     /// The topology [default: `topology:` of eventbus.yaml, else topology.yaml]
     #[arg(value_name = "FILE")]
@@ -55,9 +60,15 @@ pub struct ProvisionArgs {
     /// Write the plan to this file and change nothing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "refresh_only"])]
     pub out: Option<PathBuf>,
-    /// Carry out the plan of this file, if it still is what it was
+    /// Carry out the plan of this file, if it still is what it was; variables are given again
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prune", "destroy", "adopt", "allow_replace", "out"])]
     pub plan: Option<PathBuf>,
+    /// Refuse a file with warnings, as one with errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Variables and overlays
+    #[command(flatten)]
+    pub topology_args: TopologyArgs,
     /// How the answer is written
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "table",
         value_parser = Format::one_of(&[Format::Table, Format::Json]))]
@@ -79,7 +90,11 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
     let saved = args.plan.as_deref().map(|path| read_saved(cx, path)).transpose()?;
     let named = args.file.clone().or_else(|| saved.as_ref().map(|saved| PathBuf::from(&saved.file)));
     let path = named.as_deref().map_or_else(|| cx.config.topology.value.clone(), |file| cx.path(file));
-    let topology = cx.topology_at(&path)?;
+    let mut laid = args.topology_args.clone();
+    if let Some(saved) = saved.as_ref().filter(|_| laid.overlays.is_empty()) {
+        laid.overlays = saved.overlays.iter().map(PathBuf::from).collect();
+    }
+    let topology = checked(cx, &path, &laid, args.strict)?;
     let bus = cx.bus_or_new().await?;
     let options = saved.as_ref().map_or_else(|| args.options(), SavedPlan::options);
     let planned = read(cx, &bus, &topology, options).await?;
@@ -99,7 +114,7 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
     }
     let mode = if args.check { "check" } else { "plan" };
     if let Some(out) = &args.out {
-        save(cx, &planned, &path, out)?;
+        save(cx, &planned, (&path, &laid.overlays), out)?;
     }
     if args.check || args.dry_run || args.out.is_some() || plan.is_empty() {
         show(&cx.ui, plan, mode, json)?;
@@ -150,9 +165,15 @@ fn read_saved(cx: &Cx, path: &Path) -> Result<SavedPlan, CliError> {
 }
 
 /// Writes the plan beside its name first: half a plan must not look like one.
-fn save(cx: &Cx, planned: &Planned, topology: &Path, out: &Path) -> Result<(), CliError> {
-    let file = topology.strip_prefix(&cx.cwd).unwrap_or(topology).display().to_string();
-    let saved = SavedPlan::of(planned, &file, output::record(&planned.plan, "plan", None));
+fn save(
+    cx: &Cx,
+    planned: &Planned,
+    (topology, overlays): (&Path, &[PathBuf]),
+    out: &Path,
+) -> Result<(), CliError> {
+    let shown = |path: &Path| path.strip_prefix(&cx.cwd).unwrap_or(path).display().to_string();
+    let files = (shown(topology), overlays.iter().map(|file| shown(file)).collect());
+    let saved = SavedPlan::of(planned, files, output::record(&planned.plan, "plan", None));
     let shown = quoted(&out.display().to_string());
     let unwritten = |error: std::io::Error| {
         CliError::failed(format!("the plan {shown} cannot be written")).because(&error)
@@ -166,6 +187,42 @@ fn save(cx: &Cx, planned: &Planned, topology: &Path, out: &Path) -> Result<(), C
     half.persist(&path).map_err(|error| unwritten(error.error))?;
     cx.ui.status(format!("Saved the plan to {shown}; to carry it out: eventbus provision --plan {shown}"));
     Ok(())
+}
+
+/// Reads the topology, and checks it by everything that is known without a call. Tells all that was found.
+///
+/// # Errors
+/// A file cannot be read (exit 1), or something is wrong in one (exit 4), which with `--strict` a warning is, too.
+fn checked(cx: &Cx, path: &Path, laid: &TopologyArgs, strict: bool) -> Result<Topology, CliError> {
+    let topology = cx.topology_from(path, laid)?;
+    // As the user would write it, since messages name it.
+    let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
+    let catalogue = match Catalogue::open(folder) {
+        Ok(catalogue) => catalogue,
+        Err(error) => {
+            cx.ui.warn(format!("the payload schemas are not looked at: {error}"));
+            Catalogue::empty()
+        }
+    };
+    let surroundings = provision::Surroundings {
+        catalogue: &catalogue,
+        envelope: cx.config.envelope.value,
+        publisher: cx.config.publisher.as_ref().map(|found| found.value.as_str()),
+        consumes: (
+            cx.config.consume_queue.as_ref().map(|found| found.value.as_str()),
+            cx.config.consume_timeout.as_ref().map(|found| found.value),
+        ),
+        routes_here: cx.config.topology.value == path,
+    };
+    let mut found = topology.warnings.clone();
+    found.extend(provision::check(&topology, &surroundings));
+    found.sort_by_key(|problem| problem.place);
+    if !strict || found.is_empty() {
+        cx.tell(&found);
+        return Ok(topology);
+    }
+    let found = found.into_iter().map(|problem| Problem { severity: Severity::Error, ..problem }).collect();
+    Err(cx.refuse(found))
 }
 
 /// Tells the plan's warnings, and refuses one with faults.

@@ -19,13 +19,16 @@ mod number;
 mod operators;
 mod parse;
 mod policy;
+mod possible;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{PolicyError, PolicyWarning};
 pub use explain::{Mismatch, Verdict};
+pub use near::camelize;
 pub use policy::{FilterPolicy, Message};
+pub use possible::{Domain, Part, Values};
 
 /// What a policy looks at: the subscription attribute `FilterPolicyScope`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

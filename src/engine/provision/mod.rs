@@ -4,6 +4,7 @@
 //! next run picks up: every step can be repeated, and a run that was cut off anywhere leaves nothing that a plan cannot see.
 
 mod apply;
+mod check;
 mod patience;
 mod read;
 pub mod saved;
@@ -14,6 +15,7 @@ mod work;
 use std::sync::atomic::AtomicBool;
 
 pub use apply::apply;
+pub use check::{Surroundings, check};
 
 use super::Emitter;
 use super::shutdown::Shutdown;

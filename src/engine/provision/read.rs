@@ -14,7 +14,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::Progress;
 use super::patience::{Told, steady};
 use crate::bus::{Bus, BusError, BusErrorKind};
-use crate::topology::live::{Arns, Live, LiveQueue, LiveSubscription, LiveTopic, is_arn};
+use crate::topology::live::{Arns, Live, LiveQueue, LiveSubscription, LiveTopic};
 use crate::topology::plan::{self, Options};
 use crate::topology::{Topology, policy};
 
@@ -42,10 +42,8 @@ impl Reader<'_> {
     /// The first that cannot be read.
     pub(super) async fn read(self) -> Result<Live, BusError> {
         let mut live = Live::default();
-        let named: Vec<String> = self.topology.topics.iter().map(|topic| topic.name.clone()).collect();
-        live.topics = self.topics(named.into_iter().filter(|name| !is_arn(name)).collect()).await?;
-        let named: Vec<String> = self.topology.queues.iter().map(|queue| queue.name.clone()).collect();
-        live.queues = self.queues(named.into_iter().filter(|name| !is_arn(name)).collect()).await?;
+        live.topics = self.topics(self.topology.own_topics().map(|topic| topic.name.clone()).collect()).await?;
+        live.queues = self.queues(self.topology.own_queues().map(|queue| queue.name.clone()).collect()).await?;
         if self.options.lists() {
             self.list(&mut live).await?;
         }
@@ -116,39 +114,25 @@ impl Reader<'_> {
         if self.options.destroy {
             return Ok(());
         }
-        let topics = &self.topology.topics;
-        let fresh = topics.iter().filter(|topic| !is_arn(&topic.name) && !live.topics.contains_key(&topic.name));
-        let twins: Vec<String> = fresh.map(|topic| plan::twin(&topic.name)).collect();
-        let unread = twins.into_iter().filter(|name| {
-            !live.topics.contains_key(name) && !topics.iter().any(|topic| topic.name == *name) && self.is_name(name, 256)
-        });
-        let found = self.topics(unread.collect()).await?;
+        let named: BTreeSet<&str> = self.topology.own_topics().map(|topic| topic.name.as_str()).collect();
+        let found = self.topics(unread_twins(&named, &live.topics, 256)).await?;
         live.topics.extend(found);
-        let queues = &self.topology.queues;
-        let fresh = queues.iter().filter(|queue| !is_arn(&queue.name) && !live.queues.contains_key(&queue.name));
-        let twins: Vec<String> = fresh.map(|queue| plan::twin(&queue.name)).collect();
-        let unread = twins.into_iter().filter(|name| {
-            !live.queues.contains_key(name) && !queues.iter().any(|queue| queue.name == *name) && self.is_name(name, 80)
-        });
-        let found = self.queues(unread.collect()).await?;
+        let named: BTreeSet<&str> = self.topology.own_queues().map(|queue| queue.name.as_str()).collect();
+        let found = self.queues(unread_twins(&named, &live.queues, 80)).await?;
         live.queues.extend(found);
         Ok(())
     }
 
-    /// Whether there can be something of this name: with `.fifo` it may be too long.
-    fn is_name(self, name: &str, longest: usize) -> bool {
-        name.len() <= longest
-    }
-
     async fn subscriptions(self, live: &mut Live) -> Result<(), BusError> {
         let mut ours: BTreeSet<String> = live.topics.values().map(|topic| topic.arn.clone()).collect();
-        let missing = |arn: &String| self.topology.topics.iter().any(|topic| self.arns.topic(&topic.name) == *arn);
+        let named: HashSet<String> = self.topology.own_topics().map(|topic| self.arns.topic(&topic.name)).collect();
+        let missing = |arn: &String| named.contains(arn);
         // Topics of others that a queue may be subscribed to: those of the file, those that our policy statements still name
         // (such a subscription would lose its permission), and those that our tags record.
         let mut others: BTreeSet<String> =
-            self.topology.topics.iter().filter(|topic| is_arn(&topic.name)).map(|topic| topic.name.clone()).collect();
-        let named = live.queues.values().filter_map(|queue| queue.attributes.get("Policy"));
-        others.extend(named.flat_map(|text| policy::topics_allowed(text)).filter(|arn| !missing(arn)));
+            self.topology.topics.iter().filter(|topic| topic.external).map(|topic| topic.name.clone()).collect();
+        let policies = live.queues.values().filter_map(|queue| queue.attributes.get("Policy"));
+        others.extend(policies.flat_map(|text| policy::topics_allowed(text)).filter(|arn| !missing(arn)));
         let tags = live.queues.values().filter_map(|queue| queue.tags.as_ref());
         others.extend(tags.flat_map(plan::recorded_topics).filter(|arn| !missing(arn)).cloned());
         others.retain(|arn| !ours.contains(arn));
@@ -219,6 +203,15 @@ impl Reader<'_> {
             .sort_by(|a, b| (&a.topic_arn, &a.queue_arn, &a.arn).cmp(&(&b.topic_arn, &b.queue_arn, &b.arn)));
         Ok(())
     }
+}
+
+/// The names of the other type of what does not stand yet, as far as nothing is known of them and AWS takes names so long.
+fn unread_twins<T>(named: &BTreeSet<&str>, live: &BTreeMap<String, T>, longest: usize) -> Vec<String> {
+    let fresh = named.iter().filter(|name| !live.contains_key(**name));
+    let twins = fresh.map(|name| plan::twin(name));
+    twins
+        .filter(|twin| twin.len() <= longest && !live.contains_key(twin) && !named.contains(twin.as_str()))
+        .collect()
 }
 
 fn is_denied(error: &BusError) -> bool {

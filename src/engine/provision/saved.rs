@@ -26,6 +26,8 @@ pub struct SavedPlan {
     pub topology: String,
     /// The topology file, as it was named.
     pub file: String,
+    /// What was laid over it, as it was named.
+    pub overlays: Vec<String>,
     /// The account.
     pub account: String,
     /// The region.
@@ -84,14 +86,15 @@ pub enum Moved {
 }
 
 impl SavedPlan {
-    /// What `planned` is in a file; `file` names the topology, `review` is its machine record.
-    pub fn of(planned: &Planned, file: &str, review: Value) -> Self {
+    /// What `planned` is in a file; `files` name the topology and its overlays, `review` is its machine record.
+    pub fn of(planned: &Planned, (file, overlays): (String, Vec<String>), review: Value) -> Self {
         let options = planned.plan.options;
         Self {
             version: VERSION,
             eventbus: env!("CARGO_PKG_VERSION").to_owned(),
             topology: planned.plan.topology.clone(),
-            file: file.to_owned(),
+            file,
+            overlays,
             account: planned.arns.account.clone(),
             region: planned.arns.region.clone(),
             options: SavedOptions {

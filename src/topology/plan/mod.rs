@@ -2,12 +2,13 @@
 //!
 //! Additive unless asked otherwise: what is deleted carries this topology's tag and is not in the file, or is replaced. What this
 //! topology made is brought to what the file says, and to AWS's default where the file says nothing; of what nobody's topology
-//! made only the stated fields are changed; what another topology made is not changed at all. Everything is compared by
+//! made only the stated fields are changed; what another topology made is not changed at all; what is external has no row. Everything is compared by
 //! meaning, so that a second plan after an apply is empty.
 
 mod deletes;
 mod fingerprint;
 mod model;
+mod outside;
 mod owner;
 mod policies;
 mod queues;
@@ -26,7 +27,7 @@ pub(crate) use policies::policy_limits;
 pub(crate) use topics::twin;
 pub use values::{differing, same_json};
 
-use super::live::{Arns, Live, is_arn};
+use super::live::{Arns, Live};
 use super::model::Topology;
 use scene::Scene;
 
@@ -79,17 +80,18 @@ fn compare(topology: &Topology, live: &Live, arns: &Arns, options: Options) -> P
     let deleted = deletes::rows(&scene, &plan.changes, &replaced, &mut plan.warnings);
     plan.changes.extend(deleted);
     plan.warnings.extend(deletes::renames(&plan.changes));
+    plan.faults.extend(outside::faults(topology, arns));
     plan
 }
 
 /// Topics and queues, dead-letter queues before the queues that name them.
 fn resources(scene: &Scene<'_>, plan: &mut Plan) {
     let topology = scene.topology;
-    for topic in topology.topics.iter().filter(|topic| !is_arn(&topic.name)) {
+    for topic in topology.own_topics() {
         let change = topics::topic(scene, topic, &mut plan.faults);
         plan.changes.push(change);
     }
-    let mut queues: Vec<_> = topology.queues.iter().filter(|queue| !is_arn(&queue.name)).collect();
+    let mut queues: Vec<_> = topology.own_queues().collect();
     queues.sort_by_cached_key(|queue| depth(topology, &queue.name));
     let mut index = HashMap::new();
     for queue in &queues {
@@ -102,13 +104,13 @@ fn resources(scene: &Scene<'_>, plan: &mut Plan) {
 
 fn policies(scene: &Scene<'_>, plan: &mut Plan) {
     let index = by_name(plan);
-    for topic in scene.topology.topics.iter().filter(|topic| !is_arn(&topic.name)) {
+    for topic in scene.topology.own_topics() {
         if let Some(mut change) = policies::topic_policy(scene, topic, &mut plan.faults) {
             change.needs.extend(index.get(&(Kind::Topic, topic.name.clone())));
             plan.changes.push(change);
         }
     }
-    for queue in scene.topology.queues.iter().filter(|queue| !is_arn(&queue.name)) {
+    for queue in scene.topology.own_queues() {
         if let Some(mut change) = policies::queue_policy(scene, &queue.name, Some(queue), &mut plan.faults) {
             change.needs.extend(index.get(&(Kind::Queue, queue.name.clone())));
             plan.changes.push(change);

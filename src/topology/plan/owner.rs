@@ -30,12 +30,12 @@ pub(super) enum Maker<'a> {
 
 /// What the tag says on what this topology makes.
 pub(crate) fn owner(topology: &Topology) -> String {
-    topology.name.clone()
+    topology.owner()
 }
 
 /// What stands before the name of everything that this topology makes.
-pub(crate) fn prefix(_topology: &Topology) -> &str {
-    ""
+pub(crate) fn prefix(topology: &Topology) -> &str {
+    &topology.prefix
 }
 
 pub(super) fn maker<'a>(owner: &str, tags: Option<&'a Texts>) -> Maker<'a> {

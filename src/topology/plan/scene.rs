@@ -6,7 +6,7 @@ use super::owner::{self, Maker};
 use super::{Change, FieldChange, Kind, Options};
 use crate::topology::Topology;
 use crate::topology::fields::Field;
-use crate::topology::live::{Arns, Live, LiveSubscription, Texts, is_arn};
+use crate::topology::live::{Arns, Live, LiveSubscription, Texts};
 use crate::topology::model::{Settings, Subscription};
 
 /// The file, what stands, and what was asked for.
@@ -41,12 +41,12 @@ impl<'a> Scene<'a> {
             None => true, // it is made
             Some(tags) => options.adopt && owner::maker(&owner, tags) == Maker::Nobody,
         };
-        for topic in topology.topics.iter().filter(|topic| !is_arn(&topic.name)) {
+        for topic in topology.own_topics() {
             if taken(live.topics.get(&topic.name).map(|topic| topic.tags.as_ref())) {
                 will_be_ours.insert(arns.topic(&topic.name));
             }
         }
-        for queue in topology.queues.iter().filter(|queue| !is_arn(&queue.name)) {
+        for queue in topology.own_queues() {
             if taken(live.queues.get(&queue.name).map(|queue| queue.tags.as_ref())) {
                 will_be_ours.insert(arns.queue(&queue.name));
             }
@@ -121,6 +121,14 @@ impl<'a> Scene<'a> {
 
     pub(super) fn names_queue(&self, name: &str) -> bool {
         self.topology.queues.iter().any(|queue| queue.name == name)
+    }
+
+    /// The name of a subscription for people: what is not of this place with its whole ARN.
+    pub(super) fn named(&self, topic_arn: &str, queue_arn: &str) -> String {
+        let (topic, queue) = (last(topic_arn), last(queue_arn));
+        let topic = if self.arns.topic(topic) == topic_arn { topic } else { topic_arn };
+        let queue = if self.arns.queue(queue) == queue_arn { queue } else { queue_arn };
+        format!("{topic} → {queue}")
     }
 
     /// Whether the plan deletes this topic because the tag says that it is ours and the file does not have it.

@@ -38,7 +38,7 @@ fn redrive_shown(text: &str) -> Option<String> {
 
 pub(super) fn subscription(scene: &Scene<'_>, wanted: &Subscription, warnings: &mut Vec<String>) -> Change {
     let (topic_arn, queue_arn) = (scene.arns.topic(&wanted.topic), scene.arns.queue(&wanted.queue));
-    let name = named(&topic_arn, &queue_arn);
+    let name = scene.named(&topic_arn, &queue_arn);
     let filter = wanted.filter.as_ref().map(|filter| filter.text());
     let dead = wanted.dead_letter.as_ref().map(|(queue, _)| redrive(&scene.arns.queue(queue)));
     let stands = scene.standing(&topic_arn, &queue_arn);
@@ -69,7 +69,7 @@ pub(super) fn subscription(scene: &Scene<'_>, wanted: &Subscription, warnings: &
         if let Some(dead) = &dead {
             add("dead_letter", "RedrivePolicy", redrive_shown(dead), dead.clone());
         }
-        let theirs = is_arn(&wanted.queue) && !scene.names_queue(last(&queue_arn));
+        let theirs = is_arn(&wanted.queue);
         let mut row = super::scene::row(
             Kind::Subscription,
             name,
@@ -89,11 +89,6 @@ pub(super) fn subscription(scene: &Scene<'_>, wanted: &Subscription, warnings: &
         _ => Work::ChangeSubscription { arn: actual.arn.clone(), attributes },
     };
     super::scene::row(Kind::Subscription, name, action, fields, work)
-}
-
-/// A subscription's name for people.
-fn named(topic_arn: &str, queue_arn: &str) -> String {
-    format!("{} → {}", last(topic_arn), last(queue_arn))
 }
 
 /// Whether its attributes can be neither read nor set yet.
@@ -152,7 +147,7 @@ pub(super) fn strangers(scene: &Scene<'_>, warnings: &mut Vec<String>) -> Vec<Ch
         if scene.wants(topic, queue) {
             continue;
         }
-        let name = named(topic, queue);
+        let name = scene.named(topic, queue);
         let listed = scene.names_topic(last(topic)) && scene.arns.topic(last(topic)) == topic;
         if scene.goes(subscription) {
             let work = Work::DeleteSubscription { arn: subscription.arn.clone() };
