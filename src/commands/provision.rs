@@ -22,13 +22,15 @@ use crate::words;
 
 /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
 #[derive(Debug, Args)]
-#[command(after_help = "The whole file is checked before any call: every problem at once, with its place and what to write instead.\n\
+#[command(
+    after_help = "The whole file is checked before any call: every problem at once, with its place and what to write instead.\n\
     Nothing is deleted without `--prune`, `--destroy` or `--allow-replace`, and then only what carries this file's tag, \
     `eventbus:topology=<name>`. Messages, subscriptions of others, and everything on a protected bus, are given up only for \
     their names: `--confirm NAME`.\n\n\
     Example: eventbus provision topology.yaml --dry-run\n\
     Example: eventbus provision topology.yaml -f prod.yaml --var STAGE=prod --check\n\
-    Example: eventbus provision --prune --out plan.json, and after a review: eventbus provision --plan plan.json")]
+    Example: eventbus provision --prune --out plan.json, and after a review: eventbus provision --plan plan.json"
+)]
 pub struct ProvisionArgs {
     /// The topology [default: `topology:` of eventbus.yaml, else topology.yaml]
     #[arg(value_name = "FILE")]
@@ -102,14 +104,21 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
         saved.verify(&planned).map_err(|moved| {
             CliError::refused(format!("the plan {} is not carried out", quoted(&file.display().to_string())))
                 .because(&moved)
-                .hint(format!("plan again and look: `eventbus provision --out {}`", quoted(&file.display().to_string())))
+                .hint(format!(
+                    "plan again and look: `eventbus provision --out {}`",
+                    quoted(&file.display().to_string())
+                ))
         })?;
     }
     let plan = &planned.plan;
     check(cx, plan)?;
     let json = args.output == Format::Json;
     if args.refresh_only {
-        written(if json { output::print_json(&cx.ui, plan, "drift", None) } else { output::print_drift(&cx.ui, plan) })?;
+        written(if json {
+            output::print_json(&cx.ui, plan, "drift", None)
+        } else {
+            output::print_drift(&cx.ui, plan)
+        })?;
         return Ok(Outcome::Done);
     }
     let mode = if args.check { "check" } else { "plan" };
@@ -165,19 +174,13 @@ fn read_saved(cx: &Cx, path: &Path) -> Result<SavedPlan, CliError> {
 }
 
 /// Writes the plan beside its name first: half a plan must not look like one.
-fn save(
-    cx: &Cx,
-    planned: &Planned,
-    (topology, overlays): (&Path, &[PathBuf]),
-    out: &Path,
-) -> Result<(), CliError> {
+fn save(cx: &Cx, planned: &Planned, (topology, overlays): (&Path, &[PathBuf]), out: &Path) -> Result<(), CliError> {
     let shown = |path: &Path| path.strip_prefix(&cx.cwd).unwrap_or(path).display().to_string();
     let files = (shown(topology), overlays.iter().map(|file| shown(file)).collect());
     let saved = SavedPlan::of(planned, files, output::record(&planned.plan, "plan", None));
     let shown = quoted(&out.display().to_string());
-    let unwritten = |error: std::io::Error| {
-        CliError::failed(format!("the plan {shown} cannot be written")).because(&error)
-    };
+    let unwritten =
+        |error: std::io::Error| CliError::failed(format!("the plan {shown} cannot be written")).because(&error);
     let text = serde_json::to_string_pretty(&saved)
         .map_err(|error| CliError::failed(format!("the plan {shown} cannot be written")).because(&error))?;
     let path = cx.path(out);

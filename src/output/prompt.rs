@@ -105,8 +105,13 @@ pub(super) fn confirm_names(ui: &Ui, asked: &[Asked], given: &[String]) -> Resul
     {
         let flags: Vec<String> =
             missing.iter().map(|asked| format!("--confirm {}", super::quoted(&name(asked)))).collect();
-        let message = format!("{}: `{}` must be confirmed by its name, and there is no terminal to ask on", first.why, name(first));
-        let hint = format!("add `{}` (`--yes` does not stand for a name), or `--dry-run` to only look", flags.join(" "));
+        let message = format!(
+            "{}: `{}` must be confirmed by its name, and there is no terminal to ask on",
+            first.why,
+            name(first)
+        );
+        let hint =
+            format!("add `{}` (`--yes` does not stand for a name), or `--dry-run` to only look", flags.join(" "));
         return Err(CliError::usage(message).hint(hint));
     }
     for asked_for in missing {

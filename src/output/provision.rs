@@ -40,10 +40,7 @@ fn shown(action: Action, field: &FieldChange) -> Vec<String> {
         && !parts.is_empty()
     {
         let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), Value::to_string);
-        return parts
-            .iter()
-            .map(|(path, old, new)| format!("{name}.{path}: {} → {}", text(old), text(new)))
-            .collect();
+        return parts.iter().map(|(path, old, new)| format!("{name}.{path}: {} → {}", text(old), text(new))).collect();
     }
     let new = field.new.as_deref().unwrap_or("(none)");
     vec![match (&field.old, action) {

@@ -11,6 +11,7 @@ mod harness;
 mod init;
 mod local;
 mod provision;
+mod provision_deletes;
 mod publish;
 mod readme;
 mod replay;

@@ -13,7 +13,9 @@ use crate::engine::shutdown::Shutdown;
 
 /// After the SDK's own five tries. The waits double from the first: about a minute in all, which outlasts a burst that emptied
 /// SNS's 30 calls a second: <https://docs.aws.amazon.com/general/latest/gr/sns.html>.
-const THROTTLED: (u32, Duration) = (6, Duration::from_secs(2));
+///
+/// The embedded bus of the tests is a real store on real threads, on which a paused clock runs ahead: there the waits are short.
+const THROTTLED: (u32, Duration) = (6, if cfg!(test) { Duration::from_millis(2) } else { Duration::from_secs(2) });
 
 /// SQS takes no new queue of a name within 60 seconds of its deletion:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>.
@@ -85,11 +87,7 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 /// Repeats a call that does not find what was made in this very run (`made`: its name).
-pub(super) async fn patient<T, F>(
-    told: Told<'_>,
-    made: Option<&str>,
-    call: impl Fn() -> F,
-) -> Result<T, BusError>
+pub(super) async fn patient<T, F>(told: Told<'_>, made: Option<&str>, call: impl Fn() -> F) -> Result<T, BusError>
 where
     F: Future<Output = Result<T, BusError>>,
 {

@@ -209,9 +209,7 @@ impl Reader<'_> {
 fn unread_twins<T>(named: &BTreeSet<&str>, live: &BTreeMap<String, T>, longest: usize) -> Vec<String> {
     let fresh = named.iter().filter(|name| !live.contains_key(**name));
     let twins = fresh.map(|name| plan::twin(name));
-    twins
-        .filter(|twin| twin.len() <= longest && !live.contains_key(twin) && !named.contains(twin.as_str()))
-        .collect()
+    twins.filter(|twin| twin.len() <= longest && !live.contains_key(twin) && !named.contains(twin.as_str())).collect()
 }
 
 fn is_denied(error: &BusError) -> bool {

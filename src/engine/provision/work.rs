@@ -17,7 +17,9 @@ type Urls = Mutex<HashMap<String, String>>;
 /// Attributes of a topic that `CreateTopic` does not take; `SetTopicAttributes` does:
 /// <https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>.
 fn is_set_later(attribute: &str) -> bool {
-    attribute.ends_with("FeedbackRoleArn") || attribute.ends_with("FeedbackSampleRate") || attribute == "MaximumMessageSize"
+    attribute.ends_with("FeedbackRoleArn")
+        || attribute.ends_with("FeedbackSampleRate")
+        || attribute == "MaximumMessageSize"
 }
 
 pub(super) struct Worker<'a> {
@@ -81,7 +83,9 @@ impl<'a> Worker<'a> {
                 Ok(())
             }
             Work::DeleteSubscription { arn } => steady(self.told, || bus.unsubscribe(arn)).await,
-            Work::DeleteTopic { arn, owner, known } => self.delete_topic(arn, owner, known, change.guard.is_some()).await,
+            Work::DeleteTopic { arn, owner, known } => {
+                self.delete_topic(arn, owner, known, change.guard.is_some()).await
+            }
             Work::DeleteQueue { url, owner, with_messages } => {
                 self.delete_queue(name, url, owner, *with_messages).await
             }

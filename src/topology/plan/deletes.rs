@@ -160,16 +160,13 @@ fn topic(scene: &Scene<'_>, name: &str, live: &LiveTopic) -> Change {
 
 fn queue(scene: &Scene<'_>, name: &str, live: &LiveQueue) -> Change {
     let messages = live.messages();
-    let work =
-        Work::DeleteQueue { url: live.url.clone(), owner: scene.owner.clone(), with_messages: messages > 0 };
+    let work = Work::DeleteQueue { url: live.url.clone(), owner: scene.owner.clone(), with_messages: messages > 0 };
     let mut change = row(Kind::Queue, name, Action::Delete, Vec::new(), work);
     if messages > 0 {
         let count = words::count(messages, "message");
         change.notes.push(format!("with about {count} in it"));
-        change.guard = Some(Guard {
-            name: name.to_owned(),
-            why: format!("deleting the queue `{name}` deletes about {count}"),
-        });
+        change.guard =
+            Some(Guard { name: name.to_owned(), why: format!("deleting the queue `{name}` deletes about {count}") });
     }
     change
 }

@@ -19,11 +19,8 @@ pub(super) fn topic_policy(scene: &Scene<'_>, topic: &Topic, faults: &mut Vec<St
     }
     let actual = scene.live.topics.get(&topic.name);
     let standing = actual.and_then(|topic| topic.attributes.get("Policy")).map_or("", String::as_str);
-    let work = Work::MergePolicy {
-        arn: scene.arns.topic(&topic.name),
-        statements: topic.policy.clone(),
-        gone: Vec::new(),
-    };
+    let work =
+        Work::MergePolicy { arn: scene.arns.topic(&topic.name), statements: topic.policy.clone(), gone: Vec::new() };
     let row = policy_row(Kind::TopicPolicy, &topic.name, (standing, TOPIC_POLICY_LIMITS), work, faults)?;
     let maker = actual.map_or(Maker::Us, |actual| scene.maker(actual.tags.as_ref()));
     Some(not_of_others(row, maker, &topic.policy, faults))
@@ -46,8 +43,7 @@ pub(super) fn queue_policy(
     let stands = |topic: &String| {
         scene.live.unread_topics.contains(topic)
             || scene.live.subscriptions.iter().any(|s| {
-                let here =
-                    s.queue_arn == arn || (!scene.wants(topic, &s.queue_arn) && scene.subscription_is_ours(s));
+                let here = s.queue_arn == arn || (!scene.wants(topic, &s.queue_arn) && scene.subscription_is_ours(s));
                 s.topic_arn == *topic && here && !scene.goes(s) && !scene.topic_goes(topic)
             })
     };

@@ -31,7 +31,9 @@ pub(super) fn action_of(
             Action::Foreign
         }
         Maker::Unknown if scene.options.adopt => {
-            faults.push(format!("the {noun} `{name}` cannot be adopted: its tags cannot be read, so it may be another's"));
+            faults.push(format!(
+                "the {noun} `{name}` cannot be adopted: its tags cannot be read, so it may be another's"
+            ));
             Action::Foreign
         }
         _ if fields.is_empty() => Action::Unchanged,

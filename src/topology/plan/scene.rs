@@ -60,8 +60,7 @@ impl<'a> Scene<'a> {
             }
             senders.entry(queue).or_default().insert(topic);
         }
-        let standing =
-            live.subscriptions.iter().map(|s| ((s.topic_arn.as_str(), s.queue_arn.as_str()), s)).collect();
+        let standing = live.subscriptions.iter().map(|s| ((s.topic_arn.as_str(), s.queue_arn.as_str()), s)).collect();
         let wanted = topology.subscriptions.iter().map(ends).collect();
         Self { topology, live, arns, options, owner, ours, will_be_ours, wanted, standing, senders }
     }

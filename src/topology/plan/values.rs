@@ -118,12 +118,8 @@ mod tests {
         let told: Vec<String> = found.iter().map(|(path, old, new)| format!("{path} {old:?} {new:?}")).collect();
         assert_eq!(
             told,
-            [
-                "a.c Some(Number(1)) Some(Number(2))",
-                "d Some(String(\"x\")) None",
-                "e None Some(Array []))"
-            ]
-            .map(|text| text.replace("[]))", "[])"))
+            ["a.c Some(Number(1)) Some(Number(2))", "d Some(String(\"x\")) None", "e None Some(Array []))"]
+                .map(|text| text.replace("[]))", "[])"))
         );
         assert_eq!(differing("[]", "{}"), None);
     }

@@ -7,8 +7,6 @@ mod names;
 mod reach;
 mod shape;
 
-
-
 use std::time::Duration;
 
 use crate::event::EnvelopeStyle;
