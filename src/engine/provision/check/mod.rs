@@ -7,6 +7,8 @@ mod names;
 mod reach;
 mod shape;
 
+
+
 use std::time::Duration;
 
 use crate::event::EnvelopeStyle;

@@ -275,8 +275,7 @@ impl Examined<'_> {
 
     /// The events that go to the topic, for a sentence.
     fn events(&self) -> String {
-        let names: Vec<&str> =
-            self.candidates.iter().map(|candidate| candidate.route.pattern.as_str()).take(5).collect();
+        let names: Vec<&str> = self.candidates.iter().map(|candidate| candidate.route.pattern.as_str()).take(5).collect();
         words::list(&names)
     }
 
