@@ -68,13 +68,13 @@ pub struct ProvisionArgs {
     /// Refuse a file with warnings, as one with errors
     #[arg(long)]
     pub strict: bool,
-    /// Variables and overlays
-    #[command(flatten)]
-    pub topology_args: TopologyArgs,
     /// How the answer is written
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "table",
         value_parser = Format::one_of(&[Format::Table, Format::Json]))]
     pub output: Format,
+    /// Variables and overlays
+    #[command(flatten)]
+    pub topology_args: TopologyArgs,
 }
 
 impl ProvisionArgs {

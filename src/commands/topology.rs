@@ -42,8 +42,11 @@ impl Cx {
     /// A file cannot be read (exit 1), or is invalid: every problem is told with its place and fix (exit 4).
     pub fn topology_from(&self, path: &Path, args: &TopologyArgs) -> Result<Topology, CliError> {
         let base = self.text_of(path, "topology")?;
-        let overlays =
-            args.overlays.iter().map(|file| self.text_of(&self.path(file), "overlay")).collect::<Result<Vec<_>, _>>()?;
+        let overlays = args
+            .overlays
+            .iter()
+            .map(|file| self.text_of(&self.path(file), "overlay"))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut filed = BTreeMap::new();
         for file in &args.variable_files {
             let (name, text) = self.text_of(&self.path(file), "file of variables")?;

@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn listed_values_and_kinds_decide() {
-        let listed = Domain { values: Values::Listed(vec![json!("free"), json!(["team"]), json!(5)]), may_be_absent: false };
+        let listed =
+            Domain { values: Values::Listed(vec![json!("free"), json!(["team"]), json!(5)]), may_be_absent: false };
         for (clause, expected) in [
             (json!("free"), true),
             (json!("team"), true),

@@ -63,7 +63,10 @@ pub(crate) fn parse(text: &str, file: u16, problems: &mut Problems) -> Option<No
                 column: at.column(),
                 ..Place::default()
             });
-            problems.error(Place { file, ..place }, "", format!("not valid YAML: {}", sentence(&error)), None);
+            let line = usize::try_from(place.line).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
+            let variable = line.is_some_and(|line| line.contains("${"));
+            let fix = variable.then(|| "inside `{ }` and `[ ]` put the variable in quotes: `\"${NAME}\"`".to_owned());
+            problems.error(Place { file, ..place }, "", format!("not valid YAML: {}", sentence(&error)), fix);
             None
         }
     }

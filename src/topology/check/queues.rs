@@ -91,10 +91,8 @@ fn dead_letters(topology: &Topology, queue: &Queue, problems: &mut Problems) {
         Some(RedriveAllow::All) | None => false,
     };
     if refused {
-        let message = format!(
-            "`{path}.queue` is `{}`, whose `redrive_allow` does not let `{}` use it",
-            target.key, queue.key
-        );
+        let message =
+            format!("`{path}.queue` is `{}`, whose `redrive_allow` does not let `{}` use it", target.key, queue.key);
         let fix = match &target.redrive_allow {
             Some(RedriveAllow::Queues(_)) => format!("add `{}` to `queues.{}.redrive_allow`", queue.key, target.key),
             _ => format!("write `redrive_allow: [{}]` for `{}`", queue.key, target.key),

@@ -33,7 +33,8 @@ pub(super) fn topology(root: &Node, problems: &mut Problems) -> Option<Topology>
     let queues = named(&table, "queues", problems, of_queue);
     let subscriptions = subscriptions::subscriptions(&table, problems);
     let events = named(&table, "events", problems, subscriptions::event);
-    let events_place = table.entries.iter().find(|(key, _)| key.text == "events").map_or(root.place, |(key, _)| key.place);
+    let events_place =
+        table.entries.iter().find(|(key, _)| key.text == "events").map_or(root.place, |(key, _)| key.place);
     Some(Topology {
         version: version.unwrap_or(VERSION),
         name: name.map(|(name, _)| name).unwrap_or_default(),

@@ -102,12 +102,7 @@ fn external(table: &Table, nature: &Nature, problems: &mut Problems) -> Option<S
 }
 
 /// `prefix` goes before the name of what the file makes.
-pub(super) fn topic(
-    key: &Key,
-    node: &Node,
-    (path, prefix): (&str, &str),
-    problems: &mut Problems,
-) -> Option<Topic> {
+pub(super) fn topic(key: &Key, node: &Node, (path, prefix): (&str, &str), problems: &mut Problems) -> Option<Topic> {
     check_key(key, path, &TOPIC, problems);
     let table = Table::open(node, path, keys_of(fields::TOPIC, fields::TOPIC_KEYS), problems)?;
     if let Some(arn) = external(&table, &TOPIC, problems) {
@@ -145,12 +140,7 @@ pub(super) fn topic(
 }
 
 /// `prefix` goes before the name of what the file makes.
-pub(super) fn queue(
-    key: &Key,
-    node: &Node,
-    (path, prefix): (&str, &str),
-    problems: &mut Problems,
-) -> Option<Queue> {
+pub(super) fn queue(key: &Key, node: &Node, (path, prefix): (&str, &str), problems: &mut Problems) -> Option<Queue> {
     check_key(key, path, &QUEUE, problems);
     let table = Table::open(node, path, keys_of(fields::QUEUE, fields::QUEUE_KEYS), problems)?;
     if let Some(arn) = external(&table, &QUEUE, problems) {

@@ -74,7 +74,8 @@ fn scope(node: &Node, path: &str, problems: &mut Problems) -> Option<Scope> {
             let fix = match given {
                 "MessageAttributes" => Some("write `attributes`".into()),
                 "MessageBody" => Some("write `body`".into()),
-                _ => words::did_you_mean(given, ["attributes", "body"]),
+                _ => words::did_you_mean(given, ["attributes", "body"])
+                    .or_else(|| Some("write `attributes` or `body`".into())),
             };
             let message = format!("`{path}` is {}; expected `attributes` or `body`", node.found());
             problems.error(node.place, path, message, fix);

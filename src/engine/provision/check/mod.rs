@@ -6,8 +6,8 @@
 mod names;
 mod reach;
 mod shape;
-
-
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -107,6 +107,7 @@ fn event(policy: &FilterPolicy, part: Part<'_>, text: &str, events: &[&str]) -> 
         return Some((message, (*event).to_owned()));
     }
     let routed = written(text).into_iter().find(|name| name != text && events.contains(&name.as_str()))?;
-    let message = format!("the Python library's task callbacks send it as `{routed}`, which is routed and does not pass");
+    let message =
+        format!("the Python library's task callbacks send it as `{routed}`, which is routed and does not pass");
     (!lets_in(policy, part, &routed)).then_some((message, routed))
 }

@@ -173,7 +173,10 @@ impl<'t> Candidate<'t> {
 
 /// Whether an event of this name takes this route, from this publisher or from any that the pattern fits.
 fn carries(topology: &Topology, route: &Route, publisher: Option<&str>, event: &str) -> bool {
-    let part = route.pattern.rsplit_once('.').map_or("*", |(publisher, _)| publisher);
+    // Without a dot it is not said where the publisher's name ends and the event's begins: any may fit.
+    let Some((part, _)) = route.pattern.rsplit_once('.').or((route.pattern == "*").then_some(("*", "*"))) else {
+        return true;
+    };
     let publisher = publisher.map_or_else(|| part.replace('*', "\u{1}"), str::to_owned);
     topology.route(&publisher, event).is_some_and(|found| found.pattern == route.pattern)
 }
@@ -275,7 +278,8 @@ impl Examined<'_> {
 
     /// The events that go to the topic, for a sentence.
     fn events(&self) -> String {
-        let names: Vec<&str> = self.candidates.iter().map(|candidate| candidate.route.pattern.as_str()).take(5).collect();
+        let names: Vec<&str> =
+            self.candidates.iter().map(|candidate| candidate.route.pattern.as_str()).take(5).collect();
         words::list(&names)
     }
 
@@ -305,7 +309,7 @@ impl Examined<'_> {
         let wanted = part.wanted();
         let elsewhere = part.text().and_then(|text| {
             let routes = self.topology.events.iter().filter(|route| route.event_name() == Some(text));
-            routes.map(|route| route.topic.as_str()).next()
+            routes.map(|route| self.topology.topic(&route.topic).map_or(&*route.topic, |topic| &topic.key)).next()
         });
         if let Some(topic) = elsewhere {
             let message = format!(" is {wanted}, which goes to the topic `{topic}` and not to `{}`", self.topic);

@@ -181,10 +181,12 @@ fn property(root: &Value, schema: &Map<String, Value>, path: &[&str], depth: usi
     }
     match schema.get("additionalProperties").or_else(|| schema.get("unevaluatedProperties")) {
         // Beside other schemas of the same value, the keys that those declare would be refused as well.
-        Some(Value::Bool(false)) => match ["allOf", "anyOf", "oneOf", "$ref"].iter().any(|key| schema.contains_key(*key)) {
-            true => Shape::anything(false),
-            false => Shape::nothing(),
-        },
+        Some(Value::Bool(false)) => {
+            match ["allOf", "anyOf", "oneOf", "$ref"].iter().any(|key| schema.contains_key(*key)) {
+                true => Shape::anything(false),
+                false => Shape::nothing(),
+            }
+        }
         Some(Value::Object(others)) => {
             let mut shape = look(root, &Value::Object(others.clone()), &path[1..], depth);
             shape.domain.may_be_absent = true;
