@@ -12,6 +12,7 @@ mod peek;
 mod publish;
 mod queue;
 mod receive;
+mod removals;
 mod resources;
 mod settle;
 #[cfg(test)]

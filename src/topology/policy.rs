@@ -69,6 +69,12 @@ fn sid(statement: &Value) -> Option<&str> {
     statement.get("Sid").and_then(Value::as_str)
 }
 
+/// The statement of this id in `policy`.
+pub fn statement(policy: &str, id: &str) -> Option<Value> {
+    let (_, list) = statements(policy).ok()?;
+    list.into_iter().find(|statement| sid(statement) == Some(id))
+}
+
 /// The topic ARNs that our statement in `policy` names.
 pub fn topics_allowed(policy: &str) -> Vec<String> {
     let Ok((_, list)) = statements(policy) else { return Vec::new() };

@@ -16,6 +16,7 @@ mod iam_policy;
 mod init;
 mod local;
 mod provision;
+mod provision_deletes;
 mod publish;
 mod readme;
 mod replay;

@@ -72,20 +72,6 @@ fn every_mistake_in_the_file_is_told_and_nothing_is_sent() {
 }
 
 #[test]
-fn nothing_can_be_deleted() {
-    let env = project();
-    let _made = env.run(&["provision", "--yes"]).success();
-    env.write("topology.yaml", "version: 1\nname: users\n");
-    let emptied = env.run(&["provision", "--yes"]).success();
-    assert!(emptied.stdout().contains("0 to create, 0 to change, 0 unchanged"), "{}", emptied.snapshot());
-    env.write("topology.yaml", TOPOLOGY);
-    let _still = env.run(&["provision", "--check"]).success();
-    for flag in ["--prune", "--destroy"] {
-        let _unknown = env.run(&["provision", flag]).expect_code(2);
-    }
-}
-
-#[test]
 fn a_prefix_from_a_variable_reaches_every_verb() {
     let env = project();
     env.write(
