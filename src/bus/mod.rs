@@ -6,7 +6,6 @@
 
 mod connect;
 mod error;
-mod listing;
 mod names;
 mod peek;
 mod publish;

@@ -160,8 +160,8 @@ async fn read(cx: &Cx, bus: &Bus, topology: &Topology, options: Options) -> Resu
     let never = Shutdown::never();
     let never = &never;
     let work = |emit| async move { provision::plan_with(bus, topology, options, &emit, never).await };
-    let (planned, _, told) = cx.drive(reporter, work).await?;
-    written(told)?;
+    let (planned, told) = cx.drive_until(never, reporter, work).await?;
+    written(told.map_or(Ok(()), |(_, told)| told))?;
     Ok(planned?)
 }
 

@@ -36,12 +36,12 @@ pub async fn pull(bus: &Bus, arns: &Arns, wanted: impl Fn(&str) -> bool) -> Resu
         ..Pulled::default()
     };
     let arns: Vec<String> = pulled.topics.iter().map(|(_, topic)| topic.arn.clone()).collect();
-    let listed = stream::iter(arns).map(|arn| async move { bus.subscriptions_of_all_protocols(&arn).await });
+    let listed = stream::iter(arns).map(|arn| async move { bus.topic_subscriptions(&arn).await });
     let listed: Vec<_> = listed.buffer_unordered(CONCURRENCY).try_collect().await?;
-    let (of_queues, others): (Vec<_>, Vec<_>) =
-        listed.into_iter().flatten().partition(|(protocol, _)| protocol == "sqs");
-    pulled.others = others.into_iter().map(|(protocol, s)| (s.topic_arn, protocol, s.queue_arn)).collect();
-    let details = stream::iter(of_queues).map(|(_, mut found)| async move {
+    let listed = listed.into_iter().flatten().flatten();
+    let (of_queues, others): (Vec<_>, Vec<_>) = listed.partition(|found| found.protocol == "sqs");
+    pulled.others = others.into_iter().map(|found| (found.topic_arn, found.protocol, found.queue_arn)).collect();
+    let details = stream::iter(of_queues).map(|mut found| async move {
         if found.arn.is_empty() {
             return Ok(Some(found));
         }

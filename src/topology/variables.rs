@@ -10,6 +10,9 @@ use super::problem::Problems;
 use super::yaml::{self, Node, Value, join};
 use crate::words;
 
+/// Looks up a variable of the environment.
+pub(super) type LookUp<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Where the values come from: what was given for this run, else files of variables, else the environment.
 #[derive(Clone, Copy, Default)]
 pub struct Variables<'a> {
@@ -18,7 +21,7 @@ pub struct Variables<'a> {
     /// From files of variables.
     pub filed: Option<&'a BTreeMap<String, String>>,
     /// The environment. This room does not read it: the caller hands in a look-up.
-    pub environment: Option<&'a dyn Fn(&str) -> Option<String>>,
+    pub environment: Option<LookUp<'a>>,
 }
 
 impl fmt::Debug for Variables<'_> {

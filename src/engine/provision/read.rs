@@ -41,9 +41,11 @@ impl Reader<'_> {
     /// # Errors
     /// The first that cannot be read.
     pub(super) async fn read(self) -> Result<Live, BusError> {
-        let mut live = Live::default();
-        live.topics = self.topics(self.topology.own_topics().map(|topic| topic.name.clone()).collect()).await?;
-        live.queues = self.queues(self.topology.own_queues().map(|queue| queue.name.clone()).collect()).await?;
+        let mut live = Live {
+            topics: self.topics(self.topology.own_topics().map(|topic| topic.name.clone()).collect()).await?,
+            queues: self.queues(self.topology.own_queues().map(|queue| queue.name.clone()).collect()).await?,
+            ..Live::default()
+        };
         if self.options.lists() {
             self.list(&mut live).await?;
         }

@@ -33,9 +33,12 @@ pub fn same_json(one: &str, other: &str) -> bool {
     }
 }
 
+/// A part in which two JSON objects differ: its dotted path, and what stands on either side.
+pub(super) type Part = (String, Option<Value>, Option<Value>);
+
 /// The parts in which two JSON objects differ, as dotted paths with what stands on either side; lists are compared whole. `None`
 /// when one of the texts is no object.
-pub fn differing(one: &str, other: &str) -> Option<Vec<(String, Option<Value>, Option<Value>)>> {
+pub fn differing(one: &str, other: &str) -> Option<Vec<Part>> {
     let object = |text: &str| match serde_json::from_str(text) {
         Ok(Value::Object(map)) => Some(map),
         _ => None,
@@ -44,8 +47,6 @@ pub fn differing(one: &str, other: &str) -> Option<Vec<(String, Option<Value>, O
     parts(&object(one)?, &object(other)?, "", &mut found);
     Some(found)
 }
-
-type Part = (String, Option<Value>, Option<Value>);
 
 fn parts(one: &Map<String, Value>, other: &Map<String, Value>, path: &str, found: &mut Vec<Part>) {
     let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
