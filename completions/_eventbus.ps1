@@ -87,6 +87,9 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
             break
         }
         'eventbus;provision' {
+            [CompletionResult]::new('--confirm', '--confirm', [CompletionResultType]::ParameterName, 'Go ahead with what would be destroyed, by its name (can be repeated); `--yes` does not stand for it')
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write the plan to this file and change nothing')
+            [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Carry out the plan of this file, if it still is what it was; variables are given again')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How the answer is written')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How the answer is written')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)')
@@ -100,6 +103,11 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show the plan and change nothing')
             [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Show the plan, change nothing, and end with 6 when something would be changed')
+            [CompletionResult]::new('--refresh-only', '--refresh-only', [CompletionResultType]::ParameterName, 'Show where the bus differs from the file, and change nothing')
+            [CompletionResult]::new('--prune', '--prune', [CompletionResultType]::ParameterName, 'Delete what this file made and does not have any more')
+            [CompletionResult]::new('--destroy', '--destroy', [CompletionResultType]::ParameterName, 'Delete all that this file made')
+            [CompletionResult]::new('--adopt', '--adopt', [CompletionResultType]::ParameterName, 'Take over what exists and carries no file''s tag')
+            [CompletionResult]::new('--allow-replace', '--allow-replace', [CompletionResultType]::ParameterName, 'Replace what cannot be changed, such as a standard queue by a FIFO queue: the old one is deleted')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Refuse a file with warnings, as one with errors')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to questions')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to questions')

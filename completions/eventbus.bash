@@ -659,12 +659,24 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__provision)
-            opts="-o -f -y -q -v -h --dry-run --check --strict --output --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-o -f -y -q -v -h --dry-run --check --refresh-only --prune --destroy --adopt --allow-replace --confirm --out --plan --strict --output --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0

@@ -82,6 +82,9 @@ set edit:completion:arg-completer[eventbus] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'eventbus;provision'= {
+            cand --confirm 'Go ahead with what would be destroyed, by its name (can be repeated); `--yes` does not stand for it'
+            cand --out 'Write the plan to this file and change nothing'
+            cand --plan 'Carry out the plan of this file, if it still is what it was; variables are given again'
             cand -o 'How the answer is written'
             cand --output 'How the answer is written'
             cand -f 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)'
@@ -95,6 +98,11 @@ set edit:completion:arg-completer[eventbus] = {|@words|
             cand --color 'When to colour'
             cand --dry-run 'Show the plan and change nothing'
             cand --check 'Show the plan, change nothing, and end with 6 when something would be changed'
+            cand --refresh-only 'Show where the bus differs from the file, and change nothing'
+            cand --prune 'Delete what this file made and does not have any more'
+            cand --destroy 'Delete all that this file made'
+            cand --adopt 'Take over what exists and carries no file''s tag'
+            cand --allow-replace 'Replace what cannot be changed, such as a standard queue by a FIFO queue: the old one is deleted'
             cand --strict 'Refuse a file with warnings, as one with errors'
             cand -y 'Answer yes to questions'
             cand --yes 'Answer yes to questions'

@@ -80,6 +80,9 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s q -l quiet
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l confirm -d 'Go ahead with what would be destroyed, by its name (can be repeated); `--yes` does not stand for it' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l out -d 'Write the plan to this file and change nothing' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l plan -d 'Carry out the plan of this file, if it still is what it was; variables are given again' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
 json\t''"
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
@@ -94,6 +97,11 @@ always\t'Even on a pipe'
 never\t'Not at all'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l dry-run -d 'Show the plan and change nothing'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l check -d 'Show the plan, change nothing, and end with 6 when something would be changed'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l refresh-only -d 'Show where the bus differs from the file, and change nothing'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l prune -d 'Delete what this file made and does not have any more'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l destroy -d 'Delete all that this file made'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l adopt -d 'Take over what exists and carries no file\'s tag'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l allow-replace -d 'Replace what cannot be changed, such as a standard queue by a FIFO queue: the old one is deleted'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l strict -d 'Refuse a file with warnings, as one with errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s q -l quiet -d 'Print only the answer, warnings and errors'

@@ -3,7 +3,8 @@
 //! One statement for each set of resources that needs the same actions. The lists are what the verbs call, no more; a test runs
 //! each verb through a recorder and holds the two together. `GetCallerIdentity`, by which a topic's ARN is completed where the
 //! context names no account, needs no permission. The listing calls by which a wrong name gets its suggestions are a courtesy
-//! and not granted: without them the suggestions are missing and nothing else.
+//! and not granted: without them the suggestions are missing and nothing else. Nor is reading a namesake of the other type, by
+//! which a replacement is recognised: who may replace may delete, and that policy reads everything of the prefix.
 //!
 //! Actions and the resources they take: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html>,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html>.
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::OWNER_TAG;
 use super::live::Arns;
 use super::model::{Settings, Topology};
 
@@ -86,8 +88,17 @@ const PROVISION_QUEUE: &[&str] = &[
 ];
 /// A topic of somebody else is subscribed to and no more.
 const PROVISION_FOREIGN_TOPIC: &[&str] = &["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Subscribe"];
-const PRUNE_TOPIC: &[&str] = &["sns:DeleteTopic", "sns:UntagResource"];
-const PRUNE_QUEUE: &[&str] = &["sqs:DeleteQueue", "sqs:UntagQueue"];
+/// What is deleted is not in the file: it is anything of the prefix that carries the tag, which has to be read first. SNS is not
+/// asked to look at the tag; the verb does. A topic with an archive needs `sns:SetTopicAttributes` as well, which is not granted
+/// on everything for the sake of a few.
+const PRUNE_TOPIC: &[&str] =
+    &["sns:DeleteTopic", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"];
+const PRUNE_READ_QUEUE: &[&str] = &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"];
+/// Only what carries the tag:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-abac-tagging-resource-control.html>.
+const PRUNE_QUEUE: &[&str] = &["sqs:DeleteQueue"];
+/// The records of subscriptions that went.
+const PRUNE_OWN_QUEUE: &[&str] = &["sqs:UntagQueue"];
 /// `--prune` looks for what the file no longer has, which is found by listing.
 const PRUNE_ANY: &[&str] = &["sns:ListTopics", "sns:Unsubscribe", "sqs:ListQueues"];
 
@@ -246,9 +257,6 @@ impl<'a> Needs<'a> {
         for topic in &self.topology.topics {
             let actions = if topic.external { PROVISION_FOREIGN_TOPIC } else { PROVISION_TOPIC };
             self.grant(self.arns.topic(&topic.name), None, actions);
-            if prune && !topic.external {
-                self.grant(self.arns.topic(&topic.name), None, PRUNE_TOPIC);
-            }
             let roles = ["SQSSuccessFeedbackRoleArn", "SQSFailureFeedbackRoleArn"];
             for role in roles.into_iter().filter_map(|name| topic.settings.get(name)) {
                 let condition = json!({ "StringEquals": { "iam:PassedToService": "sns.amazonaws.com" } });
@@ -258,13 +266,18 @@ impl<'a> Needs<'a> {
         for queue in self.topology.own_queues() {
             self.grant(self.arns.queue(&queue.name), None, PROVISION_QUEUE);
             if prune {
-                self.grant(self.arns.queue(&queue.name), None, PRUNE_QUEUE);
+                self.grant(self.arns.queue(&queue.name), None, PRUNE_OWN_QUEUE);
             }
         }
         if !self.topology.subscriptions.is_empty() {
             self.grant("*".into(), None, PROVISION_SUBSCRIPTION);
         }
         if prune {
+            let any = format!("{}*", self.topology.prefix);
+            let tagged = json!({ "StringEquals": { format!("aws:ResourceTag/{OWNER_TAG}"): self.topology.owner() } });
+            self.grant(self.arns.topic(&any), None, PRUNE_TOPIC);
+            self.grant(self.arns.queue(&any), None, PRUNE_READ_QUEUE);
+            self.grant(self.arns.queue(&any), Some(tagged), PRUNE_QUEUE);
             self.grant("*".into(), None, PRUNE_ANY);
         }
     }

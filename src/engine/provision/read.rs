@@ -42,8 +42,12 @@ impl Reader<'_> {
     /// The first that cannot be read.
     pub(super) async fn read(self) -> Result<Live, BusError> {
         let mut live = Live {
-            topics: self.topics(self.topology.own_topics().map(|topic| topic.name.clone()).collect()).await?,
-            queues: self.queues(self.topology.own_queues().map(|queue| queue.name.clone()).collect()).await?,
+            topics: self
+                .topics(self.topology.own_topics().map(|topic| topic.name.clone()).collect(), Guessed::No)
+                .await?,
+            queues: self
+                .queues(self.topology.own_queues().map(|queue| queue.name.clone()).collect(), Guessed::No)
+                .await?,
             ..Live::default()
         };
         if self.options.lists() {
@@ -54,10 +58,10 @@ impl Reader<'_> {
         Ok(live)
     }
 
-    async fn topics(self, names: Vec<String>) -> Result<BTreeMap<String, LiveTopic>, BusError> {
+    async fn topics(self, names: Vec<String>, guessed: Guessed) -> Result<BTreeMap<String, LiveTopic>, BusError> {
         let found = stream::iter(names).map(|name| async move {
             let arn = self.arns.topic(&name);
-            let found = steady(self.told, || self.bus.describe_topic(&arn)).await?;
+            let found = guessed.or_nothing(steady(self.told, || self.bus.describe_topic(&arn)).await)?;
             self.told.tell(Progress::Read).await;
             Ok::<_, BusError>((name, found))
         });
@@ -65,9 +69,9 @@ impl Reader<'_> {
         Ok(found.into_iter().filter_map(|(name, found)| Some((name, found?))).collect())
     }
 
-    async fn queues(self, names: Vec<String>) -> Result<BTreeMap<String, LiveQueue>, BusError> {
+    async fn queues(self, names: Vec<String>, guessed: Guessed) -> Result<BTreeMap<String, LiveQueue>, BusError> {
         let found = stream::iter(names).map(|name| async move {
-            let found = steady(self.told, || self.bus.describe_queue(&name)).await?;
+            let found = guessed.or_nothing(steady(self.told, || self.bus.describe_queue(&name)).await)?;
             self.told.tell(Progress::Read).await;
             Ok::<_, BusError>((name, found))
         });
@@ -92,7 +96,7 @@ impl Reader<'_> {
             Ok::<_, BusError>(plan::is_ours(owner, tags.as_ref()).then(|| name(&arn)))
         });
         let ours: Vec<Option<String>> = ours.buffer_unordered(CONCURRENCY).try_collect().await?;
-        live.topics.extend(self.topics(ours.into_iter().flatten().collect()).await?);
+        live.topics.extend(self.topics(ours.into_iter().flatten().collect(), Guessed::No).await?);
 
         let urls = steady(self.told, || self.bus.list_queues(prefix)).await?;
         let name = |url: &str| url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
@@ -107,7 +111,7 @@ impl Reader<'_> {
             }
         });
         let ours: Vec<Option<String>> = ours.buffer_unordered(CONCURRENCY).try_collect().await?;
-        live.queues.extend(self.queues(ours.into_iter().flatten().collect()).await?);
+        live.queues.extend(self.queues(ours.into_iter().flatten().collect(), Guessed::No).await?);
         Ok(())
     }
 
@@ -117,10 +121,10 @@ impl Reader<'_> {
             return Ok(());
         }
         let named: BTreeSet<&str> = self.topology.own_topics().map(|topic| topic.name.as_str()).collect();
-        let found = self.topics(unread_twins(&named, &live.topics, 256)).await?;
+        let found = self.topics(unread_twins(&named, &live.topics, 256), Guessed::Yes).await?;
         live.topics.extend(found);
         let named: BTreeSet<&str> = self.topology.own_queues().map(|queue| queue.name.as_str()).collect();
-        let found = self.queues(unread_twins(&named, &live.queues, 80)).await?;
+        let found = self.queues(unread_twins(&named, &live.queues, 80), Guessed::Yes).await?;
         live.queues.extend(found);
         Ok(())
     }
@@ -204,6 +208,22 @@ impl Reader<'_> {
         live.subscriptions
             .sort_by(|a, b| (&a.topic_arn, &a.queue_arn, &a.arn).cmp(&(&b.topic_arn, &b.queue_arn, &b.arn)));
         Ok(())
+    }
+}
+
+/// Whether a name is not the file's but a guess, which the caller may not be allowed to look at: then there is nothing.
+#[derive(Clone, Copy)]
+enum Guessed {
+    No,
+    Yes,
+}
+
+impl Guessed {
+    fn or_nothing<T>(self, answer: Result<Option<T>, BusError>) -> Result<Option<T>, BusError> {
+        match (self, answer) {
+            (Self::Yes, Err(error)) if error.kind == BusErrorKind::Auth => Ok(None),
+            (_, answer) => answer,
+        }
     }
 }
 

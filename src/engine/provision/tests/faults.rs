@@ -210,6 +210,30 @@ async fn a_call_that_is_refused_or_whose_answer_is_lost_fails_its_row_and_the_ne
 }
 
 #[tokio::test]
+async fn a_namesake_of_the_other_type_that_may_not_be_looked_at_is_none() {
+    let world = World::new().await;
+    let named = |refused: &'static str, after: usize| {
+        let mut seen = 0;
+        world.wire.on_call(move |_, operation| {
+            seen += usize::from(operation == refused);
+            let refuse = operation == refused && seen > after;
+            if refuse { Fate::Refuse(403, "AccessDenied") } else { Fate::Pass }
+        });
+    };
+    let topology = Topology::parse(USERS, "t.yaml").unwrap();
+    // The file has one topic and two queues.
+    for (operation, of_the_file) in [("GetTopicAttributes", 1), ("GetQueueUrl", 2)] {
+        named(operation, of_the_file);
+        let found = plan(&world.bus, &topology).await.unwrap();
+        assert_eq!(found.count(Action::Create), found.changes.len());
+        assert!(world.wire.count(operation) > of_the_file, "the namesakes were asked for");
+        named(operation, of_the_file - 1);
+        let error = plan(&world.bus, &topology).await.unwrap_err();
+        assert_eq!(error.kind, BusErrorKind::Auth, "what the file names has to be read: {error}");
+    }
+}
+
+#[tokio::test]
 async fn throttles_are_waited_out_and_said_once() {
     let world = World::new().await;
     let plan = world.plan(USERS).await;
