@@ -184,7 +184,7 @@ async fn look(cx: &Cx<'_>, in_region: bool, rest: &str, parameters: &Map<String,
     });
     // In the order of the queue, whatever became of each: that is what LocalStack's own tests expect.
     let messages = found.into_iter().map(|(state, stored)| {
-        let mut message: Message = render(cx, &queue, &stored, &Wanted::all());
+        let mut message: Message = render(cx, queue.id, &queue.name, &stored, &Wanted::all());
         NO_RECEIPT.clone_into(&mut message.receipt_handle);
         if invisible {
             message.attributes.insert("IsVisible", (state != State::InFlight).to_string());

@@ -71,6 +71,7 @@ pub struct LocalBus(Arc<Inner>);
 struct Inner {
     store: Store,
     options: OpenOptions,
+    plenty: sqs::Plenty,
     /// Whether somebody in this process drives the tasks that move messages.
     driven: AtomicBool,
 }
@@ -123,7 +124,7 @@ impl LocalBus {
     /// file system.
     pub fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
         let store = Store::open(path, options.on_wait.clone())?;
-        Ok(Self(Arc::new(Inner { store, options, driven: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner { store, options, plenty: sqs::Plenty::default(), driven: AtomicBool::new(false) })))
     }
 
     /// Why the bus file can no longer be used: its path leads to nothing, or to another file, than what was opened.

@@ -89,7 +89,10 @@ pub(crate) async fn messages(cx: &Cx<'_>, in_region: bool, pairs: &[(String, Str
         if !stored.is_empty() || Instant::now() >= until {
             let show = |message: &messages::Stored| Shown {
                 seq: message.seq,
-                message: Message { receipt_handle: String::new(), ..render(cx, &queue, message, &Wanted::all()) },
+                message: Message {
+                    receipt_handle: String::new(),
+                    ..render(cx, queue.id, &queue.name, message, &Wanted::all())
+                },
             };
             let cursor = stored.last().map_or(after, |message| message.seq);
             return Ok(Peeked { cursor, messages: stored.iter().map(show).collect() });

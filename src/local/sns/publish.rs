@@ -86,11 +86,15 @@ pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<Publishe
     // And every topic for what is wrong with the attributes or the structure of any message.
     let readings: ApiResult<Vec<Reading>> =
         entries.iter().enumerate().map(|(at, entry)| read(entry, Some(at + 1))).collect();
-    let trace = cx.caller.trace.clone();
+    // Judged here, where it holds nobody up; told below, after what is wrong with the topic.
+    let trace = &cx.caller.trace;
+    let checked = readings.map(|readings| -> Vec<ApiResult<Ready>> {
+        entries.into_iter().zip(readings).map(|(entry, reading)| check(entry, reading, fifo, trace.clone())).collect()
+    });
     let now = cx.now();
     cx.write(move |tx| {
         let topic = tx.catalogue.topic(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
-        let readings = readings?;
+        let checked = checked?;
         if groupless {
             return Err(no_group());
         }
@@ -105,8 +109,8 @@ pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<Publishe
             ));
         }
         let mut answer = PublishedBatch { successful: Vec::new(), failed: Vec::new() };
-        for ((id, entry), reading) in ids.into_iter().zip(entries).zip(readings) {
-            match check(entry, reading, fifo, trace.clone()) {
+        for (id, checked) in ids.into_iter().zip(checked) {
+            match checked {
                 Ok(ready) => {
                     answer.successful.push(Published { id: Some(id), ..publish(tx, &arn, &topic, ready, now)? });
                 }

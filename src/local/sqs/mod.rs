@@ -48,6 +48,7 @@ mod settle;
 pub(crate) mod types;
 
 pub(crate) use moves::drive as drive_moves;
+pub(crate) use receive::Plenty;
 
 use super::Cx;
 use super::error::{ApiError, ApiResult};

@@ -1,13 +1,16 @@
 //! Receiving: long polling, attribute selection, dead-lettering what was received too often.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
+use super::super::names::QueueName;
 use super::super::sns::notification;
+use super::super::store::Tx;
 use super::super::store::catalogue::Queue;
 use super::super::store::fifo;
 use super::super::store::messages::{self, Stored, Taken};
@@ -100,11 +103,18 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
         most: input.max_number_of_messages.unwrap_or(1) as usize,
         attempt: input.receive_request_attempt_id,
     };
-    let mut asked_again = ask.attempt.is_some();
+    // What an earlier attempt took is found although it is hidden, and a queue that has just given all that was asked for is
+    // asked again without a look.
+    let mut at_once = ask.attempt.is_some() || cx.bus.plenty.holds(&name);
     let mut held = false;
     let mut waiting = None;
     let mut deadline = None;
     loop {
+        if std::mem::take(&mut at_once)
+            && let Some(messages) = take(cx, &name, &ask, &wanted, &mut held).await?
+        {
+            return Ok(messages);
+        }
         let found = name.clone();
         // Looking costs a reader nothing; the write lock is taken only when there is something to take.
         let (queue, next) = cx
@@ -114,16 +124,10 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
                 Ok((queue, next))
             })
             .await?;
-        // What an earlier attempt took is found although it is hidden.
-        if std::mem::take(&mut asked_again) || next.is_some_and(|next| next <= cx.now()) {
-            let taken = take(cx, &queue, ask.clone()).await?;
-            held = taken.is_none();
-            if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
-                // From here to the answer nothing waits, so nothing can be dropped half-way.
-                let taken = taken.hand_over();
-                let messages = taken.iter().map(|message| render(cx, &queue, message, &wanted)).collect();
-                return Ok(Messages { messages });
-            }
+        if next.is_some_and(|next| next <= cx.now())
+            && let Some(messages) = take(cx, &name, &ask, &wanted, &mut held).await?
+        {
+            return Ok(messages);
         }
         let wait = input.wait_time_seconds.unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds"));
         let until = *deadline.get_or_insert_with(|| Instant::now() + Duration::from_secs(wait.unsigned_abs()));
@@ -152,6 +156,26 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
     }
 }
 
+/// The queues that gave all that was asked for when they were last asked, as far as this process knows. Only a hint: what it
+/// says wrongly costs one transaction that finds nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Plenty(Mutex<HashSet<QueueName>>);
+
+impl Plenty {
+    fn holds(&self, queue: &QueueName) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(queue)
+    }
+
+    fn is(&self, queue: &QueueName, plenty: bool) {
+        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !plenty {
+            queues.remove(queue);
+        } else if !queues.contains(queue) {
+            queues.insert(queue.clone());
+        }
+    }
+}
+
 /// What a receive asks for.
 #[derive(Clone)]
 struct Ask {
@@ -160,11 +184,31 @@ struct Ask {
     attempt: Option<String>,
 }
 
-/// Takes what is asked for; `None` when too much of the queue is in flight.
-async fn take(cx: &Cx<'_>, queue: &Queue, ask: Ask) -> ApiResult<Option<Taken>> {
-    let (name, now) = (queue.name.clone(), cx.now());
+/// Takes what is asked for and renders it; `None` when there is nothing, `held` when too much of the queue is in flight.
+async fn take(
+    cx: &Cx<'_>,
+    name: &QueueName,
+    ask: &Ask,
+    wanted: &Wanted,
+    held: &mut bool,
+) -> ApiResult<Option<Messages>> {
+    let taken = taken(cx, name.clone(), ask.clone()).await;
+    let count = taken.as_ref().ok().and_then(|taken| taken.as_ref()).map_or(0, Taken::len);
+    cx.bus.plenty.is(name, count > 0 && count == ask.most);
+    let taken = taken?;
+    *held = taken.is_none();
+    Ok(taken.filter(|taken| !taken.is_empty()).map(|taken| {
+        // From here to the answer nothing waits, so nothing can be dropped half-way.
+        let queue = taken.queue();
+        let messages = taken.hand_over();
+        Messages { messages: messages.iter().map(|message| render(cx, queue, name, message, wanted)).collect() }
+    }))
+}
+
+async fn taken(cx: &Cx<'_>, name: QueueName, ask: Ask) -> ApiResult<Option<Taken>> {
+    let now = cx.now();
     let afterwards = cx.bus.store.afterwards();
-    cx.write(move |tx| {
+    let work = move |tx: &mut Tx<'_>| {
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let hidden = now + ask.visibility.unwrap_or_else(|| queue.number("VisibilityTimeout")) * 1_000;
         if let Some(attempt) = &ask.attempt
@@ -191,19 +235,19 @@ async fn take(cx: &Cx<'_>, queue: &Queue, ask: Ask) -> ApiResult<Option<Taken>> 
             fifo::attempted(tx, queue.id, attempt, &taken, now, hidden)?;
         }
         Ok(Some(Taken::new(queue.id, hidden, taken, ask.attempt, Some(afterwards))))
-    })
-    .await
+    };
+    cx.bus.store.take(work).await
 }
 
 /// The message as a receive answers it.
-pub(crate) fn render(cx: &Cx<'_>, queue: &Queue, message: &Stored, wanted: &Wanted) -> Message {
+pub(crate) fn render(cx: &Cx<'_>, queue: i64, name: &QueueName, message: &Stored, wanted: &Wanted) -> Message {
     let mut attributes = BTreeMap::new();
     let mut system = |name: &'static str, value: Option<String>| {
         if let Some(value) = value.filter(|_| wanted.system(name)) {
             attributes.insert(name, value);
         }
     };
-    let sender = if message.sns.is_some() { SNS_SENDER } else { queue.name.account.as_str() };
+    let sender = if message.sns.is_some() { SNS_SENDER } else { name.account.as_str() };
     system("SenderId", Some(sender.to_owned()));
     system("SentTimestamp", Some(message.sent.to_string()));
     system("ApproximateReceiveCount", Some(message.receives.to_string()));
@@ -216,7 +260,7 @@ pub(crate) fn render(cx: &Cx<'_>, queue: &Queue, message: &Stored, wanted: &Want
 
     let (body, mut message_attributes) = notification::unfold(&cx.caller.base, message);
     message_attributes.retain(|name, _| wanted.user(name));
-    let receipt = Receipt { queue: queue.id, seq: message.seq, receives: message.receives, at: message.taken_at };
+    let receipt = Receipt { queue, seq: message.seq, receives: message.receives, at: message.taken_at };
     Message {
         message_id: uuid::Uuid::from_bytes(message.id).to_string(),
         receipt_handle: receipt.handle(),

@@ -156,16 +156,19 @@ pub(crate) fn take(
         sweep(tx, queue, now)?;
         // Among the next few the oldest come first, so that what was given back is not overtaken by what came since
         // (recorded AWS answers, localstack tests, Apache-2.0: `test_inflight_message_requeue`).
-        let found = tx
+        let mut found = tx
             .connection
             .prepare_cached(&format!(
-                "SELECT {STORED} FROM (SELECT queue, seq FROM messages
-                     WHERE queue = ?1 AND visible <= ?2 AND sent > ?3 ORDER BY visible, sent, seq LIMIT {NEXT}) n
-                 CROSS JOIN messages m ON m.queue = n.queue AND m.seq = n.seq JOIN contents c ON c.id = m.content
-                 ORDER BY m.sent, m.seq LIMIT ?4"
+                // The choice is made in the index; bodies are read of what is taken only.
+                "SELECT {STORED} FROM (SELECT seq FROM (SELECT seq, sent FROM messages
+                     WHERE queue = ?1 AND visible <= ?2 AND sent > ?3 ORDER BY visible, sent, seq LIMIT {NEXT})
+                     ORDER BY sent, seq LIMIT ?4) n
+                 CROSS JOIN messages m ON m.queue = ?1 AND m.seq = n.seq JOIN contents c ON c.id = m.content"
             ))?
             .query_map((queue.id, now, queue.expired_before(now), (most - taken.len()) as i64), Stored::read)?
             .collect::<rusqlite::Result<Vec<_>>>()?;
+        // SQL promises no order to who joins with an ordered subquery.
+        found.sort_by_key(|message| (message.sent, message.seq));
         if found.is_empty() {
             break;
         }
@@ -233,6 +236,15 @@ impl Taken {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.messages.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// The queue's row.
+    pub(crate) fn queue(&self) -> i64 {
+        self.queue
     }
 }
 

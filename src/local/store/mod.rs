@@ -73,7 +73,18 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        self.writer.run(work).await
+        self.writer.run(true, work).await
+    }
+
+    /// The same for what may be forgotten when the power fails: its result comes as soon as it is committed, which a kill of
+    /// this process cannot undo. That a message was received is such a thing: forgotten, it is received again, as after every
+    /// crash of who received it. A message may be taken so before its own publish is on disk and was answered; then its
+    /// publisher sends it again, and at-least-once holds as well.
+    pub(crate) async fn take<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.writer.run(false, work).await
     }
 
     /// Whether the file has tasks that move messages, as far as this process knows: every transaction looks.

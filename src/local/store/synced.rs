@@ -101,6 +101,10 @@ mod tests {
             None
         }
 
+        fn waits_for_disk(&self) -> bool {
+            true
+        }
+
         fn finish(self: Box<Self>, committed: ApiResult<()>) {
             self.0.send(committed).unwrap();
         }

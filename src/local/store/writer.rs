@@ -81,12 +81,15 @@ pub(super) trait Job: Send {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
     /// Why it did not succeed.
     fn failure(&self) -> Option<ApiError>;
-    /// Answers: with the result if all went to disk, else with why not.
+    /// Whether its answer waits until the commit is on disk.
+    fn waits_for_disk(&self) -> bool;
+    /// Answers: with the result if all was committed, and is on disk where that matters; else with why not.
     fn finish(self: Box<Self>, committed: ApiResult<()>);
 }
 
 struct Request<T, F> {
     work: Option<F>,
+    durable: bool,
     outcome: Option<ApiResult<T>>,
     answer: oneshot::Sender<ApiResult<T>>,
 }
@@ -102,6 +105,11 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, 
 
     fn failure(&self) -> Option<ApiError> {
         self.outcome.as_ref()?.as_ref().err().cloned()
+    }
+
+    fn waits_for_disk(&self) -> bool {
+        // A refusal left nothing behind that could be lost.
+        self.durable && self.failure().is_none()
     }
 
     fn finish(self: Box<Self>, committed: ApiResult<()>) {
@@ -127,6 +135,10 @@ impl<F: FnOnce(&mut Tx<'_>) -> ApiResult<()> + Send> Job for Unasked<F> {
 
     fn failure(&self) -> Option<ApiError> {
         None
+    }
+
+    fn waits_for_disk(&self) -> bool {
+        false
     }
 
     fn finish(self: Box<Self>, _committed: ApiResult<()>) {}
@@ -190,13 +202,16 @@ impl Writer {
         self.afterwards.clone()
     }
 
+    /// Runs `work` in one of the next transactions; if `durable`, its result comes when that is on disk, else when it is
+    /// committed.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        durable: bool,
         work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         let gone = || ApiError::internal("the bus is shutting down");
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Request { work: Some(work), outcome: None, answer });
+        let job = Box::new(Request { work: Some(work), durable, outcome: None, answer });
         self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
@@ -304,9 +319,13 @@ fn commit(connection: &Connection, catalogue: &mut Catalogue, waiting: &mut VecD
     .and_then(|()| shared.place.check());
     match ended {
         Ok(()) => {
-            // Who is woken sees the commit; what it takes is handed out after a later turn to the disk, so after this one.
+            // Who is woken sees the commit, maybe before it is on disk: see `Store::take`.
             shared.wakes.wake(&woken);
-            shared.synced.answer(done);
+            let (durable, other): (Group, Group) = done.into_iter().partition(|job| job.waits_for_disk());
+            other.into_iter().for_each(|job| job.finish(Ok(())));
+            if !durable.is_empty() {
+                shared.synced.answer(durable);
+            }
         }
         Err(error) => {
             roll_back(connection);
