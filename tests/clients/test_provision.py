@@ -4,6 +4,7 @@ import json
 
 from conftest import ACCOUNT_MOTO
 
+# No `redrive_allow`: moto's server forgets that attribute.
 FIRST = """\
 version: 1
 name: corpus
@@ -16,7 +17,7 @@ queues:
     visibility_timeout: 45s
     dead_letter: { queue: dead, max_receives: 5 }
     tags: { team: a }
-  dead: { retention: 14d, redrive_allow: [events] }
+  dead: { retention: 14d }
   old: { delay: 5s }
   orders.fifo: {}
 subscriptions:
