@@ -43,6 +43,8 @@ complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "tail" -d 'Show wh
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "consume" -d 'Run a command for each event of a queue, and acknowledge by its exit code'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "replay" -d 'Send the messages of a dead-letter queue back to their origin, or those of any queue to another'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "explain" -d 'Say who gets an event, and which clause of the filter stops it at the others'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "topology" -d 'Look at a topology: draw it, describe it, export it, or write it from a live bus'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "iam-policy" -d 'Print the AWS permissions that verbs need, and no more'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "local" -d 'The embedded bus: serve it to other programs, look into it, empty it'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "init" -d 'Write a small project to start from: configuration, topology, a schema, a payload and a handler'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "demo" -d 'Show the whole road on the embedded bus: provision, publish, explain, tail, consume, replay'
@@ -60,6 +62,9 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l group-id -
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l dedup-id -d 'The deduplication id of the one message on a FIFO topic [default: random]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s o -l output -d 'How to print the answer [default: table on a terminal, else ndjson]' -r -f -a "table\t''
 ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l region -d 'Use AWS in this region' -r
@@ -75,8 +80,14 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s q -l quiet
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l confirm -d 'Go ahead with what would be destroyed, by its name (can be repeated); `--yes` does not stand for it' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l out -d 'Write the plan to this file and change nothing' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l plan -d 'Carry out the plan of this file, if it still is what it was; variables are given again' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
 json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l region -d 'Use AWS in this region' -r
@@ -86,6 +97,12 @@ always\t'Even on a pipe'
 never\t'Not at all'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l dry-run -d 'Show the plan and change nothing'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l check -d 'Show the plan, change nothing, and end with 6 when something would be changed'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l refresh-only -d 'Show where the bus differs from the file, and change nothing'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l prune -d 'Delete what this file made and does not have any more'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l destroy -d 'Delete all that this file made'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l adopt -d 'Take over what exists and carries no file\'s tag'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l allow-replace -d 'Replace what cannot be changed, such as a standard queue by a FIFO queue: the old one is deleted'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l strict -d 'Refuse a file with warnings, as one with errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s v -l verbose -d 'Say more about what is done'
@@ -117,7 +134,7 @@ payload\t'The payload alone'
 record\t'The record: event, body, attributes and system fields in one line'
 body\t'The queue\'s body, to the last byte'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l workers -d 'How many commands run at once' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l timeout -d 'How long one may run [default, and longest: the queue\'s visibility timeout]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l timeout -d 'How long one may run [default: `consume.timeout` of the configuration, else the queue\'s visibility timeout, which is the longest]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l count -d 'End after so many events' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l idle -d 'End when nothing came for so long' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l drain-timeout -d 'After the first signal, end commands that still run after so long [default: their own timeout]' -r
@@ -163,6 +180,9 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l attr -d 'A
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l publisher -d 'Who publishes it [default: `publisher` of eventbus.yaml]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
 json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l region -d 'Use AWS in this region' -r
@@ -175,6 +195,109 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s q -l quiet
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -f -a "pull" -d 'Write the topology file of what stands at the bus'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -f -a "graph" -d 'Draw topics, filters, queues and dead letters'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -f -a "docs" -d 'Write a catalogue in Markdown: who gets which event, and where dead letters go'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -f -a "export" -d 'Write the topology in another tool\'s language'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -l match -d 'Take only topics and queues with such names; `*` is any text (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -l name -d 'The topology\'s name [default: that of the topology which made it all, else `pulled`]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -l out -d 'Write here instead of to stdout' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from pull" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -l out -d 'Write here instead of to stdout' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -s o -l output -d 'How it is drawn: a tree, a Mermaid flowchart, Graphviz, or a picture' -r -f -a "text\t''
+mermaid\t''
+dot\t''
+svg\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from graph" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -l out -d 'Write here instead of to stdout' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from docs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l out -d 'Write here instead of to stdout' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l topology -d 'The topology [default: `topology:` of eventbus.yaml, else topology.yaml]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l topic -d 'For `publish`: only this topic (can be repeated) [default: those that events go to]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l queue -d 'For `consume`, `tail` and `replay`: only this queue (can be repeated) [default: all working queues; for `replay`, all dead-letter queues]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l account -d 'The account of the topics and queues [default: the context\'s]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l prune -d 'For `provision`: deletions too'
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve status reset env" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve status reset env" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and not __fish_seen_subcommand_from serve status reset env" -l region -d 'Use AWS in this region' -r

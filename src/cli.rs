@@ -95,6 +95,10 @@ pub enum Command {
     Replay(commands::replay::ReplayArgs),
     /// Say who gets an event, and which clause of the filter stops it at the others
     Explain(commands::explain::ExplainArgs),
+    /// Look at a topology: draw it, describe it, export it, or write it from a live bus
+    Topology(commands::topology::verb::TopologyVerb),
+    /// Print the AWS permissions that verbs need, and no more
+    IamPolicy(commands::iam_policy::IamPolicyArgs),
     /// The embedded bus: serve it to other programs, look into it, empty it
     Local(commands::local::LocalArgs),
     /// Write a small project to start from: configuration, topology, a schema, a payload and a handler

@@ -11,6 +11,7 @@ mod peek;
 mod publish;
 mod queue;
 mod receive;
+mod removals;
 mod resources;
 mod settle;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use tokio::sync::OnceCell;
 use crate::event::Attributes;
 
 pub use error::{Answer, BusError, BusErrorKind, ItemError};
+pub use names::partition;
 pub use queue::{QueueAttributes, RedrivePolicy};
 
 /// How long a long poll may wait at most: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>.

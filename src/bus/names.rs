@@ -253,7 +253,7 @@ fn last_part(text: &str, separator: char) -> String {
 }
 
 /// ARN partitions by region prefix: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.
-pub(super) fn partition(region: &str) -> &'static str {
+pub fn partition(region: &str) -> &'static str {
     match region {
         r if r.starts_with("cn-") => "aws-cn",
         r if r.starts_with("us-gov-") => "aws-us-gov",

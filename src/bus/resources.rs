@@ -1,10 +1,13 @@
-//! Topics, queues and subscriptions as resources: read, made, changed. Nothing here deletes.
+//! Topics, queues and subscriptions as resources: read, made, changed. Nothing here deletes: that is `removals`.
 //!
-//! Attribute names and values are AWS's own texts; what they mean is the topology's.
+//! Attribute names and values are AWS's own texts; what they mean is the topology's. A topic is spoken to in the region that its
+//! ARN names: a queue may be subscribed to one elsewhere.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use aws_sdk_sns::types::Tag;
+use aws_sdk_sns::config::Region;
+use aws_sdk_sns::types::{Subscription, Tag};
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::{Bus, BusError, BusErrorKind};
@@ -21,21 +24,63 @@ impl Bus {
         Ok(Arns { partition, region: self.region().to_owned(), account })
     }
 
+    /// Makes sure that the credentials are of the account that the topics and queues are taken to belong to.
+    ///
+    /// The embedded bus has nobody to mistake; an emulator without STS cannot tell.
+    ///
+    /// # Errors
+    /// `Auth` when they are another account's; what `GetCallerIdentity` answers on AWS.
+    pub async fn verify_account(&self) -> Result<(), BusError> {
+        if self.peek {
+            return Ok(());
+        }
+        let expected = self.account().await?;
+        let answer = self.sts.get_caller_identity().send().await;
+        let found = match answer.map_err(|e| BusError::from_sdk("GetCallerIdentity", "the account", &e)) {
+            Ok(answer) => answer.account.unwrap_or_default(),
+            Err(error) if self.endpoint_url.is_some() && error.kind != BusErrorKind::Auth => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if found == expected {
+            return Ok(());
+        }
+        let message = format!("the credentials are of account `{found}`, and the context is account `{expected}`");
+        Err(BusError::new(BusErrorKind::Auth, "GetCallerIdentity", message))
+    }
+
     /// A topic with its attributes and tags; `None` when it does not exist.
     ///
     /// # Errors
     /// What `GetTopicAttributes` or `ListTagsForResource` answers. Tags that may not be read are `None`, not an error.
     pub async fn describe_topic(&self, arn: &str) -> Result<Option<LiveTopic>, BusError> {
         let subject = topic_subject(arn);
-        let answer = self.sns.get_topic_attributes().topic_arn(arn).send().await;
+        let answer = self.sns_of(arn).get_topic_attributes().topic_arn(arn).send().await;
         let answer = answer.map_err(|e| BusError::from_sdk("GetTopicAttributes", &subject, &e));
         let Some(answer) = found(answer)? else { return Ok(None) };
         let attributes = answer.attributes.unwrap_or_default().into_iter().collect();
-        let tags = self.sns.list_tags_for_resource().resource_arn(arn).send().await;
-        let tags = tags.map_err(|e| BusError::from_sdk("ListTagsForResource", &subject, &e));
-        let tags = readable(tags)?
-            .map(|answer| answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect());
-        Ok(Some(LiveTopic { arn: arn.to_owned(), attributes, tags }))
+        Ok(Some(LiveTopic { arn: arn.to_owned(), attributes, tags: self.topic_tags(arn).await? }))
+    }
+
+    /// A topic's tags; `None` when they may not be read.
+    ///
+    /// # Errors
+    /// What `ListTagsForResource` answers but for that.
+    pub async fn topic_tags(&self, arn: &str) -> Result<Option<Texts>, BusError> {
+        let tags = self.sns_of(arn).list_tags_for_resource().resource_arn(arn).send().await;
+        let tags = tags.map_err(|e| BusError::from_sdk("ListTagsForResource", &topic_subject(arn), &e));
+        Ok(readable(tags)?
+            .map(|answer| answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect()))
+    }
+
+    /// The SNS of the region that `arn` names, which alone answers for it. An endpoint that was chosen answers for all of them.
+    pub(super) fn sns_of(&self, arn: &str) -> Cow<'_, aws_sdk_sns::Client> {
+        match arn.split(':').nth(3) {
+            Some(region) if self.endpoint_url.is_none() && !region.is_empty() && region != self.region => {
+                let config = self.sns.config().to_builder().region(Region::new(region.to_owned())).build();
+                Cow::Owned(aws_sdk_sns::Client::from_conf(config))
+            }
+            _ => Cow::Borrowed(&self.sns),
+        }
     }
 
     /// A queue with its attributes and tags; `None` when it does not exist.
@@ -49,10 +94,56 @@ impl Bus {
         let Some(url) = found(answer)?.and_then(|answer| answer.queue_url) else { return Ok(None) };
         // A queue that is being deleted may still have a URL.
         let Some(attributes) = found(self.attributes_of_queue(&url).await)? else { return Ok(None) };
-        let tags = self.sqs.list_queue_tags().queue_url(&url).send().await;
-        let tags = tags.map_err(|e| BusError::from_sdk("ListQueueTags", &subject, &e));
-        let tags = readable(tags)?.map(|answer| answer.tags.unwrap_or_default().into_iter().collect());
+        let tags = self.queue_tags(&url).await?;
         Ok(Some(LiveQueue { url, attributes, tags }))
+    }
+
+    /// A queue's tags; `None` when they may not be read.
+    ///
+    /// # Errors
+    /// What `ListQueueTags` answers but for that.
+    pub async fn queue_tags(&self, url: &str) -> Result<Option<Texts>, BusError> {
+        let tags = self.sqs.list_queue_tags().queue_url(url).send().await;
+        let tags = tags.map_err(|e| BusError::from_sdk("ListQueueTags", &queue_subject(url), &e));
+        Ok(readable(tags)?.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
+    }
+
+    /// The ARNs of all topics that may be seen, page by page.
+    ///
+    /// # Errors
+    /// What `ListTopics` answers.
+    pub async fn list_topics(&self) -> Result<Vec<String>, BusError> {
+        let mut arns = Vec::new();
+        let mut token = None;
+        loop {
+            let answer = self.sns.list_topics().set_next_token(token).send().await;
+            let answer = answer.map_err(|e| BusError::from_sdk("ListTopics", "the topics", &e))?;
+            arns.extend(answer.topics.unwrap_or_default().into_iter().filter_map(|topic| topic.topic_arn));
+            token = answer.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(arns);
+            }
+        }
+    }
+
+    /// The URLs of all queues whose names begin with `prefix`, page by page; SQS gives pages only to those who ask for them.
+    ///
+    /// # Errors
+    /// What `ListQueues` answers.
+    pub async fn list_queues(&self, prefix: &str) -> Result<Vec<String>, BusError> {
+        let prefix = Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty());
+        let mut urls = Vec::new();
+        let mut token = None;
+        loop {
+            let call = self.sqs.list_queues().max_results(1_000).set_queue_name_prefix(prefix.clone());
+            let answer = call.set_next_token(token).send().await;
+            let answer = answer.map_err(|e| BusError::from_sdk("ListQueues", "the queues", &e))?;
+            urls.extend(answer.queue_urls.unwrap_or_default());
+            token = answer.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(urls);
+            }
+        }
     }
 
     /// Every attribute of a queue.
@@ -72,28 +163,46 @@ impl Bus {
     /// # Errors
     /// What `ListSubscriptionsByTopic` answers.
     pub async fn queue_subscriptions(&self, topic_arn: &str) -> Result<Option<Vec<LiveSubscription>>, BusError> {
+        let all = self.topic_subscriptions(topic_arn).await?;
+        Ok(all.map(|all| all.into_iter().filter(|found| found.protocol == "sqs").collect()))
+    }
+
+    /// All subscriptions to a topic, all pages, without their attributes; `None` when the topic does not exist.
+    ///
+    /// # Errors
+    /// What `ListSubscriptionsByTopic` answers.
+    pub async fn topic_subscriptions(&self, topic_arn: &str) -> Result<Option<Vec<LiveSubscription>>, BusError> {
+        let sns = self.sns_of(topic_arn);
         let mut all = Vec::new();
         let mut token = None;
         loop {
-            let answer = self.sns.list_subscriptions_by_topic().topic_arn(topic_arn).set_next_token(token).send().await;
+            let answer = sns.list_subscriptions_by_topic().topic_arn(topic_arn).set_next_token(token).send().await;
             let answer =
                 answer.map_err(|e| BusError::from_sdk("ListSubscriptionsByTopic", &topic_subject(topic_arn), &e));
             let Some(answer) = found(answer)? else { return Ok(None) };
-            for subscription in answer.subscriptions.unwrap_or_default() {
-                if subscription.protocol.as_deref() != Some("sqs") {
-                    continue;
-                }
-                all.push(LiveSubscription {
-                    // SNS writes `PendingConfirmation` where the ARN would be.
-                    arn: subscription.subscription_arn.filter(|arn| arn.starts_with("arn:")).unwrap_or_default(),
-                    topic_arn: topic_arn.to_owned(),
-                    queue_arn: subscription.endpoint.unwrap_or_default(),
-                    attributes: Texts::new(),
-                });
-            }
+            all.extend(answer.subscriptions.unwrap_or_default().into_iter().map(live));
             token = answer.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
                 return Ok(Some(all));
+            }
+        }
+    }
+
+    /// All subscriptions of this account in the region of `arn`, to whomever the topics belong, without their attributes.
+    ///
+    /// # Errors
+    /// What `ListSubscriptions` answers.
+    pub async fn account_subscriptions(&self, arn: &str) -> Result<Vec<LiveSubscription>, BusError> {
+        let sns = self.sns_of(arn);
+        let mut all = Vec::new();
+        let mut token = None;
+        loop {
+            let answer = sns.list_subscriptions().set_next_token(token).send().await;
+            let answer = answer.map_err(|e| BusError::from_sdk("ListSubscriptions", "the subscriptions", &e))?;
+            all.extend(answer.subscriptions.unwrap_or_default().into_iter().map(live));
+            token = answer.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(all);
             }
         }
     }
@@ -103,7 +212,7 @@ impl Bus {
     /// # Errors
     /// What `GetSubscriptionAttributes` answers.
     pub async fn subscription_attributes(&self, arn: &str) -> Result<Option<Texts>, BusError> {
-        let answer = self.sns.get_subscription_attributes().subscription_arn(arn).send().await;
+        let answer = self.sns_of(arn).get_subscription_attributes().subscription_arn(arn).send().await;
         let answer =
             answer.map_err(|e| BusError::from_sdk("GetSubscriptionAttributes", &subscription_subject(arn), &e));
         Ok(found(answer)?.map(|answer| answer.attributes.unwrap_or_default().into_iter().collect()))
@@ -200,7 +309,7 @@ impl Bus {
     /// What `Subscribe` answers.
     pub async fn subscribe(&self, topic_arn: &str, queue_arn: &str, attributes: &Texts) -> Result<String, BusError> {
         let subject = format!("subscription of `{}` to `{}`", last(queue_arn), last(topic_arn));
-        let call = self.sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(queue_arn);
+        let call = self.sns_of(topic_arn).subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(queue_arn);
         let call = call.set_attributes(map(attributes)).return_subscription_arn(true);
         let answer = call.send().await.map_err(|e| BusError::from_sdk("Subscribe", &subject, &e))?;
         Ok(answer.subscription_arn.unwrap_or_default())
@@ -211,7 +320,7 @@ impl Bus {
     /// # Errors
     /// What `SetSubscriptionAttributes` answers.
     pub async fn set_subscription_attribute(&self, arn: &str, name: &str, value: Option<&str>) -> Result<(), BusError> {
-        let call = self.sns.set_subscription_attributes().subscription_arn(arn).attribute_name(name);
+        let call = self.sns_of(arn).set_subscription_attributes().subscription_arn(arn).attribute_name(name);
         let call = call.set_attribute_value(value.map(str::to_owned));
         call.send()
             .await
@@ -220,8 +329,19 @@ impl Bus {
     }
 }
 
+fn live(found: Subscription) -> LiveSubscription {
+    LiveSubscription {
+        // SNS writes `PendingConfirmation` where the ARN would be.
+        arn: found.subscription_arn.filter(|arn| arn.starts_with("arn:")).unwrap_or_default(),
+        topic_arn: found.topic_arn.unwrap_or_default(),
+        protocol: found.protocol.unwrap_or_default(),
+        queue_arn: found.endpoint.unwrap_or_default(),
+        attributes: Texts::new(),
+    }
+}
+
 /// `NotFound` as nothing.
-fn found<T>(answer: Result<T, BusError>) -> Result<Option<T>, BusError> {
+pub(super) fn found<T>(answer: Result<T, BusError>) -> Result<Option<T>, BusError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.kind == BusErrorKind::NotFound => Ok(None),
@@ -254,15 +374,15 @@ fn last(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
-fn topic_subject(arn: &str) -> String {
+pub(super) fn topic_subject(arn: &str) -> String {
     format!("topic `{}`", last(arn))
 }
 
-fn queue_subject(url: &str) -> String {
+pub(super) fn queue_subject(url: &str) -> String {
     format!("queue `{}`", url.rsplit('/').next().unwrap_or(url))
 }
 
 /// A subscription's ARN is its topic's and an id.
-fn subscription_subject(arn: &str) -> String {
+pub(super) fn subscription_subject(arn: &str) -> String {
     format!("subscription to `{}`", arn.rsplit(':').nth(1).unwrap_or(arn))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
+use super::topology::TopologyArgs;
 use super::{Cx, duration};
 use crate::clock::Clock;
 use crate::engine::consume::{self, Backoff, ConsumeError, Ended, Report, Request};
@@ -46,7 +47,8 @@ pub struct ConsumeArgs {
     /// How many commands run at once
     #[arg(long, value_name = "N", default_value = "1")]
     pub workers: NonZeroUsize,
-    /// How long one may run [default, and longest: the queue's visibility timeout]
+    /// How long one may run [default: `consume.timeout` of the configuration, else the queue's visibility timeout, which is
+    /// the longest]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
     /// End after so many events
@@ -117,7 +119,7 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
         program,
         stdin: args.stdin.into(),
         workers: args.workers,
-        timeout: args.timeout,
+        timeout: args.timeout.or(cx.config.consume_timeout.as_ref().map(|found| found.value)),
         count: args.count,
         idle: args.idle,
         drain: args.drain,
@@ -168,7 +170,7 @@ fn queue(cx: &Cx, named: Option<&str>) -> Result<String, CliError> {
         CliError::usage(format!("no queue is named, and {why}")).hint("name one: `eventbus consume QUEUE --exec CMD`")
     };
     let shown = cx.shown(&cx.config.topology.value.display().to_string());
-    match cx.topology()? {
+    match cx.topology(&TopologyArgs::default())? {
         Some(topology) => match topology.default_queue() {
             Some(queue) => Ok(queue.name.clone()),
             None => Err(none(format!("{shown} has not exactly one queue that is no dead-letter queue"))),

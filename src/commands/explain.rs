@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::topology::TopologyArgs;
 use super::{Cx, attribute, written};
 use crate::clock::{self, Clock};
 use crate::engine::explain::{self as engine, ExplainError, Request};
@@ -42,6 +43,9 @@ pub struct ExplainArgs {
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "table",
         value_parser = Format::one_of(&[Format::Table, Format::Json]))]
     pub output: Format,
+    /// Variables and overlays of the topology
+    #[command(flatten)]
+    pub topology_args: TopologyArgs,
 }
 
 /// Runs the verb.
@@ -49,7 +53,7 @@ pub struct ExplainArgs {
 /// # Errors
 /// No topology, an event without a topic, an unknown topic, or a payload that is no JSON object.
 pub fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
-    let topology = cx.topology()?.ok_or_else(|| {
+    let topology = cx.topology(&args.topology_args)?.ok_or_else(|| {
         CliError::refused("there is no topology to explain from")
             .hint("write topology.yaml, or make a project to start from: `eventbus init`")
     })?;

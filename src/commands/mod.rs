@@ -7,12 +7,14 @@ pub mod completions;
 pub mod consume;
 pub mod demo;
 pub mod explain;
+pub mod iam_policy;
 pub mod init;
 pub mod local;
 pub mod provision;
 pub mod publish;
 pub mod replay;
 pub mod tail;
+pub mod topology;
 
 use std::future::Future;
 use std::io;
@@ -28,7 +30,6 @@ use crate::error::CliError;
 use crate::local::{LocalBus, OnWait, OpenError, OpenOptions};
 use crate::outcome::Outcome;
 use crate::output::{Reporter, Ui, dispatch, quoted};
-use crate::topology::{Problem, Topology};
 
 /// How long after the second signal a reader of stdout has for what is still to be told.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -116,59 +117,6 @@ impl Cx {
                 "AWS_PROFILE is `{profile}`, but this is the embedded bus; add `--profile {profile}` to use AWS"
             ));
         }
-    }
-
-    /// The topology at `path`, its warnings told on stderr.
-    ///
-    /// # Errors
-    /// The file cannot be read (exit 1), or is invalid: every problem is told with its place and fix (exit 4).
-    pub fn topology_at(&self, path: &Path) -> Result<Topology, CliError> {
-        let shown = self.shown(&path.display().to_string());
-        let text = std::fs::read(path).map_err(|error| {
-            let unread = CliError::failed(format!("the topology {shown} cannot be read")).because(&error);
-            if error.kind() == io::ErrorKind::NotFound {
-                unread.hint("name another file, or make a project to start from: `eventbus init`")
-            } else {
-                unread
-            }
-        })?;
-        let text = String::from_utf8(text).map_err(|error| {
-            CliError::refused(format!("the topology {shown} is not UTF-8 text")).because(&error.utf8_error())
-        })?;
-        let problems = match Topology::parse(&text, &shown) {
-            Ok(topology) => {
-                for warning in &topology.warnings {
-                    self.ui.warn(warning);
-                    if let Some(fix) = &warning.fix {
-                        self.ui.hint(fix);
-                    }
-                }
-                return Ok(topology);
-            }
-            Err(problems) => problems,
-        };
-        // The last error is the run's; those before it are told here, so that all of them are seen at once.
-        let mut last = None;
-        for problem in problems {
-            if !problem.is_error() {
-                self.ui.warn(&problem);
-            } else if let Some(before) = last.replace(problem) {
-                self.ui.error(&invalid(&before));
-            }
-        }
-        Err(last.as_ref().map_or_else(|| CliError::refused(format!("the topology {shown} is invalid")), invalid))
-    }
-
-    /// The topology of the settings; `None` when the default one is not there.
-    ///
-    /// # Errors
-    /// As [`Cx::topology_at`]; a topology that the configuration names must be there.
-    pub fn topology(&self) -> Result<Option<Topology>, CliError> {
-        let found = &self.config.topology;
-        if found.from == "default" && !found.value.exists() {
-            return Ok(None);
-        }
-        self.topology_at(&found.value).map(Some)
     }
 
     /// Runs the engine's `work` with `reporter` listening on a thread of its own.
@@ -294,14 +242,6 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn invalid(problem: &Problem) -> CliError {
-    let error = CliError::refused(problem.to_string());
-    match &problem.fix {
-        Some(fix) => error.hint(fix),
-        None => error,
-    }
-}
-
 /// What a failed write to stdout means for the run: nothing when the reader went away, a failure otherwise.
 ///
 /// # Errors
@@ -350,6 +290,8 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Local(args) => local::run(cx, args).await,
         Command::Demo(args) => demo::run(cx, &args).await,
         Command::Consume(args) => consume::run(cx, args).await,
+        Command::Topology(args) => topology::verb::run(cx, args).await,
+        Command::IamPolicy(args) => iam_policy::run(cx, &args),
         Command::Explain(args) => explain::run(cx, &args),
         Command::Tail(args) => tail::run(cx, args).await,
         Command::Replay(args) => replay::run(cx, args).await,

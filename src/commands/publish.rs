@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::PossibleValue;
 
+use super::topology::TopologyArgs;
 use super::{Cx, outcome_of_signal, written};
 use crate::bus::ItemError;
 use crate::clock::Clock;
@@ -71,6 +72,8 @@ pub struct PublishArgs {
     #[arg(short = 'o', long = "output", value_name = "FORMAT",
         value_parser = Format::one_of(&[Format::Table, Format::Ndjson]))]
     output: Option<Format>,
+    #[command(flatten)]
+    topology_args: TopologyArgs,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -181,7 +184,7 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
                 .hint("add `publisher: UserService` to eventbus.yaml, or `--publisher UserService`"));
         }
     };
-    let topology = cx.topology()?;
+    let topology = cx.topology(&args.topology_args)?;
     // As the user would write it, since violations name the file.
     let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
     // The default folder need not be there. One that the settings name must be, or a typo would publish unchecked.

@@ -48,6 +48,12 @@ fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// A variable by whatever name a topology file has in `${NAME}`; `None` when it is not set, or is not UTF-8.
+#[expect(clippy::disallowed_methods, reason = "this is the one file that may")]
+pub fn environment_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 impl Env {
     /// Reads the process's environment.
     pub fn read() -> Self {

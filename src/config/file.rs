@@ -44,6 +44,8 @@ pub(super) struct ConfigFile {
 pub(super) struct ConsumeFile {
     /// The queue to consume where none is named.
     pub(super) queue: Option<String>,
+    /// How long a handler may take where `--timeout` does not say.
+    pub(super) timeout: Option<String>,
 }
 
 /// One of `contexts:`. One struct for both kinds, because an unknown key is an error with its line, which a tagged enum loses.

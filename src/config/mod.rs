@@ -7,8 +7,9 @@ mod env;
 mod file;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-pub use env::{CHOOSING_VARIABLES, Env, Secret, program};
+pub use env::{CHOOSING_VARIABLES, Env, Secret, environment_variable, program};
 pub use file::{ContextKind, FILE_NAME};
 
 use crate::error::CliError;
@@ -110,6 +111,8 @@ pub struct Config {
     pub require_schema: bool,
     /// The queue that `consume` takes by default.
     pub consume_queue: Option<Sourced<String>>,
+    /// How long a handler of `consume` may take by default.
+    pub consume_timeout: Option<Sourced<Duration>>,
     /// The span that started this program (`TRACEPARENT`).
     pub trace: Option<TraceParent>,
     /// What requests to `local serve --bind` must be signed with, each half as the environment has it.
@@ -155,6 +158,10 @@ impl Config {
             },
             require_schema: file.require_schema.unwrap_or(false),
             consume_queue: from_file(file.consume.queue.as_ref()),
+            consume_timeout: match file.consume.timeout.as_deref() {
+                Some(text) => Some(Sourced::new(handler_timeout(text, &named)?, &named)),
+                None => None,
+            },
             trace: TraceParent::read(env.traceparent.as_deref()),
             serve_credentials: (env.serve_access_key_id.clone(), env.serve_secret_access_key.clone()),
             path: env.path.clone(),
@@ -189,6 +196,9 @@ impl Config {
         line("require_schema", self.require_schema.to_string(), "default, or the file");
         let (value, from) = optional(&self.consume_queue);
         line("consume.queue", value, &from);
+        let timeout = self.consume_timeout.as_ref();
+        let shown = timeout.map_or_else(none, |found| humantime::format_duration(found.value).to_string());
+        line("consume.timeout", shown, timeout.map_or("default", |found| &found.from));
         lines.join("\n")
     }
 }
@@ -229,6 +239,14 @@ impl Context {
                 format!("{kind} {}", parts.join(", "))
             }
         }
+    }
+}
+
+fn handler_timeout(text: &str, named: &str) -> Result<Duration, CliError> {
+    match humantime::parse_duration(text) {
+        Ok(found) if !found.is_zero() => Ok(found),
+        _ => Err(CliError::usage(format!("{named}: `consume.timeout` is `{text}`; expected a duration such as `30s`"))
+            .hint("write `timeout: 30s`")),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod explain;
 mod hold;
 pub mod provision;
 pub mod publish;
+pub mod pull;
 mod record;
 pub mod rejected;
 pub mod replay;

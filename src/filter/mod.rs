@@ -19,13 +19,16 @@ mod number;
 mod operators;
 mod parse;
 mod policy;
+mod possible;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{PolicyError, PolicyWarning};
 pub use explain::{Mismatch, Verdict};
+pub use near::camelize;
 pub use policy::{FilterPolicy, Message};
+pub use possible::{Domain, Part, Values};
 
 /// What AWS says about `text` when it expects JSON and `text` is none: `failed to parse JSON. …`. `None` when it is JSON.
 pub fn not_json(text: &str) -> Option<String> {

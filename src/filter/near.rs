@@ -92,7 +92,7 @@ fn spelling(wanted: &str, seen: &str) -> Option<String> {
 }
 
 /// The camelizer of the Python library: the first letter of each word upper, the rest lower, the separators gone.
-fn camelize(text: &str) -> String {
+pub fn camelize(text: &str) -> String {
     text.split(['_', '-', ' '])
         .map(|word| {
             let mut letters = word.chars();

@@ -15,10 +15,28 @@ pub enum Format {
     Ndjson,
     /// One YAML document.
     Yaml,
+    /// A tree for terminals.
+    Text,
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// A graph for Graphviz.
+    Dot,
+    /// A picture.
+    Svg,
 }
 
 impl Format {
-    const ALL: [Self; 5] = [Self::Table, Self::Pretty, Self::Json, Self::Ndjson, Self::Yaml];
+    const ALL: [Self; 9] = [
+        Self::Table,
+        Self::Pretty,
+        Self::Json,
+        Self::Ndjson,
+        Self::Yaml,
+        Self::Text,
+        Self::Mermaid,
+        Self::Dot,
+        Self::Svg,
+    ];
 
     /// Its spelling on the command line.
     pub const fn name(self) -> &'static str {
@@ -28,6 +46,10 @@ impl Format {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Yaml => "yaml",
+            Self::Text => "text",
+            Self::Mermaid => "mermaid",
+            Self::Dot => "dot",
+            Self::Svg => "svg",
         }
     }
 

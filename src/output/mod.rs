@@ -15,10 +15,12 @@ pub mod replay;
 mod sanitize;
 mod table;
 pub mod tail;
+pub mod topology;
 mod ui;
 
 pub use format::Format;
 pub use progress::Progress;
+pub use prompt::Asked;
 pub use sanitize::{escape_control, escape_control_keeping_lines};
 pub use table::Table;
 pub use ui::{ColorChoice, Tone, Ui, UiOptions, quoted};

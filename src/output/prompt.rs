@@ -81,3 +81,48 @@ pub(super) fn confirm_name(
     ui.warn(format!("that is not `{name}`: nothing was done"));
     Ok(None)
 }
+
+/// Something that is destroyed only by somebody who types its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What is lost: a sentence fragment.
+    pub why: String,
+    /// The name to type, and what else is as good.
+    pub names: Vec<String>,
+}
+
+/// Asks for one typed name after the other; `given` (`--confirm`, repeated) answers beforehand. `None` when something else is
+/// typed. `--yes` has no say here.
+///
+/// # Errors
+/// A usage error naming every `--confirm` that is missing where there is no terminal; a failure when the prompt was interrupted.
+pub(super) fn confirm_names(ui: &Ui, asked: &[Asked], given: &[String]) -> Result<Option<Confirmed>, CliError> {
+    let missing: Vec<&Asked> =
+        asked.iter().filter(|asked| !asked.names.iter().any(|name| given.contains(name))).collect();
+    let name = |asked: &Asked| asked.names.first().cloned().unwrap_or_default();
+    if !ui.can_prompt()
+        && let Some(first) = missing.first()
+    {
+        let flags: Vec<String> =
+            missing.iter().map(|asked| format!("--confirm {}", super::quoted(&name(asked)))).collect();
+        let message = format!(
+            "{}: `{}` must be confirmed by its name, and there is no terminal to ask on",
+            first.why,
+            name(first)
+        );
+        let hint =
+            format!("add `{}` (`--yes` does not stand for a name), or `--dry-run` to only look", flags.join(" "));
+        return Err(CliError::usage(message).hint(hint));
+    }
+    for asked_for in missing {
+        let mut asked = String::new();
+        let prompt = format!("{}. Type `{}` to go ahead", asked_for.why, name(asked_for));
+        let _ = SimpleTheme.format_input_prompt(&mut asked, &prompt, None);
+        let typed = ask(asked.trim_end())?;
+        if !asked_for.names.contains(&typed) {
+            ui.warn(format!("that is not `{}`: nothing was done", name(asked_for)));
+            return Ok(None);
+        }
+    }
+    Ok(Some(Confirmed::by_the_user()))
+}

@@ -215,6 +215,14 @@ impl Ui {
         prompt::confirm_name(self, question, name, given)
     }
 
+    /// Asks for the typed names of what is destroyed; see [`prompt::confirm_names`].
+    ///
+    /// # Errors
+    /// A usage error naming every `--confirm` that is missing where nobody can answer.
+    pub fn confirm_names(&self, asked: &[prompt::Asked], given: &[String]) -> Result<Option<Confirmed>, CliError> {
+        prompt::confirm_names(self, asked, given)
+    }
+
     /// One line (or several) on stderr. Nothing can be done about a stderr that is gone.
     fn say(&self, text: &str) {
         let safe = if self.stderr_tty { keep_styles(text) } else { text.to_owned() };

@@ -201,6 +201,11 @@ impl Schema {
         &self.path
     }
 
+    /// The schema itself.
+    pub fn source(&self) -> &Value {
+        &self.source
+    }
+
     /// Every way in which `value` breaks the schema, in the order of `text`, which is the JSON text of `value`.
     pub fn check(&self, value: &Value, text: &str) -> Vec<Violation> {
         // The fast path stops at the first violation and allocates nothing.

@@ -5,6 +5,10 @@
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>,
 //! <https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html>,
 //! <https://docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html>.
+//!
+//! Left out on purpose: what belongs to other protocols than SQS (their feedback roles, a subscription's `DeliveryPolicy` and
+//! `SubscriptionRoleArn`); a subscription's `ReplayPolicy`, which is a command (it starts a replay) and no state to converge to;
+//! and a topic's data protection policy, which has an API of its own.
 
 use super::units::{show_bytes, show_seconds};
 
@@ -85,7 +89,7 @@ pub const QUEUE: &[Field] = &[
     field("delay", "DelaySeconds", Kind::Seconds { min: 0, max: 900 }, Some("0")),
     field("receive_wait", "ReceiveMessageWaitTimeSeconds", Kind::Seconds { min: 0, max: 20 }, Some("0")),
     // Raised from 256 KiB in August 2025: queues whose value was set keep it, so silence leaves it alone.
-    field("max_message_size", "MaximumMessageSize", Kind::Bytes { min: 1_024, max: 1_048_576 }, None),
+    field("maximum_message_size", "MaximumMessageSize", Kind::Bytes { min: 1_024, max: 1_048_576 }, None),
     field("sse", "SqsManagedSseEnabled", Kind::Flag, None),
     field("kms_key", "KmsMasterKeyId", Kind::Text { max: 2_048 }, None),
     field("kms_reuse", "KmsDataKeyReusePeriodSeconds", Kind::Seconds { min: 60, max: 86_400 }, None),
@@ -108,7 +112,7 @@ pub const QUEUE: &[Field] = &[
 /// The plain fields of a topic.
 pub const TOPIC: &[Field] = &[
     field("display_name", "DisplayName", Kind::Text { max: 100 }, Some("")),
-    field("max_message_size", "MaximumMessageSize", Kind::Bytes { min: 1_024, max: 1_048_576 }, None),
+    field("maximum_message_size", "MaximumMessageSize", Kind::Bytes { min: 1_024, max: 1_048_576 }, None),
     field("kms_key", "KmsMasterKeyId", Kind::Text { max: 2_048 }, None),
     field("signature_version", "SignatureVersion", Kind::Number { min: 1, max: 2 }, None),
     field("tracing", "TracingConfig", Kind::Choice(&[("pass_through", "PassThrough"), ("active", "Active")]), None),
@@ -127,11 +131,11 @@ pub const TOPIC: &[Field] = &[
 ];
 
 /// The keys at the top of the file.
-pub const TOP_KEYS: &[&str] = &["version", "name", "topics", "queues", "subscriptions", "events"];
+pub const TOP_KEYS: &[&str] = &["version", "name", "prefix", "topics", "queues", "subscriptions", "events"];
 /// A topic's keys besides [`TOPIC`].
-pub const TOPIC_KEYS: &[&str] = &["archive", "policy", "tags"];
+pub const TOPIC_KEYS: &[&str] = &["external", "arn", "archive", "policy", "tags"];
 /// A queue's keys besides [`QUEUE`].
-pub const QUEUE_KEYS: &[&str] = &["dead_letter", "redrive_allow", "policy", "tags"];
+pub const QUEUE_KEYS: &[&str] = &["external", "arn", "dead_letter", "redrive_allow", "policy", "tags"];
 /// A subscription's keys.
 pub const SUBSCRIPTION_KEYS: &[&str] = &["topic", "queue", "filter", "scope", "raw", "dead_letter"];
 /// The keys of a queue's `dead_letter`.
@@ -165,7 +169,7 @@ mod tests {
         };
         assert_eq!(shown("retention", "345600"), "4d");
         assert_eq!(shown("visibility_timeout", "90"), "1m30s");
-        assert_eq!(shown("max_message_size", "262144"), "256KiB");
+        assert_eq!(shown("maximum_message_size", "262144"), "256KiB");
         assert_eq!(shown("fifo_throughput", "perMessageGroupId"), "message_group");
         assert_eq!(shown("delay", "soon"), "soon");
     }

@@ -17,15 +17,26 @@ pub struct Arns {
 }
 
 impl Arns {
-    /// The ARN of a topic of this name.
+    /// The ARN of a topic of this name; an ARN is itself.
     pub fn topic(&self, name: &str) -> String {
+        if is_arn(name) {
+            return name.to_owned();
+        }
         format!("arn:{}:sns:{}:{}:{name}", self.partition, self.region, self.account)
     }
 
-    /// The ARN of a queue of this name.
+    /// The ARN of a queue of this name; an ARN is itself.
     pub fn queue(&self, name: &str) -> String {
+        if is_arn(name) {
+            return name.to_owned();
+        }
         format!("arn:{}:sqs:{}:{}:{name}", self.partition, self.region, self.account)
     }
+}
+
+/// Whether a name is an ARN: then the thing belongs to somebody else, and is referred to only.
+pub fn is_arn(name: &str) -> bool {
+    name.starts_with("arn:")
 }
 
 /// A topic that exists.
@@ -50,14 +61,26 @@ pub struct LiveQueue {
     pub tags: Option<Texts>,
 }
 
-/// A queue's subscription that exists.
+impl LiveQueue {
+    /// About how many messages it holds: waiting, in flight and delayed.
+    pub fn messages(&self) -> u64 {
+        ["", "NotVisible", "Delayed"]
+            .iter()
+            .filter_map(|end| self.attributes.get(&format!("ApproximateNumberOfMessages{end}"))?.parse::<u64>().ok())
+            .sum()
+    }
+}
+
+/// A subscription that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LiveSubscription {
     /// Its ARN; empty while it waits for a confirmation.
     pub arn: String,
     /// The topic's ARN.
     pub topic_arn: String,
-    /// The queue's ARN.
+    /// How it is delivered: `sqs`, `https`, `lambda`, ….
+    pub protocol: String,
+    /// Where to: the ARN of a queue, or what else the protocol takes.
     pub queue_arn: String,
     /// What `GetSubscriptionAttributes` answers; empty for a subscription that the file does not have.
     pub attributes: Texts,
@@ -66,11 +89,12 @@ pub struct LiveSubscription {
 /// Everything that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Live {
-    /// The topics of the file that exist, by name.
+    /// Topics that exist, by name: those of the file, those that carry its tag where the bus was listed, and those that one of
+    /// the file may replace.
     pub topics: BTreeMap<String, LiveTopic>,
-    /// The queues of the file that exist, by name.
+    /// Queues that exist, by name; likewise.
     pub queues: BTreeMap<String, LiveQueue>,
-    /// The queue subscriptions of the file's topics, and of topics that our policy statements still name.
+    /// The subscriptions of those topics, of external ones, and of topics that our policy statements still name.
     pub subscriptions: Vec<LiveSubscription>,
     /// ARNs of topics whose subscriptions could not be read: permissions for them are left standing.
     pub unread_topics: Vec<String>,

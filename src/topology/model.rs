@@ -3,16 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::fields::Field;
-use super::problem::{Place, Problem};
+use super::problem::{Place, Problem, Severity};
+use super::yaml::Node;
 use crate::filter::Scope;
 
 /// A whole file. Everything is in the order of the file.
+///
+/// Topics and queues have two names: the `key` by which the file calls them, and the `name` by which the bus does, which is the
+/// key with the prefix before it, or the ARN of what is external. Everything that refers to a topic or a queue holds the
+/// latter, so that it can be handed to the bus, or to [`Arns`](super::live::Arns), as it is.
 #[derive(Clone, Debug)]
 pub struct Topology {
     /// The language's version.
     pub version: u64,
-    /// The owner's name: what this file makes carries the tag `eventbus:topology=<name>`.
+    /// The topology's name.
     pub name: String,
+    /// What stands before the name of every topic and queue that the file makes; empty when there is none.
+    pub prefix: String,
     /// The topics.
     pub topics: Vec<Topic>,
     /// The queues, dead-letter queues among them.
@@ -21,8 +28,12 @@ pub struct Topology {
     pub subscriptions: Vec<Subscription>,
     /// The routing table.
     pub events: Vec<Route>,
+    /// Where `events:` stands, or where the file begins.
+    pub events_place: Place,
     /// Findings that do not stop the work.
     pub warnings: Vec<Problem>,
+    /// The files' names: the topology's own, then its overlays'.
+    pub files: Vec<String>,
 }
 
 /// The plain fields that the file states, with AWS's text for each. A field that is not stated is not here.
@@ -32,8 +43,12 @@ pub struct Settings(pub(crate) Vec<(&'static Field, String, Place)>);
 /// A topic.
 #[derive(Clone, Debug)]
 pub struct Topic {
-    /// Its name.
+    /// Its name in the file.
+    pub key: String,
+    /// Its name at the bus; of an external one its ARN.
     pub name: String,
+    /// Made by somebody else: referred to, never created, changed or deleted.
+    pub external: bool,
     /// Where its name stands.
     pub place: Place,
     /// The plain fields that were stated.
@@ -49,8 +64,12 @@ pub struct Topic {
 /// A queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    /// Its name.
+    /// Its name in the file.
+    pub key: String,
+    /// Its name at the bus; of an external one its ARN.
     pub name: String,
+    /// Made by somebody else: referred to, never created, changed or deleted.
+    pub external: bool,
     /// Where its name stands.
     pub place: Place,
     /// The plain fields that were stated.
@@ -68,7 +87,7 @@ pub struct Queue {
 /// A queue's redrive policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The name of the dead-letter queue, which is in the same file.
+    /// The name of the dead-letter queue.
     pub queue: String,
     /// Receives after which a message is moved: 1 to 1,000.
     pub max_receives: u64,
@@ -83,7 +102,7 @@ pub enum RedriveAllow {
     All,
     /// None.
     None,
-    /// These, by their names in the same file: at most ten.
+    /// These, by their names: at most ten.
     Queues(Vec<(String, Place)>),
 }
 
@@ -115,6 +134,7 @@ pub struct Filter {
     pub json: serde_json::Value,
     /// Where it stands.
     pub place: Place,
+    pub(super) node: Node,
 }
 
 /// One entry of the routing table.
@@ -182,6 +202,11 @@ impl Filter {
     pub fn text(&self) -> String {
         self.json.to_string()
     }
+
+    /// Where the part of a JSON pointer stands, and its dotted path; the deepest part that is there.
+    pub fn locate(&self, pointer: &str) -> (Place, String) {
+        self.node.locate(pointer)
+    }
 }
 
 /// The last part of an ARN; a plain name is itself.
@@ -189,20 +214,51 @@ fn bare(name_or_arn: &str) -> &str {
     name_or_arn.rsplit(':').next().unwrap_or(name_or_arn)
 }
 
+/// Whether the thing that the bus calls `name` is meant by `asked`, a name or an ARN. What is external is known by its whole
+/// ARN alone: another account may have one of the same name.
+fn is_meant(name: &str, asked: &str) -> bool {
+    name == asked || (!name.contains(':') && name == bare(asked))
+}
+
 impl Topology {
-    /// The topic of that name (or ARN).
+    /// What the tag [`OWNER_TAG`](super::OWNER_TAG) says on everything that this topology makes: its name, and the prefix if
+    /// it has one, so that `dev-` and `prod-` of one file never take each other's things for their own.
+    pub fn owner(&self) -> String {
+        // A `:` is in no name and no prefix.
+        if self.prefix.is_empty() { self.name.clone() } else { format!("{}:{}", self.name, self.prefix) }
+    }
+
+    /// The topic that the bus knows by that name or ARN, else the one that the file calls so.
     pub fn topic(&self, name: &str) -> Option<&Topic> {
-        self.topics.iter().find(|topic| topic.name == bare(name))
+        let at_bus = self.topics.iter().find(|topic| is_meant(&topic.name, name));
+        at_bus.or_else(|| self.topics.iter().find(|topic| topic.key == name))
     }
 
-    /// The queue of that name (or ARN).
+    /// The queue that the bus knows by that name or ARN, else the one that the file calls so.
     pub fn queue(&self, name: &str) -> Option<&Queue> {
-        self.queues.iter().find(|queue| queue.name == bare(name))
+        let at_bus = self.queues.iter().find(|queue| is_meant(&queue.name, name));
+        at_bus.or_else(|| self.queues.iter().find(|queue| queue.key == name))
     }
 
-    /// The subscriptions to a topic, named by name or ARN, in the order of the file.
+    /// The topics that this file makes: all but the external ones.
+    pub fn own_topics(&self) -> impl Iterator<Item = &Topic> {
+        self.topics.iter().filter(|topic| !topic.external)
+    }
+
+    /// The queues that this file makes: all but the external ones.
+    pub fn own_queues(&self) -> impl Iterator<Item = &Queue> {
+        self.queues.iter().filter(|queue| !queue.external)
+    }
+
+    /// The subscriptions to a topic, named as the bus does or by ARN, in the order of the file.
     pub fn subscriptions_of<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Subscription> {
-        self.subscriptions.iter().filter(move |subscription| subscription.topic == bare(topic))
+        self.subscriptions.iter().filter(move |subscription| is_meant(&subscription.topic, topic))
+    }
+
+    /// A finding of somebody who knows more than the files, in the files' own form.
+    pub fn warning(&self, place: Place, path: &str, message: String, fix: Option<String>) -> Problem {
+        let file = self.files.get(usize::from(place.file)).cloned().unwrap_or_default();
+        Problem { severity: Severity::Warning, file, place, path: path.to_owned(), message, fix }
     }
 
     /// Whether some queue or subscription sends its dead letters there.
@@ -211,14 +267,39 @@ impl Topology {
             || self.subscriptions.iter().filter_map(|s| s.dead_letter.as_ref()).any(|(name, _)| name == queue)
     }
 
-    /// The only queue that is not a dead-letter target; `None` when there are more, or none.
+    /// The only queue of its own that is not a dead-letter target; `None` when there are more, or none.
     pub fn default_queue(&self) -> Option<&Queue> {
-        let mut working = self.queues.iter().filter(|queue| !self.is_dead_letter_target(&queue.name));
+        let mut working = self.own_queues().filter(|queue| !self.is_dead_letter_target(&queue.name));
         working.next().filter(|_| working.next().is_none())
     }
 
     /// The names of the events that are routed literally, for "did you mean".
     pub fn event_names(&self) -> impl Iterator<Item = &str> {
         self.events.iter().filter_map(Route::event_name)
+    }
+}
+
+impl Topology {
+    /// Puts the bus's names in the place of the file's own, by which the checks know everything.
+    pub(super) fn name_as_the_bus(&mut self) {
+        let topics: BTreeMap<_, _> = self.topics.iter().map(|topic| (topic.key.clone(), topic.name.clone())).collect();
+        let queues: BTreeMap<_, _> = self.queues.iter().map(|queue| (queue.key.clone(), queue.name.clone())).collect();
+        let rename = |names: &BTreeMap<String, String>, name: &mut String| {
+            if let Some(at_bus) = names.get(name) {
+                name.clone_from(at_bus);
+            }
+        };
+        for queue in &mut self.queues {
+            queue.dead_letter.iter_mut().for_each(|dead| rename(&queues, &mut dead.queue));
+            if let Some(RedriveAllow::Queues(names)) = &mut queue.redrive_allow {
+                names.iter_mut().for_each(|(name, _)| rename(&queues, name));
+            }
+        }
+        for subscription in &mut self.subscriptions {
+            rename(&topics, &mut subscription.topic);
+            rename(&queues, &mut subscription.queue);
+            subscription.dead_letter.iter_mut().for_each(|(name, _)| rename(&queues, name));
+        }
+        self.events.iter_mut().for_each(|route| rename(&topics, &mut route.topic));
     }
 }

@@ -57,8 +57,22 @@ fn statements(policy: &str) -> Result<(Map<String, Value>, Vec<Value>), PolicyFa
     Ok((whole, list))
 }
 
+/// The statements of a policy, in its order.
+///
+/// # Errors
+/// The text is no policy.
+pub fn statements_of(policy: &str) -> Result<Vec<Value>, PolicyFault> {
+    statements(policy).map(|(_, list)| list)
+}
+
 fn sid(statement: &Value) -> Option<&str> {
     statement.get("Sid").and_then(Value::as_str)
+}
+
+/// The statement of this id in `policy`.
+pub fn statement(policy: &str, id: &str) -> Option<Value> {
+    let (_, list) = statements(policy).ok()?;
+    list.into_iter().find(|statement| sid(statement) == Some(id))
 }
 
 /// The topic ARNs that our statement in `policy` names.

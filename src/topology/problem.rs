@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-/// A place in the file: both count from 1. `0, 0` when the place is not known.
+/// A place in one of the files: line and column count from 1, and are 0 when the place is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    /// Which file: 0 is the topology itself, overlays follow in the order in which they are laid over it.
+    pub file: u16,
     /// The line.
     pub line: u64,
     /// The column, in characters.
@@ -56,16 +58,17 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Collects findings while a file is read, so that all of them are told at once.
+/// Collects findings while files are read, so that all of them are told at once.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
-    file: String,
+    files: Vec<String>,
     found: Vec<Problem>,
 }
 
 impl Problems {
-    pub(crate) fn new(file: &str) -> Self {
-        Self { file: file.to_owned(), found: Vec::new() }
+    /// `files` are named by [`Place::file`].
+    pub(crate) fn new(files: Vec<String>) -> Self {
+        Self { files, found: Vec::new() }
     }
 
     pub(crate) fn error(&mut self, place: Place, path: &str, message: String, fix: Option<String>) {
@@ -77,7 +80,8 @@ impl Problems {
     }
 
     fn push(&mut self, severity: Severity, place: Place, path: &str, message: String, fix: Option<String>) {
-        let problem = Problem { severity, file: self.file.clone(), place, path: path.to_owned(), message, fix };
+        let file = self.files.get(usize::from(place.file)).cloned().unwrap_or_default();
+        let problem = Problem { severity, file, place, path: path.to_owned(), message, fix };
         if !self.found.contains(&problem) {
             self.found.push(problem);
         }
@@ -87,7 +91,14 @@ impl Problems {
         self.found.iter().any(Problem::is_error)
     }
 
-    /// All findings in the order of the file.
+    /// A finding that has no place in any file, such as a flag's.
+    pub(crate) fn error_of(&mut self, file: &str, message: String, fix: Option<String>) {
+        let place = Place { file: u16::MAX, ..Place::default() };
+        let file = file.to_owned();
+        self.found.push(Problem { severity: Severity::Error, file, place, path: String::new(), message, fix });
+    }
+
+    /// All findings in the order of the files.
     pub(crate) fn into_sorted(mut self) -> Vec<Problem> {
         self.found.sort_by_key(|p| (p.place, p.severity));
         self.found

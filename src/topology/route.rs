@@ -35,7 +35,7 @@ impl Route {
 }
 
 /// Whether `text` fits `pattern`, in which `*` stands for any text and everything else for itself.
-fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

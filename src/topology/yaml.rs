@@ -9,14 +9,20 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use super::problem::{Place, Problems};
 
 /// A value and its place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     pub(crate) place: Place,
+    /// Where it is written, which is elsewhere for an alias.
+    pub(super) written: Place,
+    /// Text that stands without quotes: where a variable was put into it, it may be a number or a truth value.
+    pub(crate) plain: bool,
+    /// Text into which a variable was put.
+    pub(crate) inserted: bool,
     pub(crate) value: Value,
 }
 
 /// A value. Mappings keep the order of the file and, until [`parse`] has complained, duplicates.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Null,
     Bool(bool),
@@ -27,17 +33,16 @@ pub(crate) enum Value {
 }
 
 /// A mapping's key and its place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Key {
     pub(crate) place: Place,
     pub(crate) text: String,
 }
 
-/// Reads one YAML document. Syntax errors and duplicate keys go to `problems`; `None` when there is no tree at all.
-pub(crate) fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
-    if text.lines().all(|line| matches!(line.trim_start().chars().next(), None | Some('#'))) {
-        let fix = "start with `version: 1` and `name: NAME`".to_owned();
-        problems.error(Place { line: 1, column: 1 }, "", "the file is empty; expected a topology".into(), Some(fix));
+/// Reads one YAML document, the file of that number. Syntax errors and duplicate keys go to `problems`; `None` when there is no
+/// tree at all. A file without content is `None` too, and no problem of this function's.
+pub(crate) fn parse(text: &str, file: u16, problems: &mut Problems) -> Option<Node> {
+    if is_empty(text) {
         return None;
     }
     let options = serde_saphyr::options! {
@@ -46,15 +51,52 @@ pub(crate) fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Node>(text, options) {
-        Ok(node) => {
+        Ok(mut node) => {
+            let lines: Vec<&str> = if text.contains('$') { text.lines().collect() } else { Vec::new() };
+            settle(&mut node, file, &lines);
             duplicates(&node, "", problems);
             Some(node)
         }
         Err(error) => {
-            let place = error.location().map_or(Place::default(), |at| Place { line: at.line(), column: at.column() });
-            problems.error(place, "", format!("not valid YAML: {}", sentence(&error)), None);
+            let place = error.location().map_or(Place::default(), |at| Place {
+                line: at.line(),
+                column: at.column(),
+                ..Place::default()
+            });
+            let line = usize::try_from(place.line).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
+            let variable = line.is_some_and(|line| line.contains("${"));
+            let fix = variable.then(|| "inside `{ }` and `[ ]` put the variable in quotes: `\"${NAME}\"`".to_owned());
+            problems.error(Place { file, ..place }, "", format!("not valid YAML: {}", sentence(&error)), fix);
             None
         }
+    }
+}
+
+/// Whether there is nothing but blank lines and comments.
+pub(crate) fn is_empty(text: &str) -> bool {
+    text.lines().all(|line| matches!(line.trim_start().chars().next(), None | Some('#')))
+}
+
+/// Gives every place its file, and looks up which texts that hold a `$` stand in quotes.
+fn settle(node: &mut Node, file: u16, lines: &[&str]) {
+    node.place.file = file;
+    match &mut node.value {
+        Value::Text(text) if text.contains('$') => {
+            let line = usize::try_from(node.written.line).ok().and_then(|n| lines.get(n.checked_sub(1)?));
+            let column = usize::try_from(node.written.column).unwrap_or_default().saturating_sub(1);
+            let rest: String = line.map(|line| line.chars().skip(column).collect()).unwrap_or_default();
+            // An anchor or a tag may stand before the text itself.
+            let scalar = rest.split_whitespace().find(|word| !word.starts_with(['&', '!'])).unwrap_or_default();
+            node.plain = !scalar.starts_with(['"', '\'', '|', '>']);
+        }
+        Value::List(items) => items.iter_mut().for_each(|item| settle(item, file, lines)),
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                key.place.file = file;
+                settle(value, file, lines);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -101,12 +143,40 @@ pub(crate) fn join(path: &str, key: &str) -> String {
 }
 
 impl Node {
+    /// The value of a key in a mapping.
+    pub(crate) fn at(&self, key: &str) -> Option<&Node> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().find(|(name, _)| name.text == key).map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
+    /// The place and the dotted path of the deepest part of a JSON pointer that is in the tree.
+    pub(crate) fn locate(&self, pointer: &str) -> (Place, String) {
+        let (mut at, mut place, mut path) = (self, self.place, String::new());
+        for step in pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")) {
+            let next = match &at.value {
+                Value::Map(entries) => {
+                    entries.iter().find(|(key, _)| key.text == step).map(|(key, node)| (key.place, node))
+                }
+                Value::List(items) => {
+                    step.parse().ok().and_then(|i: usize| items.get(i)).map(|node| (node.place, node))
+                }
+                _ => None,
+            };
+            let Some((found, node)) = next else { break };
+            (at, place, path) = (node, found, join(&path, &step));
+        }
+        (place, path)
+    }
+
     /// The value as JSON (mappings keep their order; of duplicates the last stands).
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match &self.value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(b) => (*b).into(),
             Value::Number(n) => serde_json::Value::Number(n.clone()),
+            Value::Text(s) if self.plain && self.inserted => retyped(s),
             Value::Text(s) => s.clone().into(),
             Value::List(items) => items.iter().map(Node::to_json).collect(),
             Value::Map(entries) => {
@@ -128,14 +198,23 @@ impl Node {
     }
 }
 
-fn place_of<T>(spanned: &Spanned<T>) -> Place {
-    Place { line: spanned.referenced.line(), column: spanned.referenced.column() }
+/// What a plain scalar would have been had its text stood in the file: a number, a truth value, or the text.
+fn retyped(text: &str) -> serde_json::Value {
+    match serde_json::from_str(text) {
+        Ok(found @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => found,
+        _ => text.into(),
+    }
+}
+
+fn place(at: serde_saphyr::Location) -> Place {
+    Place { line: at.line(), column: at.column(), ..Place::default() }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self { place: place_of(&spanned), value: spanned.value })
+        let (at, written) = (place(spanned.referenced), place(spanned.defined));
+        Ok(Self { place: at, written, plain: false, inserted: false, value: spanned.value })
     }
 }
 
@@ -202,7 +281,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let mut map = Vec::new();
         while let Some(key) = entries.next_key::<Spanned<String>>()? {
             let value = entries.next_value::<Node>()?;
-            map.push((Key { place: place_of(&key), text: key.value }, value));
+            map.push((Key { place: place(key.referenced), text: key.value }, value));
         }
         Ok(Value::Map(map))
     }

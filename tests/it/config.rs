@@ -39,6 +39,7 @@ fn the_settings_and_their_sources_can_be_shown() {
     envelope = snake  ([PROJECT]/eventbus.yaml)
     require_schema = false  (default, or the file)
     consume.queue = none  (default)
+    consume.timeout = none  (default)
     --- stderr: nothing
     ");
 }

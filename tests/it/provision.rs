@@ -72,15 +72,93 @@ fn every_mistake_in_the_file_is_told_and_nothing_is_sent() {
 }
 
 #[test]
-fn nothing_can_be_deleted() {
+fn a_prefix_from_a_variable_reaches_every_verb() {
     let env = project();
-    let _made = env.run(&["provision", "--yes"]).success();
-    env.write("topology.yaml", "version: 1\nname: users\n");
-    let emptied = env.run(&["provision", "--yes"]).success();
-    assert!(emptied.stdout().contains("0 to create, 0 to change, 0 unchanged"), "{}", emptied.snapshot());
-    env.write("topology.yaml", TOPOLOGY);
-    let _still = env.run(&["provision", "--check"]).success();
-    for flag in ["--prune", "--destroy"] {
-        let _unknown = env.run(&["provision", flag]).expect_code(2);
+    env.write(
+        "topology.yaml",
+        TOPOLOGY.replace("topics:", "prefix: ${STAGE:-dev}-\ntopics:")
+            + "events:\n  UserRegistered: { topic: users }\n",
+    );
+    env.write("eventbus.yaml", "publisher: Shop\n");
+    env.write("payload.json", "{\"id\": \"1\"}");
+    let made = env.run(&["provision", "--yes"]).success();
+    assert!(made.stderr().contains("Created queue `dev-user_events`"), "{}", made.snapshot());
+    let staged = env.run(&["provision", "--var", "STAGE=qa", "--yes"]).success();
+    assert!(staged.stdout().contains("5 created, 0 changed, 0 unchanged"), "{}", staged.snapshot());
+    let sent = env.run(&["publish", "UserRegistered", "payload.json", "--var", "STAGE=qa", "-o", "ndjson"]).success();
+    assert!(sent.stdout().contains("\"topic\":\"qa-users\""), "{}", sent.snapshot());
+    let seen = env.run(&["tail", "qa-user_events", "--count", "1", "-o", "ndjson"]).success();
+    assert!(seen.stdout().contains("UserRegistered"), "{}", seen.snapshot());
+    let told = env.run(&["explain", "UserRegistered"]).success();
+    assert!(told.stdout().contains("dev-user_events"), "{}", told.snapshot());
+    let typo = env.run(&["provision", "--var", "STAGEE=qa", "--check"]).expect_code(4);
+    assert!(typo.stderr().contains("no file uses the variable `STAGEE`"), "{}", typo.snapshot());
+    let _usage = env.run(&["provision", "--var", "STAGE"]).expect_code(2);
+}
+
+#[test]
+fn overlays_and_files_of_variables_are_laid_over() {
+    let env = project();
+    env.write("prod.yaml", "queues:\n  user_events: { visibility_timeout: \"${VISIBILITY}\" }\n");
+    env.write("vars.yaml", "VISIBILITY: 90s\n");
+    let made =
+        env.run(&["provision", "topology.yaml", "-f", "prod.yaml", "--vars", "vars.yaml", "--yes", "-o", "json"]);
+    let record = made.success().json();
+    let fields = &record["changes"][2]["fields"];
+    assert!(fields.to_string().contains("1m30s"), "{fields}");
+    let unset = env.run(&["provision", "topology.yaml", "-f", "prod.yaml", "--check"]).expect_code(4);
+    assert!(unset.stderr().contains("prod.yaml:2:38:"), "{}", unset.snapshot());
+    assert!(unset.stderr().contains("needs the variable `VISIBILITY`"), "{}", unset.snapshot());
+    let missing = env.run(&["provision", "-f", "none.yaml", "--check"]).expect_code(1);
+    assert!(missing.stderr().contains("the overlay none.yaml cannot be read"), "{}", missing.snapshot());
+}
+
+#[test]
+fn warnings_are_told_apart_from_errors_and_are_errors_with_strict() {
+    let env = project();
+    let filter = "scope: body, filter: { Payload: { plan: [gold] } }";
+    let text = TOPOLOGY
+        .replace("filter: { eventName: [UserRegistered] }", filter)
+        .replace("max_receives: 5", "max_receives: 1");
+    env.write("topology.yaml", text + "events:\n  UserRegistered: { topic: users }\n");
+    env.write("eventbus.yaml", "publisher: Shop\nconsume: { queue: user_events, timeout: 1m }\n");
+    env.write("schemas/UserRegistered.json", r#"{"properties": {"plan": {"enum": ["free", "team"]}}}"#);
+    env.write("schemas/UserMoved.json", "{}");
+    let lenient = env.run(&["provision", "--dry-run"]).success();
+    let wanted = [
+        "`queues.user_events.dead_letter.max_receives` is 1",
+        "`queues.user_events.visibility_timeout` is 30s, and a handler may take 1m",
+        "wants \"gold\", which no schema of the events that go to `users` allows",
+        "so `user_events` gets nothing from it",
+        "event `UserMoved` has a schema in schemas and no route",
+    ];
+    for wanted in wanted {
+        assert!(lenient.stderr().contains(wanted), "{wanted}: {}", lenient.snapshot());
     }
+    assert!(lenient.stderr().contains("warning: ") && !lenient.stderr().contains("error: "), "{}", lenient.snapshot());
+    let strict = env.run(&["provision", "--dry-run", "--strict"]).expect_code(4);
+    for wanted in wanted {
+        assert!(strict.stderr().contains(wanted), "{wanted}: {}", strict.snapshot());
+    }
+    assert!(!strict.stderr().contains("warning: "), "{}", strict.snapshot());
+    let text = std::fs::read_to_string(env.path("topology.yaml")).unwrap();
+    env.write("topology.yaml", text.replace("14d", "20d"));
+    let wrong = env.run(&["provision", "--dry-run"]).expect_code(4);
+    let (warning, error) = (wrong.stderr().rfind("warning: "), wrong.stderr().find("error: "));
+    assert!(warning < error, "warnings come first: {}", wrong.snapshot());
+}
+
+#[test]
+fn what_is_external_is_subscribed_to_and_never_touched() {
+    let env = project();
+    let _theirs = env.run(&["provision", "--yes"]).success();
+    env.write(
+        "ours.yaml",
+        "version: 1\nname: ours\ntopics:\n  users: { external: true, arn: \"arn:aws:sns:us-east-1:000000000000:users\" }\nqueues: { mine: }\nsubscriptions:\n  - { topic: users, queue: mine, filter: { eventName: [UserRegistered] } }\n",
+    );
+    let made = env.run(&["provision", "ours.yaml", "--yes"]).success();
+    assert!(made.stdout().contains("3 created, 0 changed, 0 unchanged"), "{}", made.snapshot());
+    let _converged = env.run(&["provision", "ours.yaml", "--check"]).success();
+    let theirs = env.run(&["provision", "--check"]).success();
+    assert!(theirs.stdout().contains("0 to create, 0 to change, 5 unchanged"), "{}", theirs.snapshot());
 }

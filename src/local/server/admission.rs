@@ -22,6 +22,10 @@ pub(super) const MOST_HEADERS: usize = 64 << 10;
 /// And its body after this.
 const BODY_TIME: Duration = Duration::from_secs(60);
 
+/// What Celery's workers call themselves where they receive (`DEFAULT_USER_AGENT` in
+/// <https://github.com/celery/kombu/blob/main/kombu/asynchronous/http/curl.py>). No page can make a browser say so.
+const CELERY: &[u8] = b"Mozilla/5.0 (compatible; pycurl)";
+
 /// Who may ask what the listener hears. The default is right for the loopback address: everybody on this machine, no web page.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
@@ -58,7 +62,8 @@ impl Access {
             // Where they do not (a name that is not localhost), their own name and the page they come from give them away.
             None => {
                 let agent = headers.get(header::USER_AGENT).map_or(b"".as_slice(), HeaderValue::as_bytes);
-                agent.starts_with(b"Mozilla/") || headers.contains_key(header::REFERER)
+                let browser = agent.starts_with(b"Mozilla/") && agent != CELERY;
+                browser || headers.contains_key(header::REFERER)
             }
         };
         by_site.then(|| "requests of web pages are refused".to_owned())
@@ -255,7 +260,8 @@ mod tests {
         }
         // What a person typed, and programs.
         assert!(!refused(&access, &[("sec-fetch-site", "none"), ("user-agent", firefox)]));
-        for program in ["curl/8.9", "Boto3/1.40 md/Botocore#1.40", "aws-sdk-js/3.700.0 ua/2.1 os/linux"] {
+        let celery = "Mozilla/5.0 (compatible; pycurl)";
+        for program in ["curl/8.9", "Boto3/1.40 md/Botocore#1.40", "aws-sdk-js/3.700.0 ua/2.1 os/linux", celery] {
             assert!(!refused(&access, &[("user-agent", program)]), "{program}");
         }
     }

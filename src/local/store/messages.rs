@@ -172,8 +172,6 @@ pub(crate) fn take(
         if found.is_empty() {
             break;
         }
-        // A visibility timeout of zero leaves what was taken visible: without this it would be taken again and again.
-        let last_round = hidden_until <= now || dead_letters.is_none();
         for mut message in found {
             match dead_letters {
                 Some((target, most_receives)) if message.receives >= most_receives => {
@@ -185,7 +183,9 @@ pub(crate) fn take(
                 }
             }
         }
-        if last_round {
+        // A visibility timeout of zero leaves what was taken visible: without this it would be taken again and again. Where all
+        // that was found was received too often, there may be others behind it.
+        if dead_letters.is_none() || (hidden_until <= now && !taken.is_empty()) {
             break;
         }
     }

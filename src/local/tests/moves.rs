@@ -51,6 +51,23 @@ impl Bench {
     }
 }
 
+/// What was received too often does not hide what comes after it, even where nothing stays hidden.
+#[tokio::test]
+async fn a_receive_looks_past_dead_letters_without_a_visibility_timeout() {
+    let bench = Bench::new();
+    bench.dead_letters(&[]).await;
+    for n in 0..12 {
+        bench.send("q", &n.to_string()).await;
+    }
+    let input = json!({ "QueueUrl": format!("{URL}q"), "MaxNumberOfMessages": 10 });
+    for count in [10, 2, 0] {
+        let answer = bench.sqs("ReceiveMessage", input.clone()).await;
+        assert_eq!(answer["Messages"].as_array().map_or(0, Vec::len), count, "{answer}");
+    }
+    let dead = json!({ "QueueUrl": format!("{URL}dead"), "AttributeNames": ["ApproximateNumberOfMessages"] });
+    assert_eq!(bench.sqs("GetQueueAttributes", dead).await["Attributes"]["ApproximateNumberOfMessages"], "12");
+}
+
 #[tokio::test]
 async fn dead_letters_go_back_to_where_they_came_from_as_new_messages() {
     let bench = Bench::new();

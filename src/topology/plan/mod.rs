@@ -1,246 +1,170 @@
-//! The plan: desired × actual → changes, in an order in which they can be made.
+//! The plan: desired × actual → changes, each with what has to be done before it.
 //!
-//! Additive: nothing is ever deleted. What this topology made (its tag says so) is brought to what the file says, and to AWS's
-//! default where the file says nothing; of what somebody else made only the stated fields are changed. Everything is compared
-//! by meaning, so that a second plan after an apply is empty.
+//! Additive unless asked otherwise: what is deleted carries this topology's tag and is not in the file, or is replaced. What this
+//! topology made is brought to what the file says, and to AWS's default where the file says nothing; of what nobody's topology
+//! made only the stated fields are changed; what another topology made is not changed at all; what is external has no row. Everything is compared by
+//! meaning, so that a second plan after an apply is empty.
 
+mod deletes;
+mod fingerprint;
+mod model;
+mod outside;
+mod owner;
+mod policies;
+mod queues;
 mod resources;
+mod scene;
 mod subscriptions;
+mod topics;
 mod values;
 
-pub(crate) use resources::policy_limits;
-pub use values::same_json;
+use std::collections::HashMap;
 
-use super::live::{Arns, Live, Texts};
+pub use fingerprint::{of_live, of_plan};
+pub use model::{Action, Change, FieldChange, Guard, Kind, Options, Plan, Work};
+pub(crate) use owner::{is_ours, owner, prefix, recorded_topics};
+pub(crate) use policies::policy_limits;
+pub(crate) use topics::twin;
+pub use values::{differing, same_json};
+
+use super::live::{Arns, Live};
 use super::model::Topology;
+use scene::Scene;
 
-/// What kind of thing a change is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A topic.
-    Topic,
-    /// A queue.
-    Queue,
-    /// Statements in a topic's access policy.
-    TopicPolicy,
-    /// Statements in a queue's access policy.
-    QueuePolicy,
-    /// A queue's subscription to a topic.
-    Subscription,
-}
-
-impl Kind {
-    /// Its name for people.
-    pub const fn noun(self) -> &'static str {
-        match self {
-            Self::Topic => "topic",
-            Self::Queue => "queue",
-            Self::TopicPolicy => "topic policy",
-            Self::QueuePolicy => "queue policy",
-            Self::Subscription => "subscription",
-        }
-    }
-
-    /// Its name in machine records.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::TopicPolicy => "topic_policy",
-            Self::QueuePolicy => "queue_policy",
-            other => other.noun(),
-        }
-    }
-}
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Action {
-    /// It does not exist.
-    Create,
-    /// It exists and differs.
-    Change,
-    /// It is as it should be.
-    Unchanged,
-}
-
-impl Action {
-    /// Its name, for people and machines.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Change => "change",
-            Self::Unchanged => "unchanged",
-        }
-    }
-}
-
-/// One field that gets a value, in the file's spelling.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldChange {
-    /// The field's key in the file.
-    pub field: String,
-    /// What stands there; `None` for nothing.
-    pub old: Option<String>,
-    /// What it becomes; `None` for nothing.
-    pub new: Option<String>,
-}
-
-/// One row of the plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// What it is about.
-    pub kind: Kind,
-    /// The resource's name; `topic → queue` for a subscription.
-    pub name: String,
-    /// What is to be done.
-    pub action: Action,
-    /// The fields, for a creation the stated ones.
-    pub fields: Vec<FieldChange>,
-    /// What else to know about it.
-    pub notes: Vec<String>,
-    /// Positions in [`Plan::changes`] of what has to be there first.
-    pub needs: Vec<usize>,
-    /// The work.
-    pub work: Work,
-}
-
-/// The calls of a change, with AWS's own names and values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// None.
-    Nothing,
-    /// `CreateTopic`.
-    CreateTopic {
-        /// The attributes.
-        attributes: Texts,
-        /// The tags, the owner's among them.
-        tags: Texts,
-    },
-    /// `SetTopicAttributes` for each, `TagResource`.
-    ChangeTopic {
-        /// The topic's ARN.
-        arn: String,
-        /// The attributes that differ.
-        attributes: Texts,
-        /// The tags that differ.
-        tags: Texts,
-    },
-    /// `CreateQueue`.
-    CreateQueue {
-        /// The attributes.
-        attributes: Texts,
-        /// The tags, the owner's among them.
-        tags: Texts,
-    },
-    /// `SetQueueAttributes`, `TagQueue`.
-    ChangeQueue {
-        /// The queue's URL.
-        url: String,
-        /// The attributes that differ.
-        attributes: Texts,
-        /// The tags that differ.
-        tags: Texts,
-    },
-    /// Read the policy, merge, set it.
-    MergePolicy {
-        /// The resource's ARN.
-        arn: String,
-        /// The statements that have to stand.
-        statements: Vec<serde_json::Value>,
-        /// Statement ids of ours that have to go.
-        gone: Vec<String>,
-    },
-    /// `Subscribe`.
-    Subscribe {
-        /// The topic's ARN.
-        topic_arn: String,
-        /// The queue's ARN.
-        queue_arn: String,
-        /// The attributes.
-        attributes: Texts,
-    },
-    /// `SetSubscriptionAttributes` for each, in this order.
-    ChangeSubscription {
-        /// The subscription's ARN.
-        arn: String,
-        /// The attributes that differ.
-        attributes: Vec<(String, Option<String>)>,
-    },
-}
-
-/// The whole plan.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// The topology's name.
-    pub topology: String,
-    /// Every resource of the file, unchanged ones too.
-    pub changes: Vec<Change>,
-    /// What somebody should know before going ahead.
-    pub warnings: Vec<String>,
-    /// Why it cannot be applied; empty when it can.
-    pub faults: Vec<String>,
-}
-
-impl Plan {
-    /// How many rows have this action.
-    pub fn count(&self, action: Action) -> usize {
-        self.changes.iter().filter(|change| change.action == action).count()
-    }
-
-    /// Whether everything is as the file says.
-    pub fn is_empty(&self) -> bool {
-        self.changes.iter().all(|change| change.action == Action::Unchanged)
-    }
-}
-
-/// Compares what the file says with what stands at the bus.
+/// Compares what the file says with what stands at the bus; nothing is deleted, adopted or replaced.
 pub fn plan(topology: &Topology, live: &Live, arns: &Arns) -> Plan {
-    let mut plan = Plan { topology: topology.name.clone(), ..Plan::default() };
-    let topics = topology.topics.iter().map(|topic| resources::topic(topology, topic, live)).collect::<Vec<_>>();
-    plan.changes.extend(topics);
-    // Dead-letter queues stand before the queues that name them.
-    let mut queues: Vec<_> = topology.queues.iter().collect();
-    queues.sort_by_key(|queue| depth(topology, &queue.name));
-    for queue in &queues {
-        let needs = queue.dead_letter.as_ref().and_then(|dead| find(&plan, Kind::Queue, &dead.queue));
-        let mut change = resources::queue(topology, queue, live, arns, &mut plan.warnings);
-        change.needs.extend(needs);
-        plan.changes.push(change);
+    plan_with(topology, live, arns, Options::default())
+}
+
+/// The same as `options` say. To destroy is to prune as if the file were empty.
+pub fn plan_with(topology: &Topology, live: &Live, arns: &Arns, options: Options) -> Plan {
+    if !options.destroy {
+        return compare(topology, live, arns, options);
     }
+    let mut emptied = topology.clone();
+    emptied.topics.clear();
+    emptied.queues.clear();
+    emptied.subscriptions.clear();
+    let mut plan = compare(&emptied, live, arns, options);
+    // What the file names and another made stays.
+    let left = |kind: Kind, name: &str| {
+        let mut row = scene::row(kind, name, Action::Foreign, Vec::new(), Work::Nothing);
+        row.notes.push("not made by this topology: it stays".into());
+        row
+    };
+    let owner = owner(topology);
     for topic in &topology.topics {
-        let needs = find(&plan, Kind::Topic, &topic.name);
-        if let Some(mut change) = resources::topic_policy(topic, live, arns, &mut plan.faults) {
-            change.needs.extend(needs);
-            plan.changes.push(change);
+        if live.topics.get(&topic.name).is_some_and(|live| !is_ours(&owner, live.tags.as_ref())) {
+            plan.changes.push(left(Kind::Topic, &topic.name));
         }
     }
     for queue in &topology.queues {
-        let needs = find(&plan, Kind::Queue, &queue.name);
-        if let Some(mut change) = resources::queue_policy(topology, queue, live, arns, &mut plan.faults) {
-            change.needs.extend(needs);
-            plan.changes.push(change);
+        if live.queues.get(&queue.name).is_some_and(|live| !is_ours(&owner, live.tags.as_ref())) {
+            plan.changes.push(left(Kind::Queue, &queue.name));
         }
     }
-    for subscription in &topology.subscriptions {
-        let mut change = subscriptions::subscription(subscription, live, arns);
-        // The policy first: a subscription whose queue does not let it in loses what it gets.
-        change.needs = [
-            find(&plan, Kind::Topic, &subscription.topic),
-            find(&plan, Kind::Queue, &subscription.queue),
-            find(&plan, Kind::QueuePolicy, &subscription.queue),
-            subscription.dead_letter.as_ref().and_then(|(name, _)| find(&plan, Kind::Queue, name)),
-            subscription.dead_letter.as_ref().and_then(|(name, _)| find(&plan, Kind::QueuePolicy, name)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        plan.changes.push(change);
-    }
-    plan.warnings.extend(subscriptions::strangers(topology, live, arns));
     plan
 }
 
-fn find(plan: &Plan, kind: Kind, name: &str) -> Option<usize> {
-    plan.changes.iter().position(|change| change.kind == kind && change.name == name)
+fn compare(topology: &Topology, live: &Live, arns: &Arns, options: Options) -> Plan {
+    let scene = Scene::new(topology, live, arns, options);
+    let mut plan = Plan { topology: topology.name.clone(), options, ..Plan::default() };
+    resources(&scene, &mut plan);
+    let replaced = deletes::replaced(&scene, &mut plan.changes, &mut plan.faults);
+    let strangers = subscriptions::strangers(&scene, &mut plan.warnings);
+    policies(&scene, &mut plan);
+    subscriptions_of(&scene, &mut plan);
+    let first = plan.changes.len();
+    plan.changes.extend(strangers);
+    gone_before(&scene, &mut plan, first);
+    let deleted = deletes::rows(&scene, &plan.changes, &replaced, &mut plan.warnings);
+    plan.changes.extend(deleted);
+    plan.warnings.extend(deletes::renames(&plan.changes));
+    plan.faults.extend(outside::faults(topology, arns));
+    plan
+}
+
+/// Topics and queues, dead-letter queues before the queues that name them.
+fn resources(scene: &Scene<'_>, plan: &mut Plan) {
+    let topology = scene.topology;
+    for topic in topology.own_topics() {
+        let change = topics::topic(scene, topic, &mut plan.faults);
+        plan.changes.push(change);
+    }
+    let mut queues: Vec<_> = topology.own_queues().collect();
+    queues.sort_by_cached_key(|queue| depth(topology, &queue.name));
+    let mut index = HashMap::new();
+    for queue in &queues {
+        let mut change = queues::queue(scene, queue, &mut plan.warnings, &mut plan.faults);
+        change.needs.extend(queue.dead_letter.as_ref().and_then(|dead| index.get(dead.queue.as_str()).copied()));
+        index.insert(queue.name.as_str(), plan.changes.len());
+        plan.changes.push(change);
+    }
+}
+
+fn policies(scene: &Scene<'_>, plan: &mut Plan) {
+    let index = by_name(plan);
+    for topic in scene.topology.own_topics() {
+        if let Some(mut change) = policies::topic_policy(scene, topic, &mut plan.faults) {
+            change.needs.extend(index.get(&(Kind::Topic, topic.name.clone())));
+            plan.changes.push(change);
+        }
+    }
+    for queue in scene.topology.own_queues() {
+        if let Some(mut change) = policies::queue_policy(scene, &queue.name, Some(queue), &mut plan.faults) {
+            change.needs.extend(index.get(&(Kind::Queue, queue.name.clone())));
+            plan.changes.push(change);
+        }
+    }
+    if !scene.options.destroy {
+        return;
+    }
+    // Our statement in queues that are not ours: of the file, since nothing else was read.
+    for name in scene.live.queues.keys().filter(|name| !scene.is_ours(&scene.arns.queue(name))) {
+        let change = policies::queue_policy(scene, name, None, &mut plan.faults);
+        plan.changes.extend(change.filter(|change| !change.action.is_rest()));
+    }
+}
+
+fn subscriptions_of(scene: &Scene<'_>, plan: &mut Plan) {
+    let index = by_name(plan);
+    let find = |kind: Kind, name: &str| index.get(&(kind, name.to_owned())).copied();
+    for subscription in &scene.topology.subscriptions {
+        let mut change = subscriptions::subscription(scene, subscription, &mut plan.warnings);
+        let dead = subscription.dead_letter.as_ref().map(|(name, _)| name.as_str());
+        // The policy first: a subscription whose queue does not let it in loses what it gets.
+        let needs = [
+            find(Kind::Topic, &subscription.topic),
+            find(Kind::Queue, &subscription.queue),
+            find(Kind::QueuePolicy, &subscription.queue),
+            dead.and_then(|name| find(Kind::Queue, name)),
+            dead.and_then(|name| find(Kind::QueuePolicy, name)),
+        ];
+        change.needs = needs.into_iter().flatten().collect();
+        plan.changes.push(change);
+    }
+}
+
+/// Subscriptions go before the permission that they have and the tag that records them: a run that ends in between must not
+/// leave one that nobody knows for ours.
+fn gone_before(scene: &Scene<'_>, plan: &mut Plan, first: usize) {
+    let index = by_name(plan);
+    for at in first..plan.changes.len() {
+        let Work::DeleteSubscription { arn } = &plan.changes[at].work else { continue };
+        let Some(gone) = scene.live.subscriptions.iter().find(|s| s.arn == *arn) else { continue };
+        let queue = scene::last(&gone.queue_arn).to_owned();
+        for kind in [Kind::Queue, Kind::QueuePolicy] {
+            if let Some(row) = index.get(&(kind, queue.clone())) {
+                plan.changes[*row].needs.push(at);
+            }
+        }
+    }
+}
+
+/// The rows of topics, queues and policies by what they are about.
+fn by_name(plan: &Plan) -> HashMap<(Kind, String), usize> {
+    let rows = plan.changes.iter().enumerate().filter(|(_, change)| change.kind != Kind::Subscription);
+    rows.map(|(index, change)| ((change.kind, change.name.clone()), index)).collect()
 }
 
 /// How many dead-letter steps lie behind a queue. The checks refuse circles, so this ends; it is bounded all the same.

@@ -5,15 +5,11 @@
 
 use serde_json::{Value, json};
 
+use super::scene::{Scene, last};
 use super::{Action, Change, FieldChange, Kind, Work, same_json};
 use crate::filter::Scope;
-use crate::topology::live::{Arns, Live, LiveSubscription, Texts};
-use crate::topology::model::{Subscription, Topology};
-
-/// The last part of an ARN.
-pub(super) fn last(arn: &str) -> &str {
-    arn.rsplit(':').next().unwrap_or(arn)
-}
+use crate::topology::live::{LiveSubscription, Texts, is_arn};
+use crate::topology::model::Subscription;
 
 fn scope_text(scope: Scope) -> &'static str {
     match scope {
@@ -40,13 +36,20 @@ fn redrive_shown(text: &str) -> Option<String> {
     Some(last(policy.get("deadLetterTargetArn")?.as_str()?).to_owned())
 }
 
-pub(super) fn subscription(wanted: &Subscription, live: &Live, arns: &Arns) -> Change {
-    let (topic_arn, queue_arn) = (arns.topic(&wanted.topic), arns.queue(&wanted.queue));
-    let name = format!("{} → {}", wanted.topic, wanted.queue);
+pub(super) fn subscription(scene: &Scene<'_>, wanted: &Subscription, warnings: &mut Vec<String>) -> Change {
+    let (topic_arn, queue_arn) = (scene.arns.topic(&wanted.topic), scene.arns.queue(&wanted.queue));
+    let name = scene.named(&topic_arn, &queue_arn);
     let filter = wanted.filter.as_ref().map(|filter| filter.text());
-    let dead = wanted.dead_letter.as_ref().map(|(queue, _)| redrive(&arns.queue(queue)));
-    let stands =
-        live.subscriptions.iter().find(|s| s.topic_arn == topic_arn && s.queue_arn == queue_arn && !s.arn.is_empty());
+    let dead = wanted.dead_letter.as_ref().map(|(queue, _)| redrive(&scene.arns.queue(queue)));
+    let stands = scene.standing(&topic_arn, &queue_arn);
+    if stands.is_some_and(is_pending) {
+        // To subscribe once more would change nothing but send another request for confirmation.
+        let note = format!("`{name}` waits until the queue's owner confirms it; until then nothing of it can be set");
+        warnings.push(note.clone());
+        let mut row = super::scene::row(Kind::Subscription, name, Action::Unchanged, Vec::new(), Work::Nothing);
+        row.notes.push("waits for a confirmation".into());
+        return row;
+    }
     let Some(actual) = stands else {
         let mut attributes = Texts::new();
         let mut fields = Vec::new();
@@ -66,8 +69,18 @@ pub(super) fn subscription(wanted: &Subscription, live: &Live, arns: &Arns) -> C
         if let Some(dead) = &dead {
             add("dead_letter", "RedrivePolicy", redrive_shown(dead), dead.clone());
         }
-        let work = Work::Subscribe { topic_arn, queue_arn, attributes };
-        return row(name, Action::Create, fields, work);
+        let theirs = is_arn(&wanted.queue);
+        let mut row = super::scene::row(
+            Kind::Subscription,
+            name,
+            Action::Create,
+            fields,
+            Work::Subscribe { topic_arn, queue_arn, attributes },
+        );
+        if theirs {
+            row.notes.push("the queue is somebody else's: its policy has to let the topic in".into());
+        }
+        return row;
     };
     let (fields, attributes) = differences(wanted, actual, filter, dead);
     let action = if fields.is_empty() { Action::Unchanged } else { Action::Change };
@@ -75,11 +88,12 @@ pub(super) fn subscription(wanted: &Subscription, live: &Live, arns: &Arns) -> C
         Action::Unchanged => Work::Nothing,
         _ => Work::ChangeSubscription { arn: actual.arn.clone(), attributes },
     };
-    row(name, action, fields, work)
+    super::scene::row(Kind::Subscription, name, action, fields, work)
 }
 
-fn row(name: String, action: Action, fields: Vec<FieldChange>, work: Work) -> Change {
-    Change { kind: Kind::Subscription, name, action, fields, notes: Vec::new(), needs: Vec::new(), work }
+/// Whether its attributes can be neither read nor set yet.
+fn is_pending(subscription: &LiveSubscription) -> bool {
+    subscription.arn.is_empty() || subscription.attributes.get("PendingConfirmation").is_some_and(|text| text == "true")
 }
 
 type Set = Vec<(String, Option<String>)>;
@@ -124,16 +138,34 @@ fn differences(
     (fields, set)
 }
 
-/// Subscriptions between a topic and a queue of the file that the file does not have. They are left alone.
-pub(super) fn strangers(topology: &Topology, live: &Live, arns: &Arns) -> Vec<String> {
-    let mut found = Vec::new();
-    for subscription in &live.subscriptions {
-        let (topic, queue) = (last(&subscription.topic_arn), last(&subscription.queue_arn));
-        let both = topology.topic(topic).is_some_and(|t| arns.topic(&t.name) == subscription.topic_arn)
-            && topology.queue(queue).is_some_and(|q| arns.queue(&q.name) == subscription.queue_arn);
-        if both && !topology.subscriptions.iter().any(|s| s.topic == topic && s.queue == queue) {
-            found.push(format!("`{queue}` is subscribed to `{topic}`, and the file does not say so; it is left alone"));
+/// Subscriptions that stand and that the file does not have: ours go where it was asked for, and are only told of otherwise;
+/// those of others are left alone.
+pub(super) fn strangers(scene: &Scene<'_>, warnings: &mut Vec<String>) -> Vec<Change> {
+    let mut rows = Vec::new();
+    for subscription in &scene.live.subscriptions {
+        let (topic, queue) = (subscription.topic_arn.as_str(), subscription.queue_arn.as_str());
+        if scene.wants(topic, queue) {
+            continue;
+        }
+        let name = scene.named(topic, queue);
+        let listed = scene.names_topic(last(topic)) && scene.arns.topic(last(topic)) == topic;
+        if scene.goes(subscription) {
+            let work = Work::DeleteSubscription { arn: subscription.arn.clone() };
+            rows.push(super::scene::row(Kind::Subscription, name, Action::Delete, Vec::new(), work));
+        } else if listed && scene.names_queue(last(queue)) && scene.arns.queue(last(queue)) == queue {
+            let (topic, queue) = (last(topic), last(queue));
+            let fate = if scene.subscription_is_ours(subscription) { "; `--prune` deletes it" } else { "" };
+            warnings.push(format!(
+                "`{queue}` is subscribed to `{topic}`, and the file does not say so; it is left alone{fate}"
+            ));
+        } else if listed || (scene.topic_goes(topic) && !scene.subscription_is_ours(subscription)) {
+            let mut row = super::scene::row(Kind::Subscription, name, Action::Foreign, Vec::new(), Work::Nothing);
+            row.notes.push(format!("somebody else's ({})", subscription.protocol));
+            if scene.topic_goes(topic) {
+                row.notes.push("it goes with its topic".into());
+            }
+            rows.push(row);
         }
     }
-    found
+    rows
 }

@@ -1,6 +1,6 @@
 //! When two values mean the same.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::topology::fields::{Field, Kind};
 
@@ -30,6 +30,35 @@ pub fn same_json(one: &str, other: &str) -> bool {
     match (parse(one), parse(other)) {
         (Some(one), Some(other)) => one == other,
         _ => one == other,
+    }
+}
+
+/// A part in which two JSON objects differ: its dotted path, and what stands on either side.
+pub(super) type Part = (String, Option<Value>, Option<Value>);
+
+/// The parts in which two JSON objects differ, as dotted paths with what stands on either side; lists are compared whole. `None`
+/// when one of the texts is no object.
+pub fn differing(one: &str, other: &str) -> Option<Vec<Part>> {
+    let object = |text: &str| match serde_json::from_str(text) {
+        Ok(Value::Object(map)) => Some(map),
+        _ => None,
+    };
+    let mut found = Vec::new();
+    parts(&object(one)?, &object(other)?, "", &mut found);
+    Some(found)
+}
+
+fn parts(one: &Map<String, Value>, other: &Map<String, Value>, path: &str, found: &mut Vec<Part>) {
+    let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    for (key, value) in one {
+        match (value, other.get(key)) {
+            (Value::Object(one), Some(Value::Object(other))) => parts(one, other, &at(key), found),
+            (value, Some(other)) if canonical(value.clone(), false) == canonical(other.clone(), false) => {}
+            (value, other) => found.push((at(key), Some(value.clone()), other.cloned())),
+        }
+    }
+    for (key, value) in other.iter().filter(|(key, _)| !one.contains_key(*key)) {
+        found.push((at(key), None, Some(value.clone())));
     }
 }
 
@@ -82,6 +111,18 @@ mod tests {
         ] {
             assert_eq!(same_json(one, other), same, "{one} and {other}");
         }
+    }
+
+    #[test]
+    fn only_what_differs_is_told() {
+        let found = differing(r#"{"a":{"b":[1,2],"c":1},"d":"x"}"#, r#"{"a":{"b":[2,1.0],"c":2},"e":[]}"#).unwrap();
+        let told: Vec<String> = found.iter().map(|(path, old, new)| format!("{path} {old:?} {new:?}")).collect();
+        assert_eq!(
+            told,
+            ["a.c Some(Number(1)) Some(Number(2))", "d Some(String(\"x\")) None", "e None Some(Array []))"]
+                .map(|text| text.replace("[]))", "[])"))
+        );
+        assert_eq!(differing("[]", "{}"), None);
     }
 
     #[test]

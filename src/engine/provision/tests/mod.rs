@@ -4,15 +4,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+mod calls;
+mod deletes;
+mod faults;
+mod random;
+mod wire;
+
 use super::*;
-use crate::bus::tests::fake::{Fake, Fault};
 use crate::bus::{ConnectOptions, Outgoing, Receive};
 use crate::engine::shutdown::Shutdown;
-use crate::engine::{Confirmed, Event, channel};
+use crate::engine::{Confirmed, channel};
 use crate::event::Attribute;
 use crate::local::{LocalBus, OpenOptions, connector};
-use crate::topology::live::{Live, Texts};
+use crate::topology::live::Texts;
 use crate::topology::plan::{Action, Kind};
+use wire::Wire;
 
 const USERS: &str = "version: 1
 name: users
@@ -29,8 +35,11 @@ subscriptions:
     filter: { eventName: [UserRegistered, UserDeleted] }
 ";
 
+/// A bus in a folder of its own, and the wire to it, which can be cut and counts.
 struct World {
     bus: Bus,
+    local: LocalBus,
+    wire: Wire,
     _folder: tempfile::TempDir,
 }
 
@@ -38,26 +47,31 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let local = LocalBus::open(&folder.path().join("bus.db"), OpenOptions::default()).unwrap();
-        let options = ConnectOptions {
-            endpoint_url: Some("http://localhost".into()),
-            region: Some("us-east-1".into()),
-            account: Some("000000000000".into()),
-            static_credentials: Some(("test".into(), "test".into())),
-            http_client: Some(connector(local)),
-            peek: true,
-            ..ConnectOptions::default()
-        };
-        Self { bus: Bus::connect(options).await.unwrap(), _folder: folder }
+        let wire = Wire::around(connector(local.clone()));
+        Self { bus: over(&wire).await, local, wire, _folder: folder }
+    }
+
+    /// The same bus over a new wire, as another process would have it.
+    async fn again(&mut self) {
+        self.wire = Wire::around(connector(self.local.clone()));
+        self.bus = over(&self.wire).await;
     }
 
     async fn plan(&self, text: &str) -> Plan {
-        plan(&self.bus, &Topology::parse(text, "t.yaml").unwrap()).await.unwrap()
+        self.planned(text, Options::default()).await.plan
+    }
+
+    async fn planned(&self, text: &str, options: Options) -> Planned {
+        let topology = Topology::parse(text, "t.yaml").unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
+        let (emit, events) = channel();
+        drop(events);
+        plan_with(&self.bus, &topology, options, &emit, &Shutdown::never()).await.unwrap()
     }
 
     async fn apply(&self, plan: &Plan) -> Report {
         let (emit, mut events) = channel();
         let reader = tokio::task::spawn_blocking(move || while events.next_blocking().is_some() {});
-        let report = apply(&self.bus, plan, Confirmed::by_the_user(), &emit, &Shutdown::never()).await;
+        let report = apply(&self.bus, plan, Confirmed::by_the_user(), &emit, &Shutdown::never()).await.unwrap();
         drop(emit);
         reader.await.unwrap();
         report
@@ -65,11 +79,16 @@ impl World {
 
     /// Plans, applies without a failure, and sees that a second plan is empty.
     async fn converge(&self, text: &str) -> Plan {
-        let plan = self.plan(text).await;
+        self.converge_with(text, Options::default()).await
+    }
+
+    async fn converge_with(&self, text: &str, options: Options) -> Plan {
+        let plan = self.planned(text, options).await.plan;
+        assert_eq!(plan.faults, [] as [String; 0], "{text}");
         let report = self.apply(&plan).await;
-        assert_eq!(report.failed() + report.not_tried(), 0, "{report:?}");
-        let again = self.plan(text).await;
-        assert!(again.is_empty(), "the second plan is not empty: {:#?}", rows(&again));
+        assert_eq!(report.failed() + report.not_tried(), 0, "{report:#?}\n{:#?}\n{text}", rows(&plan));
+        let again = self.planned(text, options).await.plan;
+        assert!(again.is_empty(), "the second plan is not empty: {:#?}\n{text}", again.changes);
         plan
     }
 
@@ -83,6 +102,30 @@ impl World {
         self.bus.set_queue_attributes(&url, &Texts::from([(name.into(), value.into())])).await.unwrap();
     }
 
+    async fn send(&self, queue: &str) {
+        let queue = self.bus.queue(queue).await.unwrap();
+        let message = Outgoing { body: "x".into(), ..Outgoing::default() };
+        for sent in self.bus.send_batch(&queue, &[message]).await {
+            sent.unwrap();
+        }
+    }
+
+    /// The queues and topics that there are, by name.
+    async fn all(&self) -> Vec<String> {
+        let mut all = self.bus.queue_names().await.unwrap();
+        all.extend(self.bus.topic_names().await.unwrap().into_iter().map(|name| format!("topic {name}")));
+        all.sort();
+        all
+    }
+
+    async fn subscriptions(&self, topic: &str) -> Vec<String> {
+        let arn = self.bus.topic(topic).await.unwrap().arn;
+        let all = self.bus.topic_subscriptions(&arn).await.unwrap().unwrap();
+        let mut names: Vec<String> = all.iter().map(|s| s.queue_arn.rsplit(':').next().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+
     async fn subscription(&self) -> (String, Texts) {
         let arn = self.bus.topic("users").await.unwrap().arn;
         let all = self.bus.queue_subscriptions(&arn).await.unwrap().unwrap();
@@ -90,6 +133,21 @@ impl World {
         (all[0].arn.clone(), self.bus.subscription_attributes(&all[0].arn).await.unwrap().unwrap())
     }
 }
+
+async fn over(wire: &Wire) -> Bus {
+    let options = ConnectOptions {
+        endpoint_url: Some("http://localhost".into()),
+        region: Some("us-east-1".into()),
+        account: Some("000000000000".into()),
+        static_credentials: Some(("test".into(), "test".into())),
+        http_client: Some(wire.client()),
+        peek: true,
+        ..ConnectOptions::default()
+    };
+    Bus::connect(options).await.unwrap()
+}
+
+const PRUNE: Options = Options { prune: true, destroy: false, adopt: false, allow_replace: false };
 
 /// What a plan would do, shortly.
 fn rows(plan: &Plan) -> Vec<String> {
@@ -256,77 +314,6 @@ async fn shortening_a_retention_is_said_loudly() {
     assert!(plan.warnings[0].contains("from 14d to 5d DELETES"), "{:?}", plan.warnings);
     let plan = world.plan(&USERS.replace("visibility_timeout: 45s", "retention: 5d")).await;
     assert!(plan.warnings.is_empty(), "a longer one deletes nothing: {:?}", plan.warnings);
-}
-
-#[tokio::test]
-async fn what_does_not_need_the_failed_one_goes_on_and_the_next_run_picks_up() {
-    let world = World::new().await;
-    let plan = world.plan(USERS).await;
-    // Somebody makes the queue between plan and apply, with another setting.
-    let other = Texts::from([("VisibilityTimeout".into(), "1".into())]);
-    world.bus.create_queue("user_events", &other, &Texts::new()).await.unwrap();
-    let report = world.apply(&plan).await;
-    let words: Vec<String> = plan
-        .changes
-        .iter()
-        .zip(&report.rows)
-        .map(|(change, row)| match row {
-            RowOutcome::Failed { .. } => format!("{} failed", change.name),
-            RowOutcome::NotTried(why) => format!("{}: {why}", change.name),
-            other => format!("{} {other:?}", change.name),
-        })
-        .collect();
-    assert_eq!(
-        words,
-        [
-            "users Done",
-            "user_events_dlq Done",
-            "user_events failed",
-            "user_events: needs the queue `user_events`",
-            "users → user_events: needs the queue `user_events`",
-        ]
-    );
-    assert_eq!((report.done(), report.failed(), report.not_tried()), (2, 1, 2));
-    world.converge(USERS).await;
-}
-
-#[tokio::test]
-async fn after_a_signal_nothing_new_is_begun() {
-    let world = World::new().await;
-    let plan = world.plan(USERS).await;
-    let (trigger, shutdown) = Shutdown::manual();
-    trigger.drain();
-    let (emit, _events) = channel();
-    let report = apply(&world.bus, &plan, Confirmed::by_the_user(), &emit, &shutdown).await;
-    assert_eq!(report.not_tried(), plan.changes.len());
-    assert!(world.bus.describe_queue("user_events").await.unwrap().is_none());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_queue_deleted_a_moment_ago_is_waited_for_and_said() {
-    let fake = Fake::new(&[]);
-    fake.on_call(|_, before, _| {
-        let remembered = Fault::Refuse(400, "QueueDeletedRecently", "You must wait 60 seconds");
-        Some(if before < 3 { remembered } else { Fault::Refuse(400, "InvalidAttributeName", "another matter") })
-    });
-    let bus = fake.bus().await;
-    let topology = Topology::parse("version: 1\nname: t\nqueues: { q: }\n", "t.yaml").unwrap();
-    let plan = plan::plan(&topology, &Live::default(), &bus.arns().await.unwrap());
-    let (emit, mut events) = channel();
-    let began = tokio::time::Instant::now();
-    let report = apply(&bus, &plan, Confirmed::by_the_user(), &emit, &Shutdown::never()).await;
-    drop(emit);
-    assert_eq!(fake.calls("CreateQueue"), 4, "three times it was remembered, then it was another matter");
-    assert_eq!(began.elapsed().as_secs(), 15, "of paused time");
-    assert_eq!(report.failed(), 1, "{report:?}");
-    let read = tokio::task::spawn_blocking(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
-    let waited = |event| match event {
-        Event::Provision(Progress::Waiting(text)) => Some(text),
-        _ => None,
-    };
-    let said: Vec<String> = read.await.unwrap().into_iter().filter_map(waited).collect();
-    assert_eq!(said.len(), 1, "said once: {said:?}");
-    assert!(said[0].contains("`q` was deleted a moment ago"), "{said:?}");
 }
 
 #[tokio::test]

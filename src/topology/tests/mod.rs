@@ -1,3 +1,7 @@
+mod checks;
+mod language;
+mod schema;
+
 use super::*;
 
 const PRODUCT: &str = r#"version: 1
@@ -124,10 +128,13 @@ fn units_names_and_ranges() {
         ("{ retention: 345600 }", "without a unit; expected a duration such as `30s` or `4d` | write `4d`"),
         ("{ delay: 500ms }", "`queues.q.delay` is `500ms`; expected whole seconds | write `1s`"),
         ("{ delay: soon }", "`queues.q.delay` is `soon`; expected a duration"),
-        ("{ max_message_size: 262144 }", "without a unit; expected a size such as `256KiB` or `1MiB` | write `256KiB`"),
         (
-            "{ max_message_size: 2MiB }",
-            "`queues.q.max_message_size` is `2MiB`; AWS takes `1KiB` to `1MiB` | write `1MiB`",
+            "{ maximum_message_size: 262144 }",
+            "without a unit; expected a size such as `256KiB` or `1MiB` | write `256KiB`",
+        ),
+        (
+            "{ maximum_message_size: 2MiB }",
+            "`queues.q.maximum_message_size` is `2MiB`; AWS takes `1KiB` to `1MiB` | write `1MiB`",
         ),
         ("{ sse: yes }", "`queues.q.sse` is the text `yes`; expected `true` or `false` | write `true`"),
         ("{ retention: }", "`queues.q.retention` has no value | give it a value, or remove the line"),
@@ -159,7 +166,7 @@ fn units_names_and_ranges() {
         "{ delay: 0 }",
         "{ delay: 0s }",
         "{ retention: 1h 30m }",
-        "{ max_message_size: 1KiB }",
+        "{ maximum_message_size: 1KiB }",
         "",
         "{}",
         "{ redrive_allow: [q] }",
@@ -264,109 +271,4 @@ fn the_default_queue_is_the_only_one_that_takes_no_dead_letters() {
     assert!(parse("queues: {}\n").default_queue().is_none());
     let with = parse("topics: { t: }\nqueues: { q: , d: }\nsubscriptions: [{ topic: t, queue: q, dead_letter: d }]\n");
     assert_eq!(with.default_queue().map(|queue| queue.name.as_str()), Some("q"));
-}
-
-mod schema {
-    //! The published schema and the model say the same.
-
-    use std::collections::BTreeSet;
-
-    use serde_json::Value;
-
-    use super::super::fields::{self, Field, Kind};
-    use super::*;
-
-    fn schema() -> Value {
-        serde_json::from_str(include_str!("../../schemas/topology.schema.json")).unwrap()
-    }
-
-    fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
-        let properties = schema.pointer(pointer).and_then(Value::as_object).unwrap_or_else(|| panic!("no {pointer}"));
-        properties.keys().cloned().collect()
-    }
-
-    fn known(plain: &[Field], others: &[&str]) -> BTreeSet<String> {
-        plain.iter().map(|field| field.key).chain(others.iter().copied()).map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn every_key_of_the_model_is_in_the_schema_and_the_other_way_round() {
-        let schema = schema();
-        for (pointer, plain, others) in [
-            ("/properties", &[][..], fields::TOP_KEYS),
-            ("/$defs/topic/properties", fields::TOPIC, fields::TOPIC_KEYS),
-            ("/$defs/queue/properties", fields::QUEUE, fields::QUEUE_KEYS),
-            ("/$defs/queue/properties/dead_letter/properties", &[][..], fields::DEAD_LETTER_KEYS),
-            ("/$defs/subscription/properties", &[][..], fields::SUBSCRIPTION_KEYS),
-            ("/$defs/event/properties", &[][..], fields::EVENT_KEYS),
-        ] {
-            assert_eq!(keys(&schema, pointer), known(plain, others), "{pointer}");
-        }
-    }
-
-    #[test]
-    fn kinds_ranges_and_words_are_the_same() {
-        let schema = schema();
-        for (what, plain) in [("topic", fields::TOPIC), ("queue", fields::QUEUE)] {
-            for field in plain {
-                let property = &schema["$defs"][what]["properties"][field.key];
-                let at = format!("{what}.{}", field.key);
-                assert!(property["description"].is_string(), "{at} is not described");
-                match field.kind {
-                    Kind::Flag => assert_eq!(property["type"], "boolean", "{at}"),
-                    Kind::Number { min, max } => {
-                        assert_eq!((&property["minimum"], &property["maximum"]), (&min.into(), &max.into()), "{at}");
-                    }
-                    Kind::Text { max } => assert_eq!(property["maxLength"], max, "{at}"),
-                    Kind::Choice(words) => {
-                        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                        assert_eq!(property["enum"], Value::from(words), "{at}");
-                    }
-                    Kind::Json => assert_eq!(property["type"], "object", "{at}"),
-                    Kind::Seconds { min, max } => {
-                        let text = property["description"].as_str().unwrap();
-                        let range = format!("{} to {}", show_seconds(min), show_seconds(max));
-                        assert!(text.contains(&range), "{at} does not say `{range}`");
-                        assert_eq!(
-                            property.get("default").and_then(Value::as_str).map(str::to_owned),
-                            field.default.map(|default| field.show(default)),
-                            "{at}"
-                        );
-                    }
-                    Kind::Bytes { min, max } => {
-                        let text = property["description"].as_str().unwrap();
-                        let range = format!("{} to {}", show_bytes(min), show_bytes(max));
-                        assert!(text.contains(&range), "{at} does not say `{range}`");
-                    }
-                    Kind::Days { .. } => unreachable!("no plain field is counted in days"),
-                }
-            }
-        }
-    }
-
-    fn violations(yaml: &str) -> Vec<String> {
-        let value: Value = serde_saphyr::from_str(yaml).unwrap();
-        let validator = jsonschema::validator_for(&schema()).unwrap();
-        validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect()
-    }
-
-    #[test]
-    fn what_the_schema_takes_and_refuses_the_reader_does_too() {
-        assert_eq!(violations(PRODUCT), Vec::<String>::new());
-        assert_eq!(violations(include_str!("../commands/init/topology.yaml")), Vec::<String>::new());
-        for bad in [
-            "version: 2\nname: x\n",
-            "name: x\n",
-            "version: 1\nname: x\nqueues: { q: { retenton: 4d } }\n",
-            "version: 1\nname: x\nqueues: { q: { delay: 30 } }\n",
-            "version: 1\nname: x\nqueues: { q: { max_message_size: 1024 } }\n",
-            "version: 1\nname: x\nqueues: { \"q q\": {} }\n",
-            "version: 1\nname: x\ntopics: { t: { tracing: on } }\n",
-            "version: 1\nname: x\ntopics: { t: }\nqueues: { q: }\nsubscriptions: [{ topic: t }]\n",
-            "version: 1\nname: x\ntopics: { t: }\nevents: { E: t }\n",
-        ] {
-            assert!(!violations(bad).is_empty(), "the schema takes {bad:?}");
-            assert!(Topology::parse(bad, "t").is_err(), "the reader takes {bad:?}");
-        }
-    }
 }

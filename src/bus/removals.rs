@@ -1,0 +1,49 @@
+//! What takes resources away: topics, queues, subscriptions, tags.
+//!
+//! None of this asks anybody: who calls it holds the proof that somebody agreed. What is gone already is no error, so that a run
+//! that was cut off can be repeated.
+
+use super::resources::{found, queue_subject, subscription_subject, topic_subject};
+use super::{Bus, BusError};
+
+impl Bus {
+    /// Deletes a topic, and with it every subscription to it, whoever made them.
+    ///
+    /// # Errors
+    /// What `DeleteTopic` answers.
+    pub async fn delete_topic(&self, arn: &str) -> Result<(), BusError> {
+        let answer = self.sns_of(arn).delete_topic().topic_arn(arn).send().await;
+        found(answer.map_err(|e| BusError::from_sdk("DeleteTopic", &topic_subject(arn), &e)))?;
+        Ok(())
+    }
+
+    /// Deletes a queue with every message in it. SQS may take up to 60 seconds for it.
+    ///
+    /// # Errors
+    /// What `DeleteQueue` answers.
+    pub async fn delete_queue(&self, url: &str) -> Result<(), BusError> {
+        let answer = self.sqs.delete_queue().queue_url(url).send().await;
+        found(answer.map_err(|e| BusError::from_sdk("DeleteQueue", &queue_subject(url), &e)))?;
+        Ok(())
+    }
+
+    /// Deletes a subscription.
+    ///
+    /// # Errors
+    /// What `Unsubscribe` answers.
+    pub async fn unsubscribe(&self, arn: &str) -> Result<(), BusError> {
+        let answer = self.sns_of(arn).unsubscribe().subscription_arn(arn).send().await;
+        found(answer.map_err(|e| BusError::from_sdk("Unsubscribe", &subscription_subject(arn), &e)))?;
+        Ok(())
+    }
+
+    /// Takes tags off a queue.
+    ///
+    /// # Errors
+    /// What `UntagQueue` answers.
+    pub async fn untag_queue(&self, url: &str, keys: &[String]) -> Result<(), BusError> {
+        let call = self.sqs.untag_queue().queue_url(url).set_tag_keys(Some(keys.to_vec()));
+        call.send().await.map_err(|e| BusError::from_sdk("UntagQueue", &queue_subject(url), &e))?;
+        Ok(())
+    }
+}

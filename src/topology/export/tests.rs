@@ -1,0 +1,79 @@
+//! What the exports say, and what they leave out. Whether other tools take them is tested beside real ones, in `tests/clients`.
+
+use serde_json::json;
+
+use super::*;
+use crate::event::EnvelopeStyle;
+use crate::topology::EventDocs;
+
+fn read(text: &str) -> Topology {
+    Topology::parse(text, "t.yaml").unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+const FOREIGN: &str = "arn:aws:sqs:eu-west-1:111122223333:theirs";
+
+fn shared() -> Topology {
+    read(&format!(
+        "version: 1\nname: s\ntopics: {{ t: {{ delivery_policy: {{ http: {{}} }}, maximum_message_size: 1MiB }} }}\nqueues:\n  a-b: {{}}\n  \
+         a_b: {{}}\n  theirs: {{ external: true, arn: \"{FOREIGN}\" }}\nsubscriptions:\n  - {{ topic: t, queue: a-b }}\n  \
+         - {{ topic: t, queue: a_b }}\n  - {{ topic: t, queue: theirs }}\nevents: {{ E: {{ topic: t }}, \"P.*\": {{ topic: t }} }}\n"
+    ))
+}
+
+#[test]
+fn names_that_become_the_same_are_told_apart() {
+    let template = cloudformation(&shared()).document;
+    assert_eq!(template["Resources"]["ABQueue"]["Properties"]["QueueName"], "a-b");
+    assert_eq!(template["Resources"]["ABQueue2"]["Properties"]["QueueName"], "a_b");
+    let terraform = terraform(&shared()).document;
+    assert_eq!(terraform["resource"]["aws_sqs_queue"]["a_b"]["name"], "a-b");
+    assert_eq!(terraform["resource"]["aws_sqs_queue"]["a_b2"]["name"], "a_b");
+}
+
+#[test]
+fn what_is_external_is_referred_to_and_not_made() {
+    let template = cloudformation(&shared()).document;
+    let resources = template["Resources"].as_object().unwrap();
+    let queues = resources.values().filter(|resource| resource["Type"] == "AWS::SQS::Queue").count();
+    assert_eq!(queues, 2);
+    assert_eq!(resources["theirsQueueOfTTopic"]["Properties"]["Endpoint"], FOREIGN);
+    let terraform = terraform(&shared()).document;
+    assert_eq!(terraform["resource"]["aws_sqs_queue"].as_object().unwrap().len(), 2);
+    let endpoints: Vec<&Value> = terraform["resource"]["aws_sns_topic_subscription"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|s| &s["endpoint"])
+        .collect();
+    assert!(endpoints.contains(&&json!(FOREIGN)), "{endpoints:?}");
+}
+
+#[test]
+fn what_cannot_be_said_is_told() {
+    let told = cloudformation(&shared()).left_out.join("\n");
+    assert!(told.contains("`delivery_policy`") && told.contains("`maximum_message_size`"), "{told}");
+    let told = terraform(&shared()).left_out.join("\n");
+    assert!(told.contains("`maximum_message_size`") && !told.contains("delivery"), "{told}");
+    let told = asyncapi(&shared(), &EventDocs::new(), EnvelopeStyle::Pascal).left_out.join("\n");
+    assert!(told.contains("`P.*`"), "{told}");
+}
+
+#[test]
+fn the_envelope_and_the_payload_are_described_as_they_are_written() {
+    let schema = json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "x", "properties":
+        {"id": {"$ref": "#/$defs/id"}, "again": {"$ref": "#"}}, "$defs": {"id": {"type": "string"}}});
+    let schemas = EventDocs::from([("E".into(), schema)]);
+    for (style, outer, inner, name) in [
+        (EnvelopeStyle::Pascal, "Metadata", "Payload", "EventName"),
+        (EnvelopeStyle::Snake, "metadata", "payload", "event_name"),
+    ] {
+        let document = asyncapi(&shared(), &schemas, style).document;
+        let message = &document["components"]["messages"]["E"]["payload"]["properties"];
+        assert_eq!(message[outer]["properties"][name]["type"], "string");
+        assert_eq!(message[inner]["$ref"], "#/components/schemas/E");
+        let payload = &document["components"]["schemas"]["E"];
+        assert_eq!(payload["properties"]["id"]["$ref"], "#/components/schemas/E/$defs/id");
+        assert_eq!(payload["properties"]["again"]["$ref"], "#/components/schemas/E");
+        assert!(payload.get("$schema").is_none() && payload.get("$id").is_none());
+    }
+}
