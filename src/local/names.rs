@@ -187,9 +187,12 @@ pub(crate) fn valid_text(text: &str) -> bool {
     if text.bytes().all(|b| (0x20..0xEF).contains(&b) || matches!(b, b'\t' | b'\n' | b'\r')) {
         return true;
     }
-    text.chars().all(
-        |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}'),
-    )
+    text.chars().all(valid_char)
+}
+
+/// The characters of XML 1.0 (<https://www.w3.org/TR/xml/#charsets>).
+pub(crate) fn valid_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}')
 }
 
 #[cfg(test)]

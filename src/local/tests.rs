@@ -135,14 +135,17 @@ fn between(xml: &str, name: &str) -> String {
     quick_xml::escape::unescape(&xml[start..start + xml[start..].find(&close).unwrap()]).unwrap().into_owned()
 }
 
-async fn sqs(bus: &LocalBus, operation: &str, input: Value) -> Value {
-    let request = Request::builder()
+fn sqs_request(operation: &str, input: &Value) -> Request<Bytes> {
+    Request::builder()
         .method(Method::POST)
         .uri("http://bus.localhost/")
         .header("x-amz-target", format!("AmazonSQS.{operation}"))
         .body(Bytes::from(input.to_string()))
-        .unwrap();
-    let response = bus.handle(request).await;
+        .unwrap()
+}
+
+async fn sqs(bus: &LocalBus, operation: &str, input: Value) -> Value {
+    let response = bus.handle(sqs_request(operation, &input)).await;
     // What answers nothing has no body.
     if response.body().is_empty() { json!({}) } else { serde_json::from_slice(response.body()).unwrap() }
 }

@@ -19,7 +19,7 @@ use super::super::signature::{self, Credentials};
 const MOST_BYTES: usize = 8 << 20;
 /// Bytes of a request's headers at most, names and values.
 pub(super) const MOST_HEADERS: usize = 64 << 10;
-/// And its body after this.
+/// A request's body must be complete so long after its head.
 const BODY_TIME: Duration = Duration::from_secs(60);
 
 /// What Celery's workers call themselves where they receive (`DEFAULT_USER_AGENT` in

@@ -64,7 +64,6 @@ pub async fn serve(
     room: usize,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    bus.drive_moves();
     let access = Arc::new(access);
     let mut connections = JoinSet::new();
     let (ending, ended) = watch::channel(());

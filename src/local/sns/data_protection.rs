@@ -5,9 +5,8 @@
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
 use super::super::sqs::types::Nothing;
-use super::super::store::catalogue::settings_text;
 use super::types::{DataProtectionPolicy, OfDataProtection};
-use super::{arns, nothing, topics};
+use super::{arns, topics};
 
 /// Where a topic keeps it. Not one of the attributes that are shown or set by that name.
 pub(super) const SETTING: &str = "DataProtectionPolicy";
@@ -38,19 +37,14 @@ pub(crate) async fn get(cx: &Cx<'_>, input: OfDataProtection) -> ApiResult<DataP
 pub(crate) async fn put(cx: &Cx<'_>, input: OfDataProtection) -> ApiResult<Nothing> {
     let arn = arns::topic(&cx.caller, input.resource_arn, "ResourceArn")?;
     let policy = input.data_protection_policy.ok_or_else(|| arns::absent(SETTING))?;
-    cx.write(move |tx| {
-        let mut found = topics::find(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
+    topics::change(cx, arn, move |settings, _| {
         if policy.is_empty() {
-            found.settings.remove(SETTING);
+            settings.remove(SETTING);
         } else {
             check(&policy)?;
-            found.settings.insert(SETTING.into(), policy);
+            settings.insert(SETTING.into(), policy);
         }
-        tx.connection
-            .prepare_cached("UPDATE topics SET attributes = ?2 WHERE id = ?1")?
-            .execute((found.id, settings_text(&found.settings)))?;
-        tx.catalogue_changed();
-        Ok(nothing())
+        Ok(())
     })
     .await
 }

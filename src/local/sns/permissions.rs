@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
-use super::super::names::partition;
-use super::super::sqs::permissions::{one_or_many, statements};
+use super::super::names::valid_account;
+use super::super::sqs::permissions::{statement, statements};
 use super::super::sqs::types::Nothing;
-use super::super::store::catalogue::settings_text;
 use super::types::{AddPermission, RemovePermission};
-use super::{arns, nothing, topics};
+use super::{arns, topics};
 
 /// What can be allowed to somebody else: what a topic's own policy can speak of
 /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html>).
@@ -38,23 +37,14 @@ pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing>
     if input.actions.iter().any(|action| !ACTIONS.contains(&action.as_str())) {
         return Err(ApiError::parameter("Policy statement action out of service scope!"));
     }
-    if input.accounts.iter().any(|id| id.len() != 12 || !id.bytes().all(|b| b.is_ascii_digit())) {
+    if !input.accounts.iter().all(|id| valid_account(id)) {
         return Err(ApiError::parameter("AWSAccountId Reason: an account has twelve digits"));
     }
-    let partition = partition(&cx.caller.region);
-    let principals = input.accounts.iter().map(|id| format!("arn:{partition}:iam::{id}:root")).collect();
-    let actions = input.actions.iter().map(|action| format!("SNS:{action}")).collect();
     change(cx, input.topic_arn, move |list, arn| {
         if list.iter().any(|statement| statement["Sid"] == label.as_str()) {
             return Err(ApiError::parameter("Statement already exists"));
         }
-        list.push(json!({
-            "Sid": label,
-            "Effect": "Allow",
-            "Principal": { "AWS": one_or_many(principals) },
-            "Action": one_or_many(actions),
-            "Resource": arn,
-        }));
+        list.push(statement(&label, &input.accounts, ("SNS", &input.actions), arn));
         Ok(())
     })
     .await
@@ -80,19 +70,14 @@ async fn change(
     work: impl FnOnce(&mut Vec<Value>, &str) -> ApiResult<()> + Send + 'static,
 ) -> ApiResult<Nothing> {
     let arn = arns::topic(&cx.caller, arn, "TopicArn")?;
-    cx.write(move |tx| {
-        let mut found = topics::find(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
-        let text = found.settings.remove("Policy").unwrap_or_else(|| topics::default_policy_of(&arn));
+    topics::change(cx, arn, move |settings, arn| {
+        let text = settings.remove("Policy").unwrap_or_else(|| topics::default_policy_of(arn));
         let mut policy = serde_json::from_str::<Value>(&text).unwrap_or_else(|_| json!({ "Version": "2008-10-17" }));
         let mut list = statements(&mut policy);
-        work(&mut list, &arn)?;
+        work(&mut list, arn)?;
         policy["Statement"] = Value::Array(list);
-        found.settings.insert("Policy".into(), policy.to_string());
-        tx.connection
-            .prepare_cached("UPDATE topics SET attributes = ?2 WHERE id = ?1")?
-            .execute((found.id, settings_text(&found.settings)))?;
-        tx.catalogue_changed();
-        Ok(nothing())
+        settings.insert("Policy".into(), policy.to_string());
+        Ok(())
     })
     .await
 }

@@ -246,12 +246,29 @@ fn default_policy(arn: &str, owner: &str) -> String {
     .to_string()
 }
 
+/// Runs `work` on the settings of the topic `arn` and keeps them.
+pub(super) async fn change(
+    cx: &Cx<'_>,
+    arn: String,
+    work: impl FnOnce(&mut Settings, &str) -> ApiResult<()> + Send + 'static,
+) -> ApiResult<Nothing> {
+    cx.write(move |tx| {
+        let mut found = find(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
+        work(&mut found.settings, &arn)?;
+        tx.connection
+            .prepare_cached("UPDATE topics SET attributes = ?2 WHERE id = ?1")?
+            .execute((found.id, settings_text(&found.settings)))?;
+        tx.catalogue_changed();
+        Ok(nothing())
+    })
+    .await
+}
+
 pub(crate) async fn set_attribute(cx: &Cx<'_>, input: SetAttribute) -> ApiResult<Nothing> {
     let arn = arns::topic(&cx.caller, input.topic_arn, "TopicArn")?;
     let name = input.attribute_name.unwrap_or_default();
     let value = input.attribute_value.unwrap_or_default();
-    cx.write(move |tx| {
-        let mut found = find(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
+    change(cx, arn, move |settings, arn| {
         // The type of a topic is decided when it is made.
         let unknown = name == "FifoTopic" || (OF_FIFO.contains(&name.as_str()) && !arn.ends_with(FIFO_END));
         if unknown || !check_setting(&name, &value)? {
@@ -259,15 +276,11 @@ pub(crate) async fn set_attribute(cx: &Cx<'_>, input: SetAttribute) -> ApiResult
         }
         let value = if FLAGS.contains(&name.as_str()) { value.to_ascii_lowercase() } else { value };
         if value.is_empty() && name != "DisplayName" {
-            found.settings.remove(&name);
+            settings.remove(&name);
         } else {
-            found.settings.insert(name, value);
+            settings.insert(name, value);
         }
-        tx.connection
-            .prepare_cached("UPDATE topics SET attributes = ?2 WHERE id = ?1")?
-            .execute((found.id, settings_text(&found.settings)))?;
-        tx.catalogue_changed();
-        Ok(nothing())
+        Ok(())
     })
     .await
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
-use super::super::names::valid_entry_id;
-use super::super::store::catalogue::{Settings, settings_text};
+use super::super::names::{partition, split_arn, valid_account, valid_entry_id};
+use super::super::store::catalogue::Settings;
 use super::queues;
 use super::types::{AddPermission, Nothing, RemovePermission};
 
@@ -41,11 +41,29 @@ fn bad_label(label: &str, reason: &str) -> ApiError {
 }
 
 /// One value stands alone, several in a list.
-pub(crate) fn one_or_many(mut values: Vec<String>) -> Value {
+fn one_or_many(mut values: Vec<String>) -> Value {
     match (values.pop(), values.is_empty()) {
         (Some(only), true) => Value::String(only),
         (last, _) => values.into_iter().chain(last).map(Value::String).collect(),
     }
+}
+
+/// The statement that a permission is: `accounts` may do `actions` of `service` to `resource`. An account's root user stands in
+/// the partition of the resource.
+pub(crate) fn statement(
+    label: &str,
+    accounts: &[String],
+    (service, actions): (&str, &[String]),
+    resource: &str,
+) -> Value {
+    let partition = split_arn(resource).map_or("aws", |parts| partition(parts.region));
+    json!({
+        "Sid": label,
+        "Effect": "Allow",
+        "Principal": { "AWS": one_or_many(accounts.iter().map(|id| format!("arn:{partition}:iam::{id}:root")).collect()) },
+        "Action": one_or_many(actions.iter().map(|action| format!("{service}:{action}")).collect()),
+        "Resource": resource,
+    })
 }
 
 /// Takes the statements out of a policy; a single one may stand without a list.
@@ -79,15 +97,11 @@ pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing>
             "Value SQS:{action} for parameter ActionName is invalid. Reason: {reason}"
         )));
     }
-    if let Some(account) =
-        input.aws_account_ids.iter().find(|id| id.len() != 12 || !id.bytes().all(|b| b.is_ascii_digit()))
-    {
+    if let Some(account) = input.aws_account_ids.iter().find(|id| !valid_account(id)) {
         return Err(ApiError::invalid_value(format!(
             "Value {account} for parameter PrincipalId is invalid. Reason: Unable to verify."
         )));
     }
-    let principals = input.aws_account_ids.iter().map(|id| format!("arn:aws:iam::{id}:root")).collect();
-    let actions = input.actions.iter().map(|action| format!("SQS:{action}")).collect();
     change(cx, input.queue_url.as_ref(), move |policy, arn| {
         let mut policy =
             policy.unwrap_or_else(|| json!({ "Version": "2008-10-17", "Id": format!("{arn}/SQSDefaultPolicy") }));
@@ -95,13 +109,7 @@ pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing>
         if list.iter().any(|statement| statement["Sid"] == label.as_str()) {
             return Err(bad_label(&label, "Already exists."));
         }
-        list.push(json!({
-            "Sid": label,
-            "Effect": "Allow",
-            "Principal": { "AWS": one_or_many(principals) },
-            "Action": one_or_many(actions),
-            "Resource": arn,
-        }));
+        list.push(statement(&label, &input.aws_account_ids, ("SQS", &input.actions), arn));
         policy["Statement"] = Value::Array(list);
         Ok(Some(policy))
     })
@@ -140,13 +148,7 @@ async fn change(
         if let Some(policy) = work(policy.filter(Value::is_object), &name.arn())? {
             settings.insert("Policy".into(), policy.to_string());
         }
-        tx.connection.prepare_cached("UPDATE queues SET attributes = ?2, modified = ?3 WHERE id = ?1")?.execute((
-            queue.id,
-            settings_text(&settings),
-            now,
-        ))?;
-        tx.catalogue_changed();
-        Ok(Nothing {})
+        queues::keep(tx, queue.id, &settings, now)
     })
     .await
 }

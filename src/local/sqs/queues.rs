@@ -10,7 +10,7 @@ use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
 use super::super::names::{QueueName, valid_queue_name};
 use super::super::store::catalogue::{Queue, Settings, settings_from, settings_text};
-use super::super::store::{fifo, messages};
+use super::super::store::{Tx, fifo, messages};
 use super::attributes;
 use super::types::{
     Attributes, CreateQueue, GetQueueAttributes, GetQueueUrl, ListDeadLetterSourceQueues, ListQueues, Nothing, OfQueue,
@@ -233,15 +233,20 @@ pub(crate) async fn set_attributes(cx: &Cx<'_>, input: SetQueueAttributes) -> Ap
         attributes::check(&input.attributes, subject, |target| tx.catalogue.maybe_queue(tx.connection, target))?;
         let settings = attributes::change(&queue, &input.attributes, now);
         attributes::check_together(&settings)?;
-        tx.connection.prepare_cached("UPDATE queues SET attributes = ?2, modified = ?3 WHERE id = ?1")?.execute((
-            queue.id,
-            settings_text(&settings),
-            now,
-        ))?;
-        tx.catalogue_changed();
-        Ok(Nothing {})
+        keep(tx, queue.id, &settings, now)
     })
     .await
+}
+
+/// Keeps the settings of a queue that were changed at `now`.
+pub(super) fn keep(tx: &mut Tx<'_>, queue: i64, settings: &Settings, now: i64) -> ApiResult<Nothing> {
+    tx.connection.prepare_cached("UPDATE queues SET attributes = ?2, modified = ?3 WHERE id = ?1")?.execute((
+        queue,
+        settings_text(settings),
+        now,
+    ))?;
+    tx.catalogue_changed();
+    Ok(Nothing {})
 }
 
 pub(crate) async fn purge(cx: &Cx<'_>, input: OfQueue) -> ApiResult<Nothing> {

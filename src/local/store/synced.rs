@@ -2,8 +2,8 @@
 //!
 //! SQLite does both in one go: the thread that commits waits for the disk. Here it goes on with the next transaction; one
 //! flush of the write-ahead log then serves every commit that was made before it began. What is answered is on disk, as with
-//! `synchronous=FULL`; what is not yet answered may be seen by others already, whose own answers wait for a later flush of the
-//! same log. Checkpoints flush by themselves.
+//! `synchronous=FULL`; what is not yet answered may be seen by others already. What they write because of it goes to the same
+//! log after it, so it cannot be on disk without it. Checkpoints flush by themselves.
 //!
 //! A flush that fails is the end: the system forgets what it could not write and reports it once, so nothing may be called
 //! safe after that, and the writer takes nothing more.

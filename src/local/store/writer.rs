@@ -124,7 +124,7 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, 
 
     fn waits_for_disk(&self) -> bool {
         // A refusal left nothing behind that could be lost.
-        self.durable && self.failure().is_none()
+        self.durable && matches!(self.outcome, Some(Ok(_)))
     }
 
     fn finish(self: Box<Self>, committed: ApiResult<()>) {

@@ -10,13 +10,7 @@ use super::*;
 
 /// Status, `__type` without its namespace, and message of an answer in JSON.
 async fn refused(bench: &Bench, operation: &str, input: Value) -> (u16, String, String) {
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri("http://bus.localhost/")
-        .header("x-amz-target", format!("AmazonSQS.{operation}"))
-        .body(Bytes::from(input.to_string()))
-        .unwrap();
-    let response = bench.bus.handle(request).await;
+    let response = bench.bus.handle(sqs_request(operation, &input)).await;
     let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let shape = body["__type"].as_str().and_then(|shape| shape.split('#').nth(1)).unwrap_or_default().to_owned();
     (response.status().as_u16(), shape, body["message"].as_str().unwrap_or_default().to_owned())

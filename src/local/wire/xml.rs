@@ -1,5 +1,6 @@
 //! The answers of the Query protocol.
 
+use std::borrow::Cow;
 use std::io;
 
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
@@ -7,6 +8,7 @@ use quick_xml::{Reader, Writer};
 use serde_json::{Map, Value};
 
 use super::super::error::{ApiError, ApiResult};
+use super::super::names::{valid_char, valid_text};
 use super::Service;
 
 impl Service {
@@ -35,6 +37,12 @@ fn element(xml: &mut Xml, name: &str, inside: impl FnOnce(&mut Xml) -> io::Resul
 }
 
 fn text(xml: &mut Xml, name: &str, content: &str) -> io::Result<()> {
+    // Tags and attributes may hold what no document can, and one such character would make all of the answer unreadable.
+    let content = if valid_text(content) {
+        Cow::Borrowed(content)
+    } else {
+        Cow::Owned(content.chars().map(|c| if valid_char(c) { c } else { char::REPLACEMENT_CHARACTER }).collect())
+    };
     element(xml, name, |xml| {
         // A bare carriage return would reach the reader as a line feed.
         let mut parts = content.split('\r');
