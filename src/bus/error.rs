@@ -275,7 +275,7 @@ fn sentence(kind: BusErrorKind, operation: &str, subject: &str, code: &str, said
     match kind {
         BusErrorKind::NotFound => format!("{subject} does not exist"),
         BusErrorKind::Auth => format!("{subject}: `{operation}` is not permitted"),
-        BusErrorKind::Throttled => format!("{subject}: `{operation}` was throttled, after {} tries", 5),
+        BusErrorKind::Throttled => format!("{subject}: `{operation}` was throttled"),
         _ if said.is_empty() => format!("{subject}: `{operation}` was refused with `{code}`"),
         _ => format!("{subject}: `{operation}` was refused: {}", said.trim_end_matches('.')),
     }

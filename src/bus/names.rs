@@ -144,7 +144,7 @@ impl Bus {
     /// # Errors
     /// What `ListQueues` answers.
     pub async fn queue_names(&self) -> Result<Vec<String>, BusError> {
-        self.some_queue_names(usize::MAX).await
+        Ok(self.queue_urls("", usize::MAX).await?.into_iter().map(|url| last_part(&url, '/')).collect())
     }
 
     async fn queue_url(&self, name: &str, owner: Option<&str>) -> Result<String, BusError> {
@@ -180,7 +180,11 @@ impl Bus {
         Err(self.placed(error))
     }
 
-    async fn topic_arns(&self, at_least: usize) -> Result<Vec<String>, BusError> {
+    /// The ARNs of the topics that may be seen, page by page until there are `at_least` so many.
+    ///
+    /// # Errors
+    /// What `ListTopics` answers.
+    pub async fn topic_arns(&self, at_least: usize) -> Result<Vec<String>, BusError> {
         let mut arns = Vec::new();
         let mut token = None;
         loop {
@@ -194,16 +198,23 @@ impl Bus {
         }
     }
 
-    async fn some_queue_names(&self, at_least: usize) -> Result<Vec<String>, BusError> {
-        let mut names = Vec::new();
+    /// The URLs of the queues whose names begin with `prefix`, page by page until there are `at_least` so many; SQS gives pages
+    /// only to those who ask for them.
+    ///
+    /// # Errors
+    /// What `ListQueues` answers.
+    pub async fn queue_urls(&self, prefix: &str, at_least: usize) -> Result<Vec<String>, BusError> {
+        let prefix = Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty());
+        let mut urls = Vec::new();
         let mut token = None;
         loop {
-            let answer = self.sqs.list_queues().max_results(1_000).set_next_token(token).send().await;
+            let call = self.sqs.list_queues().max_results(1_000).set_queue_name_prefix(prefix.clone());
+            let answer = call.set_next_token(token).send().await;
             let answer = answer.map_err(|e| BusError::from_sdk("ListQueues", "the queues", &e))?;
-            names.extend(answer.queue_urls.unwrap_or_default().iter().map(|url| last_part(url, '/')));
+            urls.extend(answer.queue_urls.unwrap_or_default());
             token = answer.next_token.filter(|token| !token.is_empty());
-            if token.is_none() || names.len() >= at_least {
-                return Ok(names);
+            if token.is_none() || urls.len() >= at_least {
+                return Ok(urls);
             }
         }
     }
@@ -217,8 +228,8 @@ impl Bus {
     }
 
     async fn with_nearest_queues(&self, mut error: BusError, name: &str) -> BusError {
-        if let Ok(names) = self.some_queue_names(NAMES_FOR_SUGGESTIONS).await {
-            error.nearest = nearest(name, &names);
+        if let Ok(urls) = self.queue_urls("", NAMES_FOR_SUGGESTIONS).await {
+            error.nearest = nearest(name, &urls.iter().map(|url| last_part(url, '/')).collect::<Vec<_>>());
         }
         self.placed(error)
     }

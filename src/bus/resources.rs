@@ -53,12 +53,18 @@ impl Bus {
     /// # Errors
     /// What `GetTopicAttributes` or `ListTagsForResource` answers. Tags that may not be read are `None`, not an error.
     pub async fn describe_topic(&self, arn: &str) -> Result<Option<LiveTopic>, BusError> {
-        let subject = topic_subject(arn);
-        let answer = self.sns_of(arn).get_topic_attributes().topic_arn(arn).send().await;
-        let answer = answer.map_err(|e| BusError::from_sdk("GetTopicAttributes", &subject, &e));
-        let Some(answer) = found(answer)? else { return Ok(None) };
-        let attributes = answer.attributes.unwrap_or_default().into_iter().collect();
+        let Some(attributes) = found(self.attributes_of_topic(arn).await)? else { return Ok(None) };
         Ok(Some(LiveTopic { arn: arn.to_owned(), attributes, tags: self.topic_tags(arn).await? }))
+    }
+
+    /// Every attribute of a topic.
+    ///
+    /// # Errors
+    /// What `GetTopicAttributes` answers.
+    pub async fn attributes_of_topic(&self, arn: &str) -> Result<Texts, BusError> {
+        let answer = self.sns_of(arn).get_topic_attributes().topic_arn(arn).send().await;
+        let answer = answer.map_err(|e| BusError::from_sdk("GetTopicAttributes", &topic_subject(arn), &e))?;
+        Ok(answer.attributes.unwrap_or_default().into_iter().collect())
     }
 
     /// A topic's tags; `None` when they may not be read.
@@ -108,44 +114,6 @@ impl Bus {
         Ok(readable(tags)?.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
     }
 
-    /// The ARNs of all topics that may be seen, page by page.
-    ///
-    /// # Errors
-    /// What `ListTopics` answers.
-    pub async fn list_topics(&self) -> Result<Vec<String>, BusError> {
-        let mut arns = Vec::new();
-        let mut token = None;
-        loop {
-            let answer = self.sns.list_topics().set_next_token(token).send().await;
-            let answer = answer.map_err(|e| BusError::from_sdk("ListTopics", "the topics", &e))?;
-            arns.extend(answer.topics.unwrap_or_default().into_iter().filter_map(|topic| topic.topic_arn));
-            token = answer.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(arns);
-            }
-        }
-    }
-
-    /// The URLs of all queues whose names begin with `prefix`, page by page; SQS gives pages only to those who ask for them.
-    ///
-    /// # Errors
-    /// What `ListQueues` answers.
-    pub async fn list_queues(&self, prefix: &str) -> Result<Vec<String>, BusError> {
-        let prefix = Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty());
-        let mut urls = Vec::new();
-        let mut token = None;
-        loop {
-            let call = self.sqs.list_queues().max_results(1_000).set_queue_name_prefix(prefix.clone());
-            let answer = call.set_next_token(token).send().await;
-            let answer = answer.map_err(|e| BusError::from_sdk("ListQueues", "the queues", &e))?;
-            urls.extend(answer.queue_urls.unwrap_or_default());
-            token = answer.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(urls);
-            }
-        }
-    }
-
     /// Every attribute of a queue.
     ///
     /// # Errors
@@ -156,15 +124,6 @@ impl Bus {
         let answer = answer.map_err(|e| BusError::from_sdk("GetQueueAttributes", &queue_subject(url), &e))?;
         let attributes = answer.attributes.unwrap_or_default();
         Ok(attributes.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect())
-    }
-
-    /// The queues' subscriptions to a topic, all pages, without their attributes; `None` when the topic does not exist.
-    ///
-    /// # Errors
-    /// What `ListSubscriptionsByTopic` answers.
-    pub async fn queue_subscriptions(&self, topic_arn: &str) -> Result<Option<Vec<LiveSubscription>>, BusError> {
-        let all = self.topic_subscriptions(topic_arn).await?;
-        Ok(all.map(|all| all.into_iter().filter(|found| found.protocol == "sqs").collect()))
     }
 
     /// All subscriptions to a topic, all pages, without their attributes; `None` when the topic does not exist.

@@ -113,10 +113,9 @@ pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
     let work = |emit| async move { publish::run(bus.as_ref(), request, &emit, watched).await };
     let (done, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let report = done.map_err(explain)?;
-    for error in report.topic_errors {
+    for error in &report.topic_errors {
         cx.ui.error(&error.into());
     }
-    let report = Report { topic_errors: Vec::new(), ..report };
     let Some((reporter, wrote)) = told else {
         return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     };

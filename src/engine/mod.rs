@@ -6,6 +6,7 @@
 //! **Backpressure.** Events go through a bounded channel to one dispatcher that calls the reporter synchronously. A stdout
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
+mod backoff;
 mod confirmed;
 pub mod consume;
 pub mod exec;
@@ -20,6 +21,7 @@ pub mod replay;
 pub mod shutdown;
 pub mod tail;
 
+pub use backoff::Backoff;
 pub use confirmed::Confirmed;
 pub use hold::Released;
 

@@ -22,7 +22,6 @@
 //! Where later work goes: another protocol to the handler beside [`crate::engine::exec`] in `work`, a table of handlers by event
 //! name in [`Request`], heartbeats around `work`'s handler run, holding back a group's followers in `receive`'s waiting list.
 
-mod backoff;
 mod handler;
 mod receive;
 mod reject;
@@ -37,7 +36,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use backoff::Backoff;
+pub use super::backoff::Backoff;
 pub use receive::run;
 
 use crate::bus::{BusError, Message};

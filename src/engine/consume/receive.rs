@@ -9,7 +9,6 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
-use super::backoff::{Backoff, random};
 use super::reject::name_of;
 use super::settle::Settler;
 use super::work::{self, Context, Done};
@@ -19,6 +18,7 @@ use super::{
 };
 use crate::bus::{Bus, BusError, BusErrorKind, MAX_BATCH, MAX_VISIBILITY, MAX_WAIT, Message, Receive};
 use crate::engine::Emitter;
+use crate::engine::backoff::{Backoff, random};
 use crate::engine::shutdown::Shutdown;
 use crate::event::{Event, Unreadable, read_body};
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::backoff::{Backoff, random};
 use super::settle::Change;
 use super::work::Context;
 use super::{Received, Settlement};
 use crate::bus::{Bus, ItemError, Outgoing, Queue};
+use crate::engine::backoff::{Backoff, random};
 use crate::engine::rejected::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE, without_labels};
 use crate::event::{Attribute, Attributes};
 

@@ -11,8 +11,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::backoff::{Backoff, random};
 use crate::bus::{Bus, ItemError, MAX_BATCH, Queue};
+use crate::engine::backoff::{Backoff, random};
 
 /// How long a change may wait for others to share a call.
 pub(super) const FLUSH: Duration = Duration::from_millis(100);

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
-use super::backoff::random;
 use super::reject::{DeadLetters, reject};
 use super::settle::{Change, Settler};
 use super::{EventRef, Progress, Received, Released, Request, Settlement, handler};
 use crate::bus::{Bus, Queue};
 use crate::engine::Emitter;
+use crate::engine::backoff::random;
 use crate::engine::exec::{Captured, Failure, Finished, Job, Limits, Outcome, Running};
 use crate::engine::shutdown::{Shutdown, Trigger};
 use crate::event::Event;

@@ -5,8 +5,8 @@
 
 mod apply;
 mod check;
-mod patience;
-mod read;
+pub(super) mod patience;
+pub(super) mod read;
 pub mod saved;
 #[cfg(test)]
 mod tests;

@@ -7,15 +7,20 @@ use tokio::time::sleep;
 
 use super::Progress;
 use crate::bus::{BusError, BusErrorKind};
-use crate::clock::random_id;
 use crate::engine::Emitter;
+use crate::engine::backoff::{Backoff, random};
 use crate::engine::shutdown::Shutdown;
 
 /// After the SDK's own five tries. The waits double from the first: about a minute in all, which outlasts a burst that emptied
 /// SNS's 30 calls a second: <https://docs.aws.amazon.com/general/latest/gr/sns.html>.
 ///
 /// The embedded bus of the tests is a real store on real threads, on which a paused clock runs ahead: there the waits are short.
-const THROTTLED: (u32, Duration) = (6, if cfg!(test) { Duration::from_millis(2) } else { Duration::from_secs(2) });
+const THROTTLED: Backoff = Backoff {
+    base: if cfg!(test) { Duration::from_millis(2) } else { Duration::from_secs(2) },
+    cap: Duration::from_secs(64),
+};
+/// Tries in all, before what the bus answers is believed.
+const TRIES: u32 = 6;
 
 /// SQS takes no new queue of a name within 60 seconds of its deletion:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>.
@@ -26,14 +31,14 @@ const JUST_MADE: (u32, Duration) = (8, Duration::from_secs(1));
 
 /// Who is told of a wait.
 #[derive(Clone, Copy)]
-pub(super) struct Told<'a> {
+pub(in crate::engine) struct Told<'a> {
     to: Option<(&'a Emitter, &'a Shutdown)>,
     throttled: &'a AtomicBool,
 }
 
 impl<'a> Told<'a> {
     /// Tells `to`; `throttled` remembers that throttling was said.
-    pub(super) fn new(to: Option<(&'a Emitter, &'a Shutdown)>, throttled: &'a AtomicBool) -> Self {
+    pub(in crate::engine) fn new(to: Option<(&'a Emitter, &'a Shutdown)>, throttled: &'a AtomicBool) -> Self {
         Self { to, throttled }
     }
 
@@ -48,25 +53,27 @@ impl<'a> Told<'a> {
         self.tell(Progress::Waiting(text)).await;
     }
 
-    async fn is_throttled(&self) {
+    async fn repeats(&self, error: &BusError) {
         if !self.throttled.swap(true, Ordering::Relaxed) {
-            self.waiting("the bus answers that there are too many calls; they are repeated more slowly".into()).await;
+            let why = match error.kind {
+                BusErrorKind::Throttled => "that there are too many calls; they are repeated more slowly",
+                _ => "with a fault of its own; calls are repeated",
+            };
+            self.waiting(format!("the bus answers {why}")).await;
         }
     }
 }
 
 /// Repeats a call that was throttled, or met a fault of the service, later and later and not at the same time as others.
-pub(super) async fn steady<T, F>(told: Told<'_>, call: impl Fn() -> F) -> Result<T, BusError>
+pub(in crate::engine) async fn steady<T, F>(told: Told<'_>, call: impl Fn() -> F) -> Result<T, BusError>
 where
     F: Future<Output = Result<T, BusError>>,
 {
-    let (tries, mut pause) = THROTTLED;
     for attempt in 1.. {
         match call().await {
-            Err(error) if attempt < tries && passes(&error) => {
-                told.is_throttled().await;
-                sleep(jittered(pause)).await;
-                pause *= 2;
+            Err(error) if attempt < TRIES && passes(&error) => {
+                told.repeats(&error).await;
+                sleep(THROTTLED.after(attempt, random())).await;
             }
             other => return other,
         }
@@ -78,12 +85,6 @@ where
 /// tried, and a wrong address does not mend.
 fn passes(error: &BusError) -> bool {
     error.kind == BusErrorKind::Throttled || (error.retryable && error.kind == BusErrorKind::Other)
-}
-
-/// Between half of `pause` and all of it.
-fn jittered(pause: Duration) -> Duration {
-    let share = (random_id().as_u128() % 1_000) as u32;
-    pause / 2 + pause / 2 * share / 1_000
 }
 
 /// Repeats a call that does not find what was made in this very run (`made`: its name).
@@ -131,17 +132,4 @@ where
         }
     }
     unreachable!("the loop ends by returning")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn jitter_stays_within_half() {
-        for _ in 0..100 {
-            let pause = jittered(Duration::from_secs(2));
-            assert!(pause >= Duration::from_secs(1) && pause <= Duration::from_secs(2), "{pause:?}");
-        }
-    }
 }

@@ -19,11 +19,11 @@ use crate::topology::plan::{self, Options};
 use crate::topology::{Topology, policy};
 
 /// Calls under way at a time.
-pub(super) const CONCURRENCY: usize = 8;
+pub(in crate::engine) const CONCURRENCY: usize = 8;
 
 /// Lists of subscriptions under way at a time. SNS answers about 30 of them a second:
 /// <https://docs.aws.amazon.com/general/latest/gr/sns.html>.
-const LISTS: usize = 3;
+pub(in crate::engine) const LISTS: usize = 3;
 
 /// Where things are read from, and for whom.
 #[derive(Clone, Copy)]
@@ -84,7 +84,7 @@ impl Reader<'_> {
         let owner = plan::owner(self.topology);
         let prefix = plan::prefix(self.topology);
         let owner = owner.as_str();
-        let arns = steady(self.told, || self.bus.list_topics()).await?;
+        let arns = steady(self.told, || self.bus.topic_arns(usize::MAX)).await?;
         let name = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
         let others = arns.into_iter().filter(|arn| {
             let name = name(arn);
@@ -98,7 +98,7 @@ impl Reader<'_> {
         let ours: Vec<Option<String>> = ours.buffer_unordered(CONCURRENCY).try_collect().await?;
         live.topics.extend(self.topics(ours.into_iter().flatten().collect(), Guessed::No).await?);
 
-        let urls = steady(self.told, || self.bus.list_queues(prefix)).await?;
+        let urls = steady(self.told, || self.bus.queue_urls(prefix, usize::MAX)).await?;
         let name = |url: &str| url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
         let others = urls.into_iter().filter(|url| !live.queues.contains_key(&name(url)));
         let ours = stream::iter(others.collect::<Vec<_>>()).map(|url| async move {

@@ -24,36 +24,22 @@ pub struct SavedPlan {
     pub eventbus: String,
     /// The topology's name.
     pub topology: String,
-    /// The topology file, as it was named.
+    /// The topology file, as seen from the folder where the plan was made.
     pub file: String,
-    /// What was laid over it, as it was named.
+    /// What was laid over it, seen from there too.
     pub overlays: Vec<String>,
     /// The account.
     pub account: String,
     /// The region.
     pub region: String,
     /// What was asked for.
-    pub options: SavedOptions,
+    pub options: Options,
     /// A digest of each thing that was read, by what it is.
     pub live: BTreeMap<String, String>,
     /// A digest of what is to be done.
     pub plan: String,
     /// The plan as `-o json` prints it, for whoever reviews it.
     pub review: Value,
-}
-
-/// [`Options`] in the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SavedOptions {
-    /// `--prune`
-    pub prune: bool,
-    /// `--destroy`
-    pub destroy: bool,
-    /// `--adopt`
-    pub adopt: bool,
-    /// `--allow-replace`
-    pub allow_replace: bool,
 }
 
 /// Why a saved plan is not carried out.
@@ -88,7 +74,6 @@ pub enum Moved {
 impl SavedPlan {
     /// What `planned` is in a file; `files` name the topology and its overlays, `review` is its machine record.
     pub fn of(planned: &Planned, (file, overlays): (String, Vec<String>), review: Value) -> Self {
-        let options = planned.plan.options;
         Self {
             version: VERSION,
             eventbus: env!("CARGO_PKG_VERSION").to_owned(),
@@ -97,12 +82,7 @@ impl SavedPlan {
             overlays,
             account: planned.arns.account.clone(),
             region: planned.arns.region.clone(),
-            options: SavedOptions {
-                prune: options.prune,
-                destroy: options.destroy,
-                adopt: options.adopt,
-                allow_replace: options.allow_replace,
-            },
+            options: planned.plan.options,
             live: plan::of_live(&planned.live),
             plan: plan::of_plan(&planned.plan),
             review,
@@ -122,12 +102,6 @@ impl SavedPlan {
             return Err(Moved::OtherProgram(saved.eventbus));
         }
         Ok(saved)
-    }
-
-    /// What was asked for.
-    pub fn options(&self) -> Options {
-        let SavedOptions { prune, destroy, adopt, allow_replace } = self.options;
-        Options { prune, destroy, adopt, allow_replace }
     }
 
     /// Whether `planned`, made now, is this plan from the same state.

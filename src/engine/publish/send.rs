@@ -15,7 +15,7 @@ use super::input::{self, Draft};
 use super::prepare::{Prepared, Preparer, Ready};
 use super::{Item, Problem, Progress, PublishError, Report, Request};
 use crate::bus::{Bus, BusError, ItemError, MAX_BATCH, Outgoing, Sent, Topic};
-use crate::clock::random_id;
+use crate::engine::backoff::{Backoff, random};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{Emitter, Event};
 use crate::words;
@@ -37,9 +37,8 @@ const TRIES: u32 = 5;
 /// A batch that failed is not sent again once so much time went by: a locked bus file answers after half a minute only.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The first pause between tries; it doubles, to at most [`LONGEST_PAUSE`], and a random part of it is taken.
-const PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Between tries.
+const PAUSE: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 
 enum Produced {
     Input(Box<Prepared>),
@@ -408,7 +407,7 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
             return;
         }
         tokio::select! {
-            () = tokio::time::sleep(pause(tries)) => {}
+            () = tokio::time::sleep(PAUSE.after(tries, random())) => {}
             () = shutdown.aborting() => {}
         }
     }
@@ -417,11 +416,4 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
 /// What became of a message when the run was ended by force.
 fn ended(message: &str) -> ItemError {
     ItemError { code: "Ended".into(), message: message.into(), sender_fault: false, retryable: false, request_id: None }
-}
-
-/// Half of the doubled pause, and a random part of the other half.
-fn pause(tries: u32) -> Duration {
-    let full = PAUSE.saturating_mul(1 << (tries - 1).min(8)).min(LONGEST_PAUSE);
-    let random = random_id().as_bytes()[0];
-    full / 2 + (full / 2) * u32::from(random) / 255
 }

@@ -2,8 +2,9 @@
 
 use crate::topology::live::Texts;
 
-/// What the run was asked to do besides making and changing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What the run was asked to do besides making and changing; also in saved plans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Options {
     /// Delete what carries this topology's tag and is not in the file.
     pub prune: bool,

@@ -33,9 +33,10 @@ pub struct Surroundings<'a> {
 /// Everything that can be found, in the order of the files.
 pub fn check(topology: &Topology, around: &Surroundings<'_>) -> Vec<Problem> {
     let mut found = Vec::new();
+    let envelope = reach::Envelope::of(around.envelope);
     names::routes(topology, around, &mut found);
-    names::camelized(topology, around, &mut found);
-    reach::all(topology, around, &mut found);
+    names::camelized(topology, around, &envelope, &mut found);
+    reach::all(topology, around, &envelope, &mut found);
     visibility(topology, around, &mut found);
     found.sort_by_key(|problem| problem.place);
     found

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Surroundings;
-use super::reach::Field;
+use super::reach::{Envelope, Field};
 use crate::filter::{Domain, FilterPolicy, Part, Values, camelize};
 use crate::topology::{Problem, Topology};
 use crate::words;
@@ -59,14 +59,14 @@ fn folder(around: &Surroundings<'_>) -> String {
 ///
 /// It lower-cases the rest of each word of the publisher's name, and of the class name after which its Celery callbacks name
 /// their events: `UserService` is sent as `Userservice`, and an event of `UserRegisteredPayload` as `Userregisteredpayload`.
-pub(super) fn camelized(topology: &Topology, around: &Surroundings<'_>, found: &mut Vec<Problem>) {
+pub(super) fn camelized(topology: &Topology, around: &Surroundings<'_>, envelope: &Envelope, found: &mut Vec<Problem>) {
     let events: Vec<&str> = topology.event_names().collect();
     for (index, subscription) in topology.subscriptions.iter().enumerate() {
         let Some(filter) = &subscription.filter else { continue };
         let Ok(policy) = FilterPolicy::parse(&filter.text(), subscription.scope) else { continue };
         for part in policy.parts() {
             let Some(text) = part.text() else { continue };
-            let trap = match Field::of(part.key(), subscription.scope, around.envelope) {
+            let trap = match Field::of(part.key(), subscription.scope, envelope) {
                 Field::Publisher => publisher(&policy, part, text, around.publisher),
                 Field::Event => event(&policy, part, text, &events),
                 _ => None,

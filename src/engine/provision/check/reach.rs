@@ -39,7 +39,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    pub(super) fn of(key: &str, scope: Scope, style: EnvelopeStyle) -> Self {
+    pub(super) fn of(key: &str, scope: Scope, envelope: &Envelope) -> Self {
         match scope {
             Scope::MessageAttributes => match key {
                 "eventName" => Self::Event,
@@ -49,7 +49,7 @@ impl Field {
                     None => Self::Other(None),
                 },
             },
-            Scope::MessageBody => Envelope::of(style).field(key),
+            Scope::MessageBody => envelope.field(key),
         }
     }
 }
@@ -61,14 +61,14 @@ fn alike(one: &str, other: &str) -> bool {
 }
 
 /// The envelope's keys as a style spells them, learned from an event written in it.
-struct Envelope {
+pub(super) struct Envelope {
     metadata: String,
     payload: String,
     fields: Vec<(String, Value)>,
 }
 
 impl Envelope {
-    fn of(style: EnvelopeStyle) -> Self {
+    pub(super) fn of(style: EnvelopeStyle) -> Self {
         let text = |text: &str| Some(text.to_owned());
         let metadata = Metadata {
             event_name: EVENT.to_owned(),
@@ -184,7 +184,7 @@ fn carries(topology: &Topology, route: &Route, publisher: Option<&str>, event: &
 /// A subscription under examination.
 struct Examined<'t> {
     topology: &'t Topology,
-    around: &'t Surroundings<'t>,
+    envelope: &'t Envelope,
     subscription: &'t Subscription,
     filter: &'t Filter,
     path: String,
@@ -192,7 +192,7 @@ struct Examined<'t> {
     candidates: Vec<Candidate<'t>>,
 }
 
-pub(super) fn all(topology: &Topology, around: &Surroundings<'_>, found: &mut Vec<Problem>) {
+pub(super) fn all(topology: &Topology, around: &Surroundings<'_>, envelope: &Envelope, found: &mut Vec<Problem>) {
     for (index, subscription) in topology.subscriptions.iter().enumerate() {
         let Some(topic) = topology.topic(&subscription.topic) else { continue };
         let candidates: Vec<Candidate<'_>> = topology
@@ -212,7 +212,7 @@ pub(super) fn all(topology: &Topology, around: &Surroundings<'_>, found: &mut Ve
         let Some(filter) = &subscription.filter else { continue };
         let Ok(policy) = FilterPolicy::parse(&filter.text(), subscription.scope) else { continue };
         let path = format!("{path}.filter");
-        let examined = Examined { topology, around, subscription, filter, path, topic: &topic.key, candidates };
+        let examined = Examined { topology, envelope, subscription, filter, path, topic: &topic.key, candidates };
         examined.keys(&policy, found);
         if !examined.candidates.is_empty() && !topic.external {
             examined.values(&policy, found);
@@ -223,7 +223,7 @@ pub(super) fn all(topology: &Topology, around: &Surroundings<'_>, found: &mut Ve
 
 impl Examined<'_> {
     fn field(&self, key: &str) -> Field {
-        Field::of(key, self.subscription.scope, self.around.envelope)
+        Field::of(key, self.subscription.scope, self.envelope)
     }
 
     fn warn(&self, pointer: &str, message: &str, fix: Option<String>, found: &mut Vec<Problem>) {

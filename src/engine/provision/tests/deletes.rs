@@ -207,7 +207,7 @@ async fn a_saved_plan_holds_while_nothing_has_moved() {
     let planned = world.planned(&file, PRUNE).await;
     let text = serde_json::to_string(&saved::SavedPlan::of(&planned, ("t.yaml".into(), vec![]), Value::Null)).unwrap();
     let saved = saved::SavedPlan::parse(&text).unwrap();
-    assert_eq!(saved.options(), PRUNE);
+    assert_eq!(saved.options, PRUNE);
     world.send("user_events").await; // messages come and go
     saved.verify(&world.planned(&file, PRUNE).await).unwrap();
     let other = world.planned(&file.replace("50s", "51s"), PRUNE).await;

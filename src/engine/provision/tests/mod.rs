@@ -128,7 +128,8 @@ impl World {
 
     async fn subscription(&self) -> (String, Texts) {
         let arn = self.bus.topic("users").await.unwrap().arn;
-        let all = self.bus.queue_subscriptions(&arn).await.unwrap().unwrap();
+        let mut all = self.bus.topic_subscriptions(&arn).await.unwrap().unwrap();
+        all.retain(|found| found.protocol == "sqs");
         assert_eq!(all.len(), 1);
         (all[0].arn.clone(), self.bus.subscription_attributes(&all[0].arn).await.unwrap().unwrap())
     }

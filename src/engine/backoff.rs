@@ -1,11 +1,11 @@
-//! How long a failed event waits for its next attempt.
+//! How long what failed waits for its next attempt: doubling, half of it random, with a cap.
 
 use std::time::Duration;
 
 use crate::bus::MAX_VISIBILITY;
 use crate::clock::random_id;
 
-/// Exponential in the number of receives, half of it random, with a cap.
+/// Exponential in the number of attempts, half of it random, with a cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// The longest wait after the first attempt; doubles with each further one.
@@ -41,7 +41,7 @@ impl Backoff {
 }
 
 /// A random number in 0..=1.
-pub(super) fn random() -> f64 {
+pub(crate) fn random() -> f64 {
     f64::from(random_id().as_u128() as u32) / f64::from(u32::MAX)
 }
 
