@@ -24,9 +24,9 @@ use crate::words;
 #[derive(Debug, Args)]
 #[command(
     after_help = "The whole file is checked before any call: every problem at once, with its place and what to write instead.\n\
-    Nothing is deleted without `--prune`, `--destroy` or `--allow-replace`, and then only what carries this file's tag, \
-    `eventbus:topology=<name>`. Messages, subscriptions of others, and everything on a protected bus, are given up only for \
-    their names: `--confirm NAME`.\n\n\
+    No topic, queue or subscription is deleted without `--prune`, `--destroy` or `--allow-replace`, and then only what carries \
+    this file's tag, `eventbus:topology=<name>`. Messages (those that a shorter retention drops, too), subscriptions of others, \
+    and everything on a protected bus, are given up only for their names: `--confirm NAME`.\n\n\
     Example: eventbus provision topology.yaml --dry-run\n\
     Example: eventbus provision topology.yaml -f prod.yaml --var STAGE=prod --check\n\
     Example: eventbus provision --prune --out plan.json, and after a review: eventbus provision --plan plan.json"
@@ -41,7 +41,7 @@ pub struct ProvisionArgs {
     /// Show the plan, change nothing, and end with 6 when something would be changed
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
-    /// Show where the bus differs from the file, and change nothing
+    /// Show where the bus differs from what the file names, and change nothing; with `--prune` also what it does not name
     #[arg(long, conflicts_with_all = ["dry_run", "check"])]
     pub refresh_only: bool,
     /// Delete what this file made and does not have any more
@@ -84,6 +84,21 @@ impl ProvisionArgs {
     }
 }
 
+/// The command that plans again what `saved` planned; variables are the user's to give.
+fn planned_by(saved: &SavedPlan, file: &Path) -> String {
+    let Options { prune, destroy, adopt, allow_replace } = saved.options;
+    let mut command = format!("eventbus provision {}", quoted(&saved.file));
+    for overlay in &saved.overlays {
+        command.push_str(&format!(" -f {}", quoted(overlay)));
+    }
+    let flags = [(prune, "prune"), (destroy, "destroy"), (adopt, "adopt"), (allow_replace, "allow-replace")];
+    for (_, flag) in flags.into_iter().filter(|(given, _)| *given) {
+        command.push_str(&format!(" --{flag}"));
+    }
+    command.push_str(&format!(" --out {}", quoted(&file.display().to_string())));
+    command
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -98,16 +113,13 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
     }
     let topology = checked(cx, &path, &laid, args.strict)?;
     let bus = cx.bus_or_new().await?;
-    let options = saved.as_ref().map_or_else(|| args.options(), SavedPlan::options);
+    let options = saved.as_ref().map_or_else(|| args.options(), |saved| saved.options);
     let planned = read(cx, &bus, &topology, options).await?;
     if let (Some(saved), Some(file)) = (&saved, &args.plan) {
         saved.verify(&planned).map_err(|moved| {
             CliError::refused(format!("the plan {} is not carried out", quoted(&file.display().to_string())))
                 .because(&moved)
-                .hint(format!(
-                    "plan again and look: `eventbus provision --out {}`",
-                    quoted(&file.display().to_string())
-                ))
+                .hint(format!("plan again and look: `{}`", planned_by(saved, file)))
         })?;
     }
     let plan = &planned.plan;
@@ -184,6 +196,10 @@ fn save(cx: &Cx, planned: &Planned, (topology, overlays): (&Path, &[PathBuf]), o
     let text = serde_json::to_string_pretty(&saved)
         .map_err(|error| CliError::failed(format!("the plan {shown} cannot be written")).because(&error))?;
     let path = cx.path(out);
+    let other = std::fs::read_to_string(&path).is_ok_and(|there| SavedPlan::parse(&there).is_err());
+    if other && cx.ui.confirm(&format!("{shown} is no plan of this program. Replace it?"), cx.yes)?.is_none() {
+        return Err(CliError::failed(format!("{shown} is left as it is")));
+    }
     let folder = path.parent().unwrap_or(&cx.cwd);
     let mut half = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
     std::io::Write::write_all(&mut half, format!("{text}\n").as_bytes()).map_err(unwritten)?;

@@ -93,7 +93,8 @@ pub fn print_drift(ui: &Ui, plan: &Plan) -> io::Result<()> {
         writeln!(out, "{table}")?;
     }
     let line = if plan.is_empty() {
-        format!("No drift: the bus is as `{}` says", plan.topology)
+        let rest = if plan.options.lists() { "" } else { "; `--prune` looks at what it does not name, too" };
+        format!("No drift: what `{}` names is as it says{rest}", plan.topology)
     } else {
         let mut line = format!("Drift of `{}`: {missing} missing, {differs} different", plan.topology);
         if left > 0 {

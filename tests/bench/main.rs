@@ -14,7 +14,7 @@
 //! | `depth` | receive and delete of a queue of 1,000,000 against one of 1,000; memory of its server | 80 % of its rate; 150 MiB |
 //! | `wake` | Publish called to waiting long poll returned, the publisher in the same process and in another; processor time of one that waits | 3 ms, p99 15 ms; 1 % of a core |
 //! | `handler` | publish confirmed to handler started, the consumer another process | 50 ms |
-//! | `memory` | peak memory of publish and consume, few events against many | flat |
+//! | `memory` | peak memory of publish and consume, few events against many | at most 8 MiB more |
 //!
 //! The first two need the aws CLI and moto: `bash .ci/run tools clients` makes `target/clients-venv`. `bus` and `depth` need wrk,
 //! and `bus` its peers, in `target/bench-peers` (moto, ministack, fauxqs; all on the loopback address). What is missing is named

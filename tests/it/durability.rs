@@ -99,7 +99,6 @@ fn nothing_acknowledged_is_lost_to_kills_of_the_server_and_of_publishers() {
         confirmed.len()
     );
     // What a run of the full size is worth is read there.
-    env.write("durability.txt", &told);
     let mut stderr = std::io::stderr();
     std::io::Write::write_all(&mut stderr, format!("{told}\n").as_bytes()).unwrap();
     assert!(books.sent.len() > rounds && books.published.len() > rounds && ordered > rounds, "{told}");

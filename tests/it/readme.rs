@@ -40,7 +40,7 @@ fn every_command_of_the_tour_does_what_the_readme_says() {
 
 #[test]
 fn the_other_blocks_hold_only_commands_that_are_tested_elsewhere() {
-    // `demo` has its test in demo.rs, `cargo test` is this very run, and the server's lines are in the client tests.
+    // `demo` has its test in init.rs, `cargo test` is this very run, and the server's lines are in the client tests.
     let known = [
         "cargo run --release -- demo",
         "cargo test",

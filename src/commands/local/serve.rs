@@ -15,6 +15,7 @@ use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
 use crate::local::{self, Access, Listening, LocalBus, OpenOptions};
 use crate::outcome::Outcome;
+use crate::output::quoted;
 use crate::topology::Topology;
 use crate::words;
 
@@ -148,7 +149,12 @@ async fn make(cx: &Cx, bus: LocalBus, topology: &Topology, shutdown: &Shutdown) 
         cx.ui.status(format!("Everything of `{}` is there", plan.topology));
         return Ok(None);
     }
-    // `--init` is the user's word: the bus is this very process's, and nothing is deleted.
+    // A retention that is shortened deletes messages, and nobody was asked about them.
+    if let Some(guard) = plan.guards().next() {
+        let agree = format!("eventbus provision TOPOLOGY --confirm {}", quoted(&guard.name));
+        return Err(CliError::refused(guard.why.clone()).hint(format!("look at it and agree to it first: `{agree}`")));
+    }
+    // `--init` is the user's word for the rest: the bus is this very process's, and nothing is lost.
     let Some(confirmed) = cx.ui.confirm("Apply the topology?", true)? else { return Ok(Some(Outcome::Failed)) };
     let Some(report) = provision::apply(cx, &bus, &plan, confirmed, shutdown).await? else {
         return Ok(Some(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)));
