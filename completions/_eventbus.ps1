@@ -103,7 +103,7 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show the plan and change nothing')
             [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Show the plan, change nothing, and end with 6 when something would be changed')
-            [CompletionResult]::new('--refresh-only', '--refresh-only', [CompletionResultType]::ParameterName, 'Show where the bus differs from the file, and change nothing')
+            [CompletionResult]::new('--refresh-only', '--refresh-only', [CompletionResultType]::ParameterName, 'Show where the bus differs from what the file names, and change nothing; with `--prune` also what it does not name')
             [CompletionResult]::new('--prune', '--prune', [CompletionResultType]::ParameterName, 'Delete what this file made and does not have any more')
             [CompletionResult]::new('--destroy', '--destroy', [CompletionResultType]::ParameterName, 'Delete all that this file made')
             [CompletionResult]::new('--adopt', '--adopt', [CompletionResultType]::ParameterName, 'Take over what exists and carries no file''s tag')

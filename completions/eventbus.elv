@@ -98,7 +98,7 @@ set edit:completion:arg-completer[eventbus] = {|@words|
             cand --color 'When to colour'
             cand --dry-run 'Show the plan and change nothing'
             cand --check 'Show the plan, change nothing, and end with 6 when something would be changed'
-            cand --refresh-only 'Show where the bus differs from the file, and change nothing'
+            cand --refresh-only 'Show where the bus differs from what the file names, and change nothing; with `--prune` also what it does not name'
             cand --prune 'Delete what this file made and does not have any more'
             cand --destroy 'Delete all that this file made'
             cand --adopt 'Take over what exists and carries no file''s tag'

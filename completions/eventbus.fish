@@ -97,7 +97,7 @@ always\t'Even on a pipe'
 never\t'Not at all'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l dry-run -d 'Show the plan and change nothing'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l check -d 'Show the plan, change nothing, and end with 6 when something would be changed'
-complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l refresh-only -d 'Show where the bus differs from the file, and change nothing'
+complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l refresh-only -d 'Show where the bus differs from what the file names, and change nothing; with `--prune` also what it does not name'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l prune -d 'Delete what this file made and does not have any more'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l destroy -d 'Delete all that this file made'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l adopt -d 'Take over what exists and carries no file\'s tag'

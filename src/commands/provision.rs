@@ -197,7 +197,7 @@ fn save(cx: &Cx, planned: &Planned, (topology, overlays): (&Path, &[PathBuf]), o
         .map_err(|error| CliError::failed(format!("the plan {shown} cannot be written")).because(&error))?;
     let path = cx.path(out);
     let other = std::fs::read_to_string(&path).is_ok_and(|there| SavedPlan::parse(&there).is_err());
-    if other && cx.ui.confirm(&format!("{shown} is no plan of this program. Replace it?"), cx.yes)?.is_none() {
+    if other && cx.ui.confirm(&format!("{shown} is no plan of this program. Replace it?"), cx.yes, None)?.is_none() {
         return Err(CliError::failed(format!("{shown} is left as it is")));
     }
     let folder = path.parent().unwrap_or(&cx.cwd);
@@ -286,7 +286,11 @@ fn show(ui: &Ui, plan: &Plan, mode: &str, json: bool) -> Result<(), CliError> {
 /// Asks for what the plan needs: the names of what is destroyed, else a yes.
 fn agreed(cx: &Cx, plan: &Plan, given: &[String]) -> Result<Option<Confirmed>, CliError> {
     let asked = names_asked(plan, cx.config.context.value.protected);
-    if asked.is_empty() { cx.ui.confirm(&question(plan), cx.yes) } else { cx.ui.confirm_names(&asked, given) }
+    if asked.is_empty() {
+        cx.ui.confirm(&question(plan), cx.yes, Some("`--dry-run` to only look"))
+    } else {
+        cx.ui.confirm_names(&asked, given)
+    }
 }
 
 /// The names that have to be typed. What destroys messages, or subscriptions of others, asks for its own name everywhere. On a

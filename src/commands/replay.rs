@@ -82,7 +82,7 @@ pub async fn run(cx: &mut Cx, args: ReplayArgs) -> Result<Outcome, CliError> {
         let confirmed = if asks_for_name || args.confirm.is_some() {
             cx.ui.confirm_name(&question, &plan.source.name, args.confirm.as_deref())?
         } else {
-            cx.ui.confirm(&question, cx.yes)?
+            cx.ui.confirm(&question, cx.yes, Some("`--dry-run` to only look"))?
         };
         match confirmed {
             None => return Ok(Outcome::Failed),

@@ -12,6 +12,8 @@ pub mod consume;
 pub mod exec;
 pub mod explain;
 mod hold;
+pub mod jq;
+pub mod ledger;
 pub mod provision;
 pub mod publish;
 pub mod pull;

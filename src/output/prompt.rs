@@ -8,19 +8,21 @@ use super::Ui;
 use crate::engine::Confirmed;
 use crate::error::CliError;
 
-/// Asks `question` on stderr. `None` when the user declines.
+/// Asks `question` on stderr. `None` when the user declines. `look` says how to look without changing anything, for the hint
+/// where nobody can be asked: not every verb has a way.
 ///
 /// # Errors
 /// A usage error naming `--yes` where there is no terminal; a failure when the prompt was interrupted.
-pub(super) fn confirm(ui: &Ui, question: &str, yes: bool) -> Result<Option<Confirmed>, CliError> {
+pub(super) fn confirm(ui: &Ui, question: &str, yes: bool, look: Option<&str>) -> Result<Option<Confirmed>, CliError> {
     if yes {
         return Ok(Some(Confirmed::by_the_user()));
     }
     if !ui.can_prompt() {
+        let look = look.map(|look| format!(", or {look}")).unwrap_or_default();
         return Err(CliError::usage(format!(
             "a confirmation is needed (`{question}`) and there is no terminal to ask on"
         ))
-        .hint("add `--yes` to go ahead without being asked, or `--dry-run` to only look"));
+        .hint(format!("add `--yes` to go ahead without being asked{look}")));
     }
     let mut asked = String::new();
     let _ = SimpleTheme.format_confirm_prompt(&mut asked, question, Some(false));

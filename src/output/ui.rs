@@ -203,8 +203,8 @@ impl Ui {
     ///
     /// # Errors
     /// A usage error naming `--yes` where nobody can answer.
-    pub fn confirm(&self, question: &str, yes: bool) -> Result<Option<Confirmed>, CliError> {
-        prompt::confirm(self, question, yes)
+    pub fn confirm(&self, question: &str, yes: bool, look: Option<&str>) -> Result<Option<Confirmed>, CliError> {
+        prompt::confirm(self, question, yes, look)
     }
 
     /// Asks for a typed name before something is destroyed on a protected bus; see [`prompt::confirm_name`].

@@ -136,12 +136,10 @@ pub fn policy(topology: &Topology, verbs: &[Verb], narrowed: &Narrowed, arns: &A
             Verb::Replay => {
                 for queue in needs.queues(narrowed, "replay", true)? {
                     needs.queue(queue, REPLAY, KEY_TO_READ);
-                    let sources = topology.queues.iter().filter(|source| {
-                        source
-                            .dead_letter
-                            .as_ref()
-                            .is_some_and(|dead| topology.queue(&dead.queue).is_some_and(|d| d.name == queue))
-                    });
+                    let sources = topology
+                        .queues
+                        .iter()
+                        .filter(|source| source.dead_letter.as_ref().is_some_and(|dead| dead.queue == queue));
                     for source in sources {
                         needs.queue(&source.name, SEND, KEY_TO_WRITE);
                     }

@@ -89,18 +89,15 @@ fn read_all(
     variables: &Variables<'_>,
     problems: &mut problem::Problems,
 ) -> Option<Topology> {
-    // A byte order mark is what some editors put in front; it is no part of the text.
-    let text = |source: &Source<'_>| source.text.strip_prefix('\u{feff}').unwrap_or(source.text).to_owned();
-    let base = text(&base);
-    if yaml::is_empty(&base) {
+    if yaml::is_empty(base.text) {
         let fix = "start with `version: 1` and `name: NAME`".to_owned();
         let begin = Place { file: 0, line: 1, column: 1 };
         problems.error(begin, "", "the file is empty; expected a topology".into(), Some(fix));
     }
-    let mut root = yaml::parse(&base, 0, problems);
+    let mut root = yaml::parse(base.text, 0, problems);
     for (file, overlay) in (1..).zip(overlays) {
         // An empty overlay changes nothing. One that is no YAML is told, and the rest is looked at all the same.
-        let Some(over) = yaml::parse(&text(overlay), file, problems) else { continue };
+        let Some(over) = yaml::parse(overlay.text, file, problems) else { continue };
         if !matches!(over.value, yaml::Value::Map(_)) {
             problems.error(over.place, "", format!("the overlay is {}; expected a mapping", over.found()), None);
         } else if let Some(root) = &mut root {

@@ -214,10 +214,19 @@ fn bare(name_or_arn: &str) -> &str {
     name_or_arn.rsplit(':').next().unwrap_or(name_or_arn)
 }
 
-/// Whether the thing that the bus calls `name` is meant by `asked`, a name or an ARN. What is external is known by its whole
-/// ARN alone: another account may have one of the same name.
+/// Whether the thing of ours that the bus calls `name` is meant by `asked`, an ARN. What is external is known by its whole ARN
+/// alone: another account may have one of the same name.
 fn is_meant(name: &str, asked: &str) -> bool {
-    name == asked || (!name.contains(':') && name == bare(asked))
+    !name.contains(':') && name == bare(asked)
+}
+
+/// The thing that is called exactly `asked` at the bus, else the one that is meant by it, else the one that the file calls so;
+/// `names` gives a thing's name at the bus and its key. The exact name goes first: the ARN of what is external ends in the name
+/// of our own namesake.
+fn found<'a, T>(all: &'a [T], asked: &str, names: impl Fn(&T) -> (&str, &str)) -> Option<&'a T> {
+    let exact = all.iter().find(|one| names(one).0 == asked);
+    let meant = || all.iter().find(|one| is_meant(names(one).0, asked));
+    exact.or_else(meant).or_else(|| all.iter().find(|one| names(one).1 == asked))
 }
 
 impl Topology {
@@ -230,14 +239,12 @@ impl Topology {
 
     /// The topic that the bus knows by that name or ARN, else the one that the file calls so.
     pub fn topic(&self, name: &str) -> Option<&Topic> {
-        let at_bus = self.topics.iter().find(|topic| is_meant(&topic.name, name));
-        at_bus.or_else(|| self.topics.iter().find(|topic| topic.key == name))
+        found(&self.topics, name, |topic| (&topic.name, &topic.key))
     }
 
     /// The queue that the bus knows by that name or ARN, else the one that the file calls so.
     pub fn queue(&self, name: &str) -> Option<&Queue> {
-        let at_bus = self.queues.iter().find(|queue| is_meant(&queue.name, name));
-        at_bus.or_else(|| self.queues.iter().find(|queue| queue.key == name))
+        found(&self.queues, name, |queue| (&queue.name, &queue.key))
     }
 
     /// The topics that this file makes: all but the external ones.
@@ -250,9 +257,10 @@ impl Topology {
         self.queues.iter().filter(|queue| !queue.external)
     }
 
-    /// The subscriptions to a topic, named as the bus does or by ARN, in the order of the file.
+    /// The subscriptions to a topic, which is named as for [`Topology::topic`], in the order of the file.
     pub fn subscriptions_of<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Subscription> {
-        self.subscriptions.iter().filter(move |subscription| is_meant(&subscription.topic, topic))
+        let name = self.topic(topic).map_or(topic, |topic| topic.name.as_str());
+        self.subscriptions.iter().filter(move |subscription| subscription.topic == name)
     }
 
     /// A finding of somebody who knows more than the files, in the files' own form.

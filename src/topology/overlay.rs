@@ -10,6 +10,10 @@ use crate::words;
 
 /// Lays `over` over `base`.
 pub(super) fn lay(base: &mut Node, over: Node, path: &str, problems: &mut Problems) {
+    if path == "subscriptions" && base.value == Value::Null {
+        // The key alone says "none", to which those of the overlay are added.
+        base.value = Value::List(Vec::new());
+    }
     match (&mut base.value, over.value) {
         (Value::Map(entries), Value::Map(changes)) => {
             for (key, change) in changes {
@@ -41,7 +45,7 @@ fn entry(entries: &mut Vec<(Key, Node)>, key: Key, change: Node, path: &str, pro
             problems.warn(key.place, &here, message, Some(fix));
         }
         (None, _) if path.is_empty() && key.text == "subscriptions" => {
-            let mut fresh = Node { value: Value::List(Vec::new()), ..change.clone() };
+            let mut fresh = Node { value: Value::Null, ..change.clone() };
             lay(&mut fresh, change, "subscriptions", problems);
             entries.push((key, fresh));
         }

@@ -42,6 +42,7 @@ pub(crate) struct Key {
 /// Reads one YAML document, the file of that number. Syntax errors and duplicate keys go to `problems`; `None` when there is no
 /// tree at all. A file without content is `None` too, and no problem of this function's.
 pub(crate) fn parse(text: &str, file: u16, problems: &mut Problems) -> Option<Node> {
+    let text = without_mark(text);
     if is_empty(text) {
         return None;
     }
@@ -74,7 +75,12 @@ pub(crate) fn parse(text: &str, file: u16, problems: &mut Problems) -> Option<No
 
 /// Whether there is nothing but blank lines and comments.
 pub(crate) fn is_empty(text: &str) -> bool {
-    text.lines().all(|line| matches!(line.trim_start().chars().next(), None | Some('#')))
+    without_mark(text).lines().all(|line| matches!(line.trim_start().chars().next(), None | Some('#')))
+}
+
+/// The text without the byte order mark that some editors put in front: it is no part of it.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Gives every place its file, and looks up which texts that hold a `$` stand in quotes.

@@ -201,6 +201,19 @@ fn every_form_is_written_and_nothing_needs_a_bus() {
     let _usage = env.run(&["topology"]).expect_code(2);
 }
 
+#[test]
+fn a_document_on_a_pipe_is_what_the_schemas_say() {
+    let env = TestEnv::new();
+    env.write("topology.yaml", rich());
+    // A joiner that hides on a terminal, and is a part of some letters and faces.
+    let said = "families \u{1f469}\u{200d}\u{1f467}";
+    env.write("schemas/OrderPlaced.json", format!("{{\"type\": \"object\", \"description\": \"{said}\"}}"));
+    let document = env.run(&["topology", "export", "asyncapi"]).success().json();
+    assert_eq!(document["components"]["messages"]["OrderPlaced"]["description"], said);
+    let docs = env.run(&["topology", "docs"]).success();
+    assert!(docs.stdout().contains(said), "{}", docs.stdout());
+}
+
 /// The arguments of <https://registry.terraform.io/providers/hashicorp/aws/latest/docs>, resources `sns_topic`, `sqs_queue`,
 /// `sns_topic_subscription`, `sqs_queue_policy`, `sns_topic_policy`, `sqs_queue_redrive_allow_policy`.
 const TERRAFORM: &[(&str, &[&str])] = &[

@@ -47,7 +47,7 @@ pub fn run(cx: &mut Cx, args: &InitArgs) -> Result<Outcome, CliError> {
         .hint("choose an empty folder: `eventbus init my-project --yes`"));
     }
     let question = format!("Write {} files into {}?", FILES.len(), dir.display());
-    if cx.ui.confirm(&question, cx.yes)?.is_none() {
+    if cx.ui.confirm(&question, cx.yes, None)?.is_none() {
         return Ok(Outcome::Failed);
     }
     for (name, text, executable) in FILES {

@@ -155,7 +155,7 @@ async fn make(cx: &Cx, bus: LocalBus, topology: &Topology, shutdown: &Shutdown) 
         return Err(CliError::refused(guard.why.clone()).hint(format!("look at it and agree to it first: `{agree}`")));
     }
     // `--init` is the user's word for the rest: the bus is this very process's, and nothing is lost.
-    let Some(confirmed) = cx.ui.confirm("Apply the topology?", true)? else { return Ok(Some(Outcome::Failed)) };
+    let Some(confirmed) = cx.ui.confirm("Apply the topology?", true, None)? else { return Ok(Some(Outcome::Failed)) };
     let Some(report) = provision::apply(cx, &bus, &plan, confirmed, shutdown).await? else {
         return Ok(Some(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)));
     };

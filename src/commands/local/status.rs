@@ -107,12 +107,8 @@ pub(super) async fn reset(cx: &Cx, args: &ResetArgs) -> Result<Outcome, CliError
     let seen = bus.overview().await.map_err(|error| failed(&shown, &error))?;
     let messages = seen.queues.iter().map(|queue| queue.waiting + queue.in_flight + queue.delayed).sum();
     let there = counted(seen.topics.len() as u64, seen.queues.len() as u64, seen.subscriptions.len() as u64, messages);
-    let agreed = cx.ui.confirm(&format!("Remove {there} from {shown}?"), cx.yes).map_err(|mut error| {
-        // The usual hint names a dry run, which is a verb of its own here.
-        error.hints =
-            vec!["add `--yes` to go ahead without being asked, or look first: `eventbus local status`".into()];
-        error
-    })?;
+    let look = Some("look first: `eventbus local status`");
+    let agreed = cx.ui.confirm(&format!("Remove {there} from {shown}?"), cx.yes, look)?;
     if agreed.is_none() {
         return Ok(Outcome::Failed);
     }

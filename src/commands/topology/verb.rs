@@ -9,8 +9,8 @@ use crate::commands::{Cx, written};
 use crate::engine::pull;
 use crate::error::CliError;
 use crate::outcome::Outcome;
-use crate::output::Format;
 use crate::output::topology as output;
+use crate::output::{Format, escape_control_keeping_lines};
 use crate::schema::Catalogue;
 use crate::topology::export::{self, Exported};
 use crate::topology::{EventDocs, Form, Topology, glob, pulled};
@@ -133,7 +133,12 @@ pub async fn run(cx: &mut Cx, verb: TopologyVerb) -> Result<Outcome, CliError> {
                 _ => Form::Text,
             };
             let topology = topology(cx, &args.which)?;
-            answer(cx, &topology.draw(form), args.which.out.as_deref())?;
+            let mut drawn = topology.draw(form);
+            if form == Form::Text {
+                // A drawing for people's eyes: it reaches a terminal by way of a pager or `cat`, too.
+                drawn = escape_control_keeping_lines(&drawn).into_owned();
+            }
+            answer(cx, &drawn, args.which.out.as_deref())?;
         }
         Action::Docs(args) => {
             let topology = topology(cx, &args.which)?;
@@ -221,7 +226,7 @@ fn answer(cx: &Cx, text: &str, file: Option<&Path>) -> Result<(), CliError> {
     let path = cx.path(file);
     let shown = cx.shown(&path.display().to_string());
     if std::fs::read(&path).is_ok_and(|there| there != text.as_bytes())
-        && cx.ui.confirm(&format!("Replace {shown}?"), cx.yes)?.is_none()
+        && cx.ui.confirm(&format!("Replace {shown}?"), cx.yes, None)?.is_none()
     {
         return Err(CliError::failed(format!("{shown} is left as it is")));
     }

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Exported;
+use super::{Exported, Ids};
 use crate::event::{EnvelopeStyle, Event, Metadata};
 use crate::topology::docs::{EventDocs, schema_of};
 use crate::topology::model::{Queue, Route, Subscription, Topology};
@@ -20,8 +20,16 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
     for route in topology.events.iter().filter(|route| route.is_pattern()) {
         left_out.push(format!("event pattern `{}`: AsyncAPI names each message", route.pattern));
     }
+    let topics = topology.topics.iter().map(|topic| ("topic", topic.name.as_str()));
+    let queues = topology.queues.iter().map(|queue| ("queue", queue.name.as_str()));
+    let names = events.iter().map(|route| ("event", route.pattern.as_str())).chain(topics).chain(queues);
+    let ids = Keys(Ids::new(names, |kind, name| match kind {
+        "topic" => key(topology.topic_shown(name)),
+        "queue" => key(topology.queue_shown(name)),
+        _ => key(name),
+    }));
     for route in &events {
-        let id = key(&route.pattern);
+        let id = ids.event(route).to_owned();
         let schema = schema_of(route, schemas);
         messages.insert(id.clone(), message(route, schema.map(|(_, schema)| schema), &id, style));
         let payload = schema.map_or_else(|| json!({ "type": "object" }), |(_, schema)| rooted(schema, &id));
@@ -29,7 +37,8 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
     }
     for topic in &topology.topics {
         let own: Vec<&&Route> = events.iter().filter(|route| route.topic == topic.name).collect();
-        let id = format!("topic-{}", key(topology.topic_shown(&topic.name)));
+        let name = ids.of("topic", &topic.name);
+        let id = format!("topic-{name}");
         let mut binding = json!({ "name": topology.topic_shown(&topic.name) });
         if topic.is_fifo() {
             let deduplication = topic.settings.get("ContentBasedDeduplication") == Some("true");
@@ -41,17 +50,17 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
             id.clone(),
             json!({
                 "address": topology.topic_shown(&topic.name),
-                "messages": references(&own, "#/components/messages/"),
+                "messages": ids.references(&own, "#/components/messages/"),
                 "bindings": { "sns": binding },
             }),
         );
         if !own.is_empty() {
-            let mut operation = operation("send", &id, &own);
+            let mut operation = ids.operation("send", &id, &own);
             if !subscribers.is_empty() {
-                let name = topology.topic_shown(&topic.name);
-                operation["bindings"] = json!({ "sns": { "topic": { "name": name }, "consumers": subscribers } });
+                let shown = topology.topic_shown(&topic.name);
+                operation["bindings"] = json!({ "sns": { "topic": { "name": shown }, "consumers": subscribers } });
             }
-            operations.insert(format!("send-{}", key(topology.topic_shown(&topic.name))), operation);
+            operations.insert(format!("send-{name}"), operation);
         }
     }
     for queue in &topology.queues {
@@ -59,18 +68,18 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
             .iter()
             .filter(|route| topology.subscriptions.iter().any(|s| s.queue == queue.name && s.topic == route.topic))
             .collect();
-        let id = format!("queue-{}", key(topology.queue_shown(&queue.name)));
+        let name = ids.of("queue", &queue.name);
+        let id = format!("queue-{name}");
         channels.insert(
             id.clone(),
             json!({
                 "address": topology.queue_shown(&queue.name),
-                "messages": references(&own, "#/components/messages/"),
+                "messages": ids.references(&own, "#/components/messages/"),
                 "bindings": { "sqs": queue_binding(topology, queue) },
             }),
         );
         if !own.is_empty() {
-            operations
-                .insert(format!("receive-{}", key(topology.queue_shown(&queue.name))), operation("receive", &id, &own));
+            operations.insert(format!("receive-{name}"), ids.operation("receive", &id, &own));
         }
     }
     let mut document = json!({
@@ -91,17 +100,31 @@ fn key(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' }).collect()
 }
 
-fn references(events: &[&&Route], root: &str) -> Value {
-    let entry = |route: &&&Route| (key(&route.pattern), json!({ "$ref": format!("{root}{}", key(&route.pattern)) }));
-    Value::Object(events.iter().map(entry).collect())
-}
+/// The keys of everything in the document.
+struct Keys(Ids);
 
-fn operation(action: &str, channel: &str, events: &[&&Route]) -> Value {
-    let messages: Vec<Value> = events
-        .iter()
-        .map(|route| json!({ "$ref": format!("#/channels/{channel}/messages/{}", key(&route.pattern)) }))
-        .collect();
-    json!({ "action": action, "channel": { "$ref": format!("#/channels/{channel}") }, "messages": messages })
+impl Keys {
+    fn of(&self, kind: &'static str, name: &str) -> &str {
+        self.0.of(kind, name).unwrap_or_default()
+    }
+
+    fn event(&self, route: &Route) -> &str {
+        self.of("event", &route.pattern)
+    }
+
+    fn references(&self, events: &[&&Route], root: &str) -> Value {
+        let entry =
+            |route: &&&Route| (self.event(route).to_owned(), json!({ "$ref": format!("{root}{}", self.event(route)) }));
+        Value::Object(events.iter().map(entry).collect())
+    }
+
+    fn operation(&self, action: &str, channel: &str, events: &[&&Route]) -> Value {
+        let messages: Vec<Value> = events
+            .iter()
+            .map(|route| json!({ "$ref": format!("#/channels/{channel}/messages/{}", self.event(route)) }))
+            .collect();
+        json!({ "action": action, "channel": { "$ref": format!("#/channels/{channel}") }, "messages": messages })
+    }
 }
 
 fn message(route: &Route, schema: Option<&Value>, id: &str, style: EnvelopeStyle) -> Value {

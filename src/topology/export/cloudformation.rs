@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Exported, Ids, senders, typed};
+use super::{Exported, Ids, senders, typed, unique};
 use crate::topology::model::{Queue, RedriveAllow, Subscription, Topic, Topology};
 use crate::topology::policy;
 
@@ -27,7 +27,7 @@ const TOPIC: &[&str] =
 
 /// The template.
 pub fn cloudformation(topology: &Topology) -> Exported {
-    let ids = Ids::new(topology, |kind, name| {
+    let ids = Ids::of_own(topology, |kind, name| {
         // Logical ids are letters and digits.
         let parts = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
         let camel: String = parts.map(|part| part[..1].to_ascii_uppercase() + &part[1..]).collect();
@@ -36,6 +36,7 @@ pub fn cloudformation(topology: &Topology) -> Exported {
     let mut left_out = Vec::new();
     let mut resources = Map::new();
     let mut add = |id: String, kind: &str, properties: Map<String, Value>| {
+        let id = unique(id, |id| resources.contains_key(id));
         resources.insert(id, json!({ "Type": format!("AWS::{kind}"), "Properties": properties }));
     };
     for topic in topology.own_topics() {

@@ -8,7 +8,7 @@ mod terraform;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -40,29 +40,43 @@ fn typed(field: &Field, text: &str) -> Value {
     }
 }
 
-/// Names of ours as names that another language takes: the letters and digits of the name, with what `other` allows, and a
-/// number where two become the same.
+/// `wanted`, with a number behind it when that is `taken` already: what comes second is not lost.
+fn unique(wanted: String, taken: impl Fn(&str) -> bool) -> String {
+    let (mut id, mut number) = (wanted.clone(), 2);
+    while taken(&id) {
+        id = format!("{wanted}{number}");
+        number += 1;
+    }
+    id
+}
+
+/// Names of ours as names that another language takes, with a number where two become the same.
 struct Ids {
     given: BTreeMap<(&'static str, String), String>,
 }
 
 impl Ids {
-    /// `join` puts a name's parts together: for `user_events` and CloudFormation, `UserEvents`.
-    fn new(topology: &Topology, join: fn(&'static str, &str) -> String) -> Self {
+    /// `names` are kinds and names; `join` makes of them what the language takes: for `user_events` and CloudFormation,
+    /// `UserEventsQueue`. Ids are told apart within a kind.
+    fn new<'a>(
+        names: impl Iterator<Item = (&'static str, &'a str)>,
+        join: impl Fn(&'static str, &str) -> String,
+    ) -> Self {
         let mut ids = Self { given: BTreeMap::new() };
-        let topics = topology.own_topics().map(|topic| ("topic", topic.name.as_str()));
-        let queues = topology.own_queues().map(|queue| ("queue", queue.name.as_str()));
-        for (kind, name) in topics.chain(queues) {
-            let wanted = join(kind, name);
-            let mut id = wanted.clone();
-            let mut number = 2;
-            while ids.given.iter().any(|((of, _), taken)| *of == kind && *taken == id) {
-                id = format!("{wanted}{number}");
-                number += 1;
-            }
+        let mut taken = BTreeSet::new();
+        for (kind, name) in names {
+            let id = unique(join(kind, name), |id| taken.contains(&(kind, id.to_owned())));
+            taken.insert((kind, id.clone()));
             ids.given.insert((kind, name.to_owned()), id);
         }
         ids
+    }
+
+    /// Those of what the topology makes.
+    fn of_own(topology: &Topology, join: impl Fn(&'static str, &str) -> String) -> Self {
+        let topics = topology.own_topics().map(|topic| ("topic", topic.name.as_str()));
+        let queues = topology.own_queues().map(|queue| ("queue", queue.name.as_str()));
+        Self::new(topics.chain(queues), join)
     }
 
     fn of(&self, kind: &'static str, name: &str) -> Option<&str> {

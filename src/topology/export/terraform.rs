@@ -3,9 +3,11 @@
 //!
 //! Every text in that syntax is a template: `${` and `%{` of ours are escaped, those that are references are not.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::{Exported, Ids, senders, typed};
+use super::{Exported, Ids, senders, typed, unique};
 use crate::topology::model::{Queue, RedriveAllow, Subscription, Topic, Topology};
 use crate::topology::policy;
 
@@ -37,16 +39,17 @@ const TOPIC: &[(&str, &str)] = &[
 
 /// The configuration.
 pub fn terraform(topology: &Topology) -> Exported {
-    let ids = Ids::new(topology, |_, name| {
+    let ids = Ids::of_own(topology, |_, name| {
         let id: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         // An identifier does not begin with a digit.
         if id.starts_with(|c: char| c.is_ascii_digit()) { format!("_{id}") } else { id }
     });
     let mut left_out = Vec::new();
-    let mut resources: Map<String, Value> = Map::new();
-    let mut add = |kind: &str, id: &str, arguments: Map<String, Value>| {
-        let kind = resources.entry(kind).or_insert_with(|| Value::Object(Map::new()));
-        kind[id] = Value::Object(arguments);
+    let mut resources: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let mut add = |kind: &'static str, id: &str, arguments: Map<String, Value>| {
+        let of_kind = resources.entry(kind).or_default();
+        let id = unique(id.to_owned(), |id| of_kind.contains_key(id));
+        of_kind.insert(id, Value::Object(arguments));
     };
     for topic in topology.own_topics() {
         let Some(id) = ids.of("topic", &topic.name) else { continue };
@@ -134,7 +137,7 @@ fn document(statements: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements }).to_string().into()
 }
 
-fn tags(tags: &std::collections::BTreeMap<String, String>) -> Option<(String, Value)> {
+fn tags(tags: &BTreeMap<String, String>) -> Option<(String, Value)> {
     let map: Map<String, Value> = tags.iter().map(|(key, value)| (template(key), template(value).into())).collect();
     (!map.is_empty()).then(|| ("tags".to_owned(), map.into()))
 }

@@ -49,6 +49,49 @@ fn what_is_external_is_referred_to_and_not_made() {
 }
 
 #[test]
+fn a_subscription_is_not_lost_to_one_of_the_same_id() {
+    // Two queues whose ARNs end alike, and a queue and a topic that together read as another pair.
+    let topology = read(
+        "version: 1\nname: s\ntopics: { a: {}, a_to_b: {} }\nqueues:\n  c: {}\n  b_to_c: {}\n  \
+         one: { external: true, arn: \"arn:aws:sqs:eu-west-1:111122223333:q\" }\n  \
+         two: { external: true, arn: \"arn:aws:sqs:eu-west-1:444455556666:q\" }\nsubscriptions:\n  - { topic: a, queue: one }\n  \
+         - { topic: a, queue: two }\n  - { topic: a_to_b, queue: c }\n  - { topic: a, queue: b_to_c }\n",
+    );
+    let template = cloudformation(&topology).document;
+    let resources = template["Resources"].as_object().unwrap();
+    let made: Vec<&Value> = resources.values().filter(|r| r["Type"] == "AWS::SNS::Subscription").collect();
+    assert_eq!(made.len(), 4, "{made:#?}");
+    assert_eq!(resources["qQueueOfATopic"]["Properties"]["Endpoint"], "arn:aws:sqs:eu-west-1:111122223333:q");
+    assert_eq!(resources["qQueueOfATopic2"]["Properties"]["Endpoint"], "arn:aws:sqs:eu-west-1:444455556666:q");
+    let terraform = terraform(&topology).document;
+    let made = terraform["resource"]["aws_sns_topic_subscription"].as_object().unwrap();
+    assert_eq!(made.len(), 4, "{made:#?}");
+    assert_eq!(made["a_to_b_to_c"]["topic_arn"], "${aws_sns_topic.a_to_b.arn}");
+    assert_eq!(made["a_to_b_to_c2"]["topic_arn"], "${aws_sns_topic.a.arn}");
+}
+
+#[test]
+fn messages_and_channels_of_the_same_key_are_told_apart() {
+    let topology = read(
+        "version: 1\nname: s\nprefix: dev-\ntopics:\n  t: {}\n  \
+         dev-t: { external: true, arn: \"arn:aws:sns:eu-west-1:111122223333:t\" }\nqueues: { q: {} }\nsubscriptions:\n  \
+         - { topic: t, queue: q }\nevents: { \"Grüße\": { topic: t }, \"Grööe\": { topic: t }, Gr_: { topic: dev-t } }\n",
+    );
+    let document = asyncapi(&topology, &EventDocs::new(), EnvelopeStyle::Pascal).document;
+    let messages = document["components"]["messages"].as_object().unwrap();
+    let names: Vec<&str> = messages.values().filter_map(|message| message["name"].as_str()).collect();
+    assert_eq!(names.len(), 3, "{messages:#?}");
+    assert_eq!((&messages["Gr__e"]["name"], &messages["Gr__e2"]["name"]), (&json!("Grüße"), &json!("Grööe")));
+    assert_eq!(messages["Gr__e2"]["payload"]["properties"]["Payload"]["$ref"], "#/components/schemas/Gr__e2");
+    let channels = document["channels"].as_object().unwrap();
+    assert_eq!(channels.len(), 3, "{channels:#?}");
+    assert_eq!(channels["topic-dev-t"]["messages"].as_object().unwrap().len(), 2);
+    assert_eq!(channels["topic-dev-t2"]["messages"]["Gr_"]["$ref"], "#/components/messages/Gr_");
+    let sent: Vec<&Value> = document["operations"]["send-dev-t"]["messages"].as_array().unwrap().iter().collect();
+    assert_eq!(sent[1]["$ref"], "#/channels/topic-dev-t/messages/Gr__e2");
+}
+
+#[test]
 fn what_cannot_be_said_is_told() {
     let told = cloudformation(&shared()).left_out.join("\n");
     assert!(told.contains("`delivery_policy`") && told.contains("`maximum_message_size`"), "{told}");

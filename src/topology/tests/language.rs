@@ -118,6 +118,17 @@ fn files_of_variables_hold_names_and_plain_values() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_any_file() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    let filed = read_variables(&marked("A: text\n"), "v.yaml").unwrap();
+    assert_eq!(filed, variables(&[("A", "text")]));
+    assert_eq!(read_variables(&marked("# nothing\n"), "v.yaml").unwrap(), BTreeMap::new());
+    let topology = laid(&marked(PRODUCT), &[&marked("name: prod\n"), &marked("# nothing yet\n")]).unwrap();
+    assert_eq!(topology.name, "prod");
+    assert!(laid(&marked(""), &[]).unwrap_err()[0].contains("the file is empty"));
+}
+
+#[test]
 fn the_prefix_is_before_every_name_that_the_file_makes_and_in_no_reference() {
     let text = PRODUCT.replace("topics:\n", "prefix: dev-\ntopics:\n");
     let topology = Topology::parse(&text, "t").unwrap();
@@ -257,6 +268,14 @@ fn an_overlay_removes_a_subscription_when_it_says_so() {
         wrong.warnings[0].to_string().starts_with("1.yaml:2:5: `other` is not subscribed to `users`"),
         "{:?}",
         wrong.warnings
+    );
+    // The key alone, too, is a list to lay over.
+    let valueless = "version: 1\nname: t\ntopics: { users: }\nqueues: { user_events: }\nsubscriptions:\n";
+    let none = laid(valueless, &["subscriptions:\n  - { topic: users, queue: user_events, remove: true }\n"]).unwrap();
+    assert!(
+        none.warnings[0].to_string().starts_with("1.yaml:2:5: `user_events` is not subscribed to `users`"),
+        "{:?}",
+        none.warnings
     );
     let in_base = PRODUCT.replace("    queue: user_events\n", "    queue: user_events\n    remove: true\n");
     assert!(problems(&in_base)[0].contains("is for overlays"));

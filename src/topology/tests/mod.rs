@@ -52,6 +52,30 @@ fn the_documented_example_is_read() {
     assert!(topology.warnings.is_empty(), "{:?}", topology.warnings);
 }
 
+#[test]
+fn what_is_external_is_not_taken_for_its_namesake() {
+    let (topic, queue) = ("arn:aws:sns:eu-west-1:999999999999:users", "arn:aws:sqs:eu-west-1:999999999999:dlq");
+    let topology = Topology::parse(
+        &file(&format!(
+            "topics: {{ users: {{}}, theirs: {{ external: true, arn: \"{topic}\" }} }}\nqueues:\n  mine: {{}}\n  other: {{}}\n  dlq: {{}}\n  \
+             their_dlq: {{ external: true, arn: \"{queue}\" }}\nsubscriptions:\n  - {{ topic: users, queue: mine }}\n  - {{ topic: theirs, queue: other }}\n"
+        )),
+        "t.yaml",
+    )
+    .unwrap();
+    let subscribers = |topic: &str| -> Vec<String> {
+        topology.subscriptions_of(topic).map(|subscription| subscription.queue.clone()).collect()
+    };
+    assert_eq!(topology.topic(topic).unwrap().key, "theirs");
+    assert_eq!(topology.queue(queue).unwrap().key, "their_dlq");
+    assert_eq!(subscribers(topic), ["other"]);
+    assert_eq!(subscribers("theirs"), ["other"], "by the name that the file has for it");
+    for ours in ["users", "arn:aws:sns:eu-west-1:123456789012:users"] {
+        assert_eq!(topology.topic(ours).unwrap().key, "users");
+        assert_eq!(subscribers(ours), ["mine"]);
+    }
+}
+
 /// A file around `queues:`, `subscriptions:` or whatever is under test.
 fn file(rest: &str) -> String {
     format!("version: 1\nname: t\n{rest}")
