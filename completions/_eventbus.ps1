@@ -428,6 +428,7 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
         }
         'eventbus;local;reset' {
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'The bus file [default: the local context''s, .eventbus/bus.db]')
+            [CompletionResult]::new('--confirm', '--confirm', [CompletionResultType]::ParameterName, 'Where the context is protected: its name, in place of typing it')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use AWS with this profile')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Use AWS in this region')

@@ -505,13 +505,17 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__local__subcmd__reset)
-            opts="-y -q -v -h --path --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-y -q -v -h --path --confirm --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

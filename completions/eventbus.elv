@@ -409,6 +409,7 @@ set edit:completion:arg-completer[eventbus] = {|@words|
         }
         &'eventbus;local;reset'= {
             cand --path 'The bus file [default: the local context''s, .eventbus/bus.db]'
+            cand --confirm 'Where the context is protected: its name, in place of typing it'
             cand --context 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]'
             cand --profile 'Use AWS with this profile'
             cand --region 'Use AWS in this region'

@@ -351,6 +351,7 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from status" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l path -d 'The bus file [default: the local context\'s, .eventbus/bus.db]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l confirm -d 'Where the context is protected: its name, in place of typing it' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l region -d 'Use AWS in this region' -r

@@ -92,6 +92,9 @@ pub struct AwsTarget {
     pub test_credentials: bool,
 }
 
+/// Where a bus comes from that the environment's endpoint chose.
+const FROM_ENDPOINT: &str = "env AWS_ENDPOINT_URL";
+
 /// What a run is to work with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -99,6 +102,9 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The bus.
     pub context: Sourced<Context>,
+    /// The embedded bus that would be chosen if `AWS_ENDPOINT_URL` did not name a loopback address, as it does in a shell after
+    /// `eval "$(eventbus local env)"`.
+    pub beside: Option<Context>,
     /// `metadata.publisherName`.
     pub publisher: Option<Sourced<String>>,
     /// The topology file; the default need not exist.
@@ -144,7 +150,14 @@ impl Config {
             None => Sourced::new(base.join(default), "default"),
         };
         let context = resolve_context(flags, env, &file, &base, &named)?;
+        let served = env.aws_endpoint_url.as_deref().is_some_and(is_loopback) && context.from == FROM_ENDPOINT;
+        let beside = served
+            .then(|| resolve_context(flags, &Env { aws_endpoint_url: None, ..env.clone() }, &file, &base, &named))
+            .transpose()?
+            .map(|context| context.value)
+            .filter(|context| matches!(context.target, Target::Local { .. }));
         Ok(Self {
+            beside,
             publisher: env
                 .publisher
                 .as_ref()
@@ -263,7 +276,7 @@ fn resolve_context(
     }
     let chosen = chosen.or_else(|| env.context.as_ref().map(|name| Sourced::new(name.clone(), "env EVENTBUS_CONTEXT")));
     if chosen.is_none() && env.aws_endpoint_url.is_some() {
-        return ad_hoc(flags, env, "env AWS_ENDPOINT_URL");
+        return ad_hoc(flags, env, FROM_ENDPOINT);
     }
     let chosen = chosen
         .or_else(|| file.context.as_ref().map(|name| Sourced::new(name.clone(), named)))

@@ -112,8 +112,7 @@ pub(super) fn confirm_names(ui: &Ui, asked: &[Asked], given: &[String]) -> Resul
             first.why,
             name(first)
         );
-        let hint =
-            format!("add `{}` (`--yes` does not stand for a name), or `--dry-run` to only look", flags.join(" "));
+        let hint = format!("add `{}` (`--yes` does not stand for a name)", flags.join(" "));
         return Err(CliError::usage(message).hint(hint));
     }
     for asked_for in missing {

@@ -62,7 +62,11 @@ const KEPT: &[Kept] = &[
         why: "arguments are parsed before the work begins",
     },
     Kept { word: "std::env", only_in: &["config", "lib.rs", "main.rs"], why: "the environment is read by config" },
-    Kept { word: "rusqlite", only_in: &["local"], why: "the store belongs to the embedded bus" },
+    Kept {
+        word: "rusqlite",
+        only_in: &["local", "engine"],
+        why: "the store belongs to the embedded bus, and ledgers to the work that resumes",
+    },
     Kept { word: "comfy_table", only_in: &["output"], why: "every byte the user sees is output's" },
     Kept { word: "indicatif", only_in: &["output"], why: "every byte the user sees is output's" },
     Kept { word: "dialoguer", only_in: &["output"], why: "every byte the user sees is output's" },
@@ -356,7 +360,9 @@ fn every_rule_can_fail() {
     for kept in KEPT {
         let word = if kept.word == "aws_sdk_" { "aws_sdk_sns::Client" } else { kept.word };
         let line = format!("use {word};");
-        assert_eq!(findings("engine/x.rs", &line).len(), 1, "{line} in the engine");
+        // A room that may not have it: the engine, but for what is the engine's.
+        let elsewhere = if kept.only_in.contains(&"engine") { "bus/x.rs" } else { "engine/x.rs" };
+        assert_eq!(findings(elsewhere, &line).len(), 1, "{line} in {elsewhere}");
         for place in kept.only_in {
             let path = if place.ends_with(".rs") { (*place).to_owned() } else { format!("{place}/mod.rs") };
             assert_eq!(findings(&path, &line), Vec::<String>::new(), "{line} in {path}");
@@ -434,12 +440,13 @@ fn no_test_file_is_forgotten() {
 }
 
 /// Licences under which a part of a program under Apache-2.0 may be.
-const LICENCES: [&str; 9] = [
+const LICENCES: [&str; 10] = [
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "MIT",
     "MIT-0",
     "ISC",
+    "BSD-2-Clause",
     "BSD-3-Clause",
     "Unicode-3.0",
     "Zlib",

@@ -92,6 +92,31 @@ fn reset_asks_and_then_removes_everything() {
 }
 
 #[test]
+fn a_protected_bus_is_reset_by_its_name_only() {
+    let env = project();
+    env.write("eventbus.yaml", "contexts:\n  local: { kind: local, path: .eventbus/bus.db, protected: true }\n");
+    let refused = env.run(&["local", "reset", "--yes"]).expect_code(2);
+    assert!(refused.stderr().contains("--confirm local"), "{}", refused.stderr());
+    let waiting =
+        |env: &TestEnv| env.run(&["local", "status", "-o", "json"]).success().json()["queues"][0]["waiting"].clone();
+    assert_eq!(waiting(&env), 1);
+    let wrong = env.run(&["local", "reset", "--confirm", "prod"]).expect_code(2);
+    assert!(wrong.stderr().contains("must be confirmed by its name"), "{}", wrong.stderr());
+    let gone = env.run(&["local", "reset", "--confirm", "local"]).success();
+    assert!(gone.stderr().contains("Removed 1 topic, 2 queues"), "{}", gone.stderr());
+}
+
+#[test]
+fn serve_does_not_shorten_a_retention_on_its_own() {
+    let env = project();
+    env.write("shorter.yaml", TOPOLOGY.replace("user_events_dlq: {}", "user_events_dlq: { retention: 1h }"));
+    let refused = env.run(&["local", "serve", "--port", "0", "--init", "shorter.yaml"]).expect_code(4);
+    assert!(refused.stderr().contains("--confirm user_events_dlq"), "{}", refused.stderr());
+    let kept = env.run(&["provision", "topology.yaml", "--check"]).success();
+    assert!(!kept.stdout().contains("retention"), "{}", kept.stdout());
+}
+
+#[test]
 fn reset_without_a_file_has_nothing_to_do_and_makes_none() {
     let env = TestEnv::new();
     let done = env.run(&["local", "reset"]).success();
@@ -130,6 +155,13 @@ fn env_leads_to_a_bus_that_answers_and_names_none_that_does_not() {
     );
     let echoed = env.script(&script).env("AWS_PROFILE", "prod").run().success();
     assert_eq!(echoed.stdout(), format!("http://127.0.0.1:{port} us-east-1 test\n"));
+    // In that shell the file is still what `local` is about.
+    let url = format!("http://127.0.0.1:{port}");
+    let json = env.command(&["local", "status", "-o", "json"]).env("AWS_ENDPOINT_URL", &url).run().success().json();
+    assert_eq!((&json["exists"], json["path"].as_str()), (&true.into(), Some(".eventbus/bus.db")));
+    let elsewhere =
+        env.command(&["local", "status"]).env("AWS_ENDPOINT_URL", "https://sqs.example").run().expect_code(2);
+    assert!(elsewhere.stderr().contains("env -u AWS_ENDPOINT_URL"), "{}", elsewhere.snapshot());
     let _ended = server.process.kill();
     let dead = env.run(&["local", "env", "--port", &port]).expect_code(1);
     assert!(dead.stdout().is_empty() && dead.stderr().contains("local serve --port"), "{}", dead.snapshot());

@@ -191,6 +191,12 @@ fn a_saved_plan_is_carried_out_or_refused() {
     assert_matches("provision-plan.schema", &plan);
     assert_matches("provision.schema", &plan["review"]);
     all_stands_but(&env);
+    // What is no plan is not written over unasked; an older plan is.
+    env.write("notes.txt", "not a plan");
+    let refused = env.run(&["provision", "--prune", "--out", "notes.txt"]).expect_code(2);
+    assert!(refused.stderr().contains("notes.txt is no plan of this program"), "{}", refused.snapshot());
+    assert_eq!(env.read("notes.txt"), "not a plan");
+    let _again = env.run(&["provision", "--prune", "--out", "plan.json"]).success();
 
     // The file moves.
     env.write("topology.yaml", WITHOUT_SPARE);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{Cx, embedded, open_local, open_local_with, outcome_of_signal, provision, written};
-use crate::config::{DEFAULT_BUS, Target};
+use crate::config::{Context, DEFAULT_BUS, Target};
 use crate::error::CliError;
 use crate::outcome::Outcome;
 
@@ -60,14 +60,21 @@ pub async fn run(cx: &mut Cx, args: LocalArgs) -> Result<Outcome, CliError> {
     }
 }
 
-/// The bus file that `verb` is about: the one that `--path` names, else the local context's.
+/// The bus file that `verb` is about: the one that `--path` names, else the local context's. In a shell whose variables lead to a
+/// bus that is served on this machine it is still the file.
 fn bus_file(cx: &Cx, path: Option<&Path>, verb: &str) -> Result<PathBuf, CliError> {
-    match (path, &cx.config.context.value.target) {
+    match (path, local_context(cx).map(|context| &context.target)) {
         (Some(path), _) => Ok(cx.path(path)),
-        (None, Target::Local { path }) => Ok(path.clone()),
-        (None, Target::Aws(_)) => Err(CliError::usage(format!(
+        (None, Some(Target::Local { path })) => Ok(path.clone()),
+        (None, _) => Err(CliError::usage(format!(
             "`local {verb}` is about the embedded bus, but an AWS bus is chosen"
         ))
         .hint(format!("leave out the flag or variable that chooses it (`env -u AWS_ENDPOINT_URL eventbus local {verb}`), or name the file: `--path {DEFAULT_BUS}`"))),
     }
+}
+
+/// The context of the embedded bus.
+fn local_context(cx: &Cx) -> Option<&Context> {
+    let chosen = &cx.config.context.value;
+    matches!(chosen.target, Target::Local { .. }).then_some(chosen).or(cx.config.beside.as_ref())
 }

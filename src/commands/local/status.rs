@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Cx, bus_file, open_local, written};
+use super::{Cx, bus_file, local_context, open_local, written};
+use crate::config::{Context, Target};
 use crate::error::CliError;
 use crate::local::Overview;
 use crate::outcome::Outcome;
-use crate::output::Format;
 use crate::output::local::{self as output, Queue, Status, Subscription, Topic};
+use crate::output::{Asked, Format};
 use crate::words;
 
 /// Arguments of `local status`.
@@ -30,6 +31,9 @@ pub struct ResetArgs {
     /// The bus file [default: the local context's, .eventbus/bus.db]
     #[arg(long, value_name = "FILE")]
     pub path: Option<PathBuf>,
+    /// Where the context is protected: its name, in place of typing it
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Vec<String>,
 }
 
 /// The file as the user would write it; said on stderr, since every run says which bus it is about.
@@ -108,7 +112,15 @@ pub(super) async fn reset(cx: &Cx, args: &ResetArgs) -> Result<Outcome, CliError
     let messages = seen.queues.iter().map(|queue| queue.waiting + queue.in_flight + queue.delayed).sum();
     let there = counted(seen.topics.len() as u64, seen.queues.len() as u64, seen.subscriptions.len() as u64, messages);
     let look = Some("look first: `eventbus local status`");
-    let agreed = cx.ui.confirm(&format!("Remove {there} from {shown}?"), cx.yes, look)?;
+    let of_path = |context: &&Context| matches!(&context.target, Target::Local { path: named } if *named == path);
+    let context = local_context(cx).filter(of_path).filter(|context| context.protected);
+    let agreed = if let Some(context) = context {
+        let why = format!("this bus is protected, and {there} would be removed from {shown}");
+        let name = context.name.clone().unwrap_or_else(|| "local".into());
+        cx.ui.confirm_names(&[Asked { why, names: vec![name] }], &args.confirm)?
+    } else {
+        cx.ui.confirm(&format!("Remove {there} from {shown}?"), cx.yes, look)?
+    };
     if agreed.is_none() {
         return Ok(Outcome::Failed);
     }

@@ -152,3 +152,21 @@ async fn change(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_stands_in_the_partition_of_what_it_may_use() {
+        let of = |region: &str, arn: &str| {
+            let accounts = ["111122223333".to_owned()];
+            let made = statement("l", &accounts, ("SQS", &["SendMessage".to_owned()]), &arn.replace("REGION", region));
+            made["Principal"]["AWS"].as_str().unwrap_or_default().to_owned()
+        };
+        let queue = |region| of(region, "arn:aws:sqs:REGION:444455556666:q");
+        assert_eq!(queue("eu-west-1"), "arn:aws:iam::111122223333:root");
+        assert_eq!(queue("cn-north-1"), "arn:aws-cn:iam::111122223333:root");
+        assert_eq!(queue("us-gov-west-1"), "arn:aws-us-gov:iam::111122223333:root");
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::owner::{self, Maker};
+use super::topics::twin;
 use super::{Change, FieldChange, Kind, Options};
 use crate::topology::Topology;
 use crate::topology::fields::Field;
@@ -106,7 +107,7 @@ impl<'a> Scene<'a> {
 
     /// Whether a subscription that stands is deleted by the plan, by itself: those of a deleted topic go with it.
     pub(super) fn goes(&self, subscription: &LiveSubscription) -> bool {
-        self.options.lists()
+        (self.options.lists() || self.replaces_queue(last(&subscription.queue_arn)))
             && !subscription.arn.is_empty()
             && self.subscription_is_ours(subscription)
             && !self.wants(&subscription.topic_arn, &subscription.queue_arn)
@@ -132,7 +133,25 @@ impl<'a> Scene<'a> {
 
     /// Whether the plan deletes this topic because the tag says that it is ours and the file does not have it.
     pub(super) fn topic_goes(&self, arn: &str) -> bool {
-        self.options.lists() && self.is_ours(arn) && !self.names_topic(last(arn))
+        self.is_ours(arn) && !self.names_topic(last(arn)) && (self.options.lists() || self.replaces_topic(last(arn)))
+    }
+
+    /// Whether one of the other type takes this topic's place, which is made by the same plan.
+    fn replaces_topic(&self, old: &str) -> bool {
+        let new = twin(old);
+        self.options.allow_replace
+            && !self.names_topic(old)
+            && self.topology.own_topics().any(|topic| topic.name == new)
+            && !self.live.topics.contains_key(&new)
+    }
+
+    /// The same of a queue.
+    fn replaces_queue(&self, old: &str) -> bool {
+        let new = twin(old);
+        self.options.allow_replace
+            && !self.names_queue(old)
+            && self.topology.own_queues().any(|queue| queue.name == new)
+            && !self.live.queues.contains_key(&new)
     }
 }
 

@@ -160,7 +160,12 @@ pub(super) fn strangers(scene: &Scene<'_>, warnings: &mut Vec<String>) -> Vec<Ch
             ));
         } else if listed || (scene.topic_goes(topic) && !scene.subscription_is_ours(subscription)) {
             let mut row = super::scene::row(Kind::Subscription, name, Action::Foreign, Vec::new(), Work::Nothing);
-            row.notes.push(format!("somebody else's ({})", subscription.protocol));
+            row.notes.push(if scene.subscription_is_ours(subscription) {
+                // Its queue left the file, which is deleted when it is asked for.
+                "made by this topology, and not in the file; `--prune` deletes it".to_owned()
+            } else {
+                format!("somebody else's ({})", subscription.protocol)
+            });
             if scene.topic_goes(topic) {
                 row.notes.push("it goes with its topic".into());
             }

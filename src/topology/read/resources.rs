@@ -278,6 +278,11 @@ fn tags(table: &Table, problems: &mut Problems) -> BTreeMap<String, String> {
         if value.chars().count() > 256 {
             problems.error(node.place, &path, format!("`{path}` is longer than 256 characters"), None);
         }
+        // AWS refuses them, and they have no place in its XML answers.
+        if key.text.chars().chain(value.chars()).any(char::is_control) {
+            let message = "a tag holds no control characters".to_owned();
+            problems.error(node.place, &path, message, Some("write plain text".into()));
+        }
         tags.insert(key.text.clone(), value);
     }
     tags

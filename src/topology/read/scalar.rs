@@ -97,10 +97,14 @@ pub(super) fn plain(field: &Field, node: &Node, path: &str, problems: &mut Probl
         Kind::Text { max } => {
             let text = text(node, path, problems)?;
             let length = text.chars().count();
-            if length <= max {
+            if text.chars().any(char::is_control) {
+                // They have no place in AWS's XML answers.
+                Err(("holds control characters; expected plain text".into(), None))
+            } else if length <= max {
                 return Some(text);
+            } else {
+                Err((format!("has {length} characters; AWS takes up to {max}"), None))
             }
-            Err((format!("has {length} characters; AWS takes up to {max}"), None))
         }
         Kind::Choice(words) => {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();

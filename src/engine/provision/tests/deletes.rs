@@ -186,6 +186,19 @@ async fn a_change_of_type_is_a_replacement_and_needs_to_be_allowed() {
     let plan = world.converge_with(&fifo, REPLACE).await;
     assert_eq!((plan.count(Action::Replace), plan.count(Action::Delete)), (3, 3), "{:?}", rows(&plan));
     assert_eq!(world.all().await, ["topic users.fifo", "user_events.fifo", "user_events_dlq.fifo"]);
+    // The topic stays and its queues change: nothing is left that would send to a queue that is gone.
+    let standard = fifo
+        .replace("queue: user_events.fifo\n", "queue: user_events\n")
+        .replace("  user_events.fifo:", "  user_events:")
+        .replace("user_events_dlq.fifo", "user_events_dlq");
+    let plan = world.converge_with(&standard, REPLACE).await;
+    assert!(
+        rows(&plan).contains(&"delete subscription users.fifo → user_events.fifo: ".to_owned()),
+        "{:?}",
+        rows(&plan)
+    );
+    assert_eq!(world.all().await, ["topic users.fifo", "user_events", "user_events_dlq"]);
+    world.converge_with(&fifo, REPLACE).await;
     // Beside the old one it is no replacement.
     let both = fifo.replace("topics:\n", "topics:\n  users: {}\n");
     world.converge(&both).await;
