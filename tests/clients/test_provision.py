@@ -1,6 +1,7 @@
 """`provision` against a server that is not ours: what one file left, another one converges from, on moto as on the embedded bus."""
 
 import json
+from pathlib import Path
 
 from conftest import ACCOUNT_MOTO
 
@@ -55,11 +56,11 @@ def topics(moto) -> list:
     return sorted(topic["TopicArn"].rsplit(":", 1)[1] for topic in moto.sns.list_topics()["Topics"])
 
 
-def apply(program, text: str, name: str = "topology.yaml") -> None:
+def apply(program, text: str, name: str = "topology.yaml", *more: str) -> None:
     """Applies with `--prune`; then nothing is left to do. moto forgets a queue's policy when it changes, so twice."""
     program.write(name, text)
     for _ in range(2):
-        program.run("provision", name, "--prune", "--yes")
+        program.run("provision", name, "--prune", "--yes", *more)
     program.run("provision", name, "--prune", "--check")
 
 
@@ -89,6 +90,16 @@ def test_one_file_then_another_then_the_first(on_moto, moto):
         assert sorted(arn.rsplit(":", 1)[1] for arn in senders) == ["fresh", "users"]
     on_moto.run("provision", "--destroy", "--yes")
     assert queues(moto) == ["by-hand"] and topics(moto) == []
+
+
+def test_topologies_that_nobody_thought_of(on_moto):
+    """Each after the one before it; the embedded bus converges on the same files in `cargo test`."""
+    corpus = sorted((Path(__file__).parent.parent / "fixtures" / "topologies").glob("*.yaml"))
+    assert len(corpus) >= 20
+    # Where a retention is shortened, which is asked about even where nothing waits.
+    confirmed = [f"--confirm={queue}" for queue in ("q0", "q1", "q2", "q3", "q4", "q5.fifo", "q6.fifo")]
+    for file in corpus:
+        apply(on_moto, file.read_text(), file.name, *confirmed)
 
 
 def test_messages_are_kept_until_their_queue_is_named(on_moto, moto):

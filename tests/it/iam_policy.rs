@@ -2,14 +2,12 @@
 //! called it on, and what is allowed has to have been called by some run, or stand in the list of exceptions with its reason.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use serde_json::Value;
 
 use crate::support::TestEnv;
+use crate::support::proxy::{self, Fate};
 
 const ACCOUNT: &str = "000000000000";
 
@@ -43,16 +41,11 @@ struct Recorder {
 
 impl Recorder {
     fn before(upstream: &str) -> Self {
-        let upstream = upstream.trim_start_matches("http://").to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let calls = Arc::new(Mutex::new(BTreeSet::new()));
         let recorded = Arc::clone(&calls);
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let (upstream, recorded) = (upstream.clone(), Arc::clone(&recorded));
-                thread::spawn(move || pass(client, &upstream, &recorded));
-            }
+        let url = proxy::before(upstream, move |request| {
+            recorded.lock().unwrap().insert(call(&request.target, &request.body));
+            Fate::Answered
         });
         Self { url, calls }
     }
@@ -60,40 +53,6 @@ impl Recorder {
     fn take(&self) -> BTreeSet<Call> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
-}
-
-/// One request, one answer, one connection.
-fn pass(client: TcpStream, upstream: &str, calls: &Mutex<BTreeSet<Call>>) -> Option<()> {
-    let mut reader = BufReader::new(client.try_clone().ok()?);
-    let (mut head, mut length, mut target) = (String::new(), 0, String::new());
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if line == "\r\n" {
-            break;
-        }
-        let lower = line.to_ascii_lowercase();
-        if let Some(value) = lower.strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        if lower.starts_with("x-amz-target:") {
-            target = line.split('.').nth(1)?.trim().to_owned();
-        }
-        if !lower.starts_with("connection:") {
-            head.push_str(&line);
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    calls.lock().unwrap().insert(call(&target, &body));
-    let mut server = TcpStream::connect(upstream).ok()?;
-    server.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).ok()?;
-    server.write_all(&body).ok()?;
-    let mut answer = Vec::new();
-    server.read_to_end(&mut answer).ok()?;
-    (&client).write_all(&answer).ok()
 }
 
 /// What a request asks for. <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html>: batches

@@ -17,6 +17,7 @@ mod init;
 mod local;
 mod provision;
 mod provision_deletes;
+mod provision_killed;
 mod publish;
 mod readme;
 mod replay;

@@ -10,6 +10,7 @@
 mod http;
 mod output;
 mod process;
+pub(crate) mod proxy;
 mod schema;
 
 pub(crate) use http::Client;

@@ -265,3 +265,39 @@ proptest! {
         });
     }
 }
+
+/// Where the topologies stand that servers of others converge on, too.
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/topologies");
+
+/// The topologies of the corpus, always the same as long as the specification is.
+fn corpus() -> Vec<String> {
+    use proptest::strategy::ValueTree as _;
+    use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+    let mut made = move || {
+        let mut made = spec().new_tree(&mut runner).unwrap().current();
+        // moto's server forgets these two attributes.
+        made.queues.iter_mut().flatten().for_each(|queue| queue.allow = None);
+        made.topics.iter_mut().flatten().for_each(|topic| topic.signature = false);
+        made.file()
+    };
+    (0..24).map(|_| made()).collect()
+}
+
+/// Each of the corpus after the one before it, from file to file, as `tests/clients` does on a server that is not ours.
+#[tokio::test]
+async fn the_corpus_converges() {
+    #[expect(clippy::disallowed_methods, reason = "how all generated files are written anew")]
+    let update = std::env::var_os("UPDATE_GENERATED").is_some();
+    let world = World::new().await;
+    for (number, file) in corpus().iter().enumerate() {
+        let path = format!("{CORPUS}/{number:02}.yaml");
+        if update {
+            std::fs::write(&path, file).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(written, *file, "{path} is out of date: UPDATE_GENERATED=1 cargo test the_corpus");
+        world.converge_with(file, PRUNE).await;
+    }
+}

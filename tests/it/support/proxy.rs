@@ -1,0 +1,87 @@
+//! A proxy between the program and a server, which sees every request before it is passed on.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+/// What the proxy sees of a request.
+pub(crate) struct Request {
+    /// The operation of an SQS call (`SendMessage`); empty for the Query protocol, whose body says it.
+    pub(crate) target: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// The operation.
+    pub(crate) fn operation(&self) -> String {
+        if !self.target.is_empty() {
+            return self.target.clone();
+        }
+        let text = String::from_utf8_lossy(&self.body);
+        let action = text.split('&').find_map(|pair| pair.strip_prefix("Action="));
+        action.unwrap_or_default().to_owned()
+    }
+}
+
+/// What becomes of a request.
+pub(crate) enum Fate {
+    /// The server answers it.
+    Answered,
+    /// The server answers, and then this is done before anybody hears of it.
+    Then(Box<dyn FnOnce() + Send>),
+}
+
+/// Starts a proxy in front of `upstream` and returns its URL.
+pub(crate) fn before(upstream: &str, judge: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> String {
+    let upstream = upstream.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let judge = Arc::new(judge);
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let (upstream, judge) = (upstream.clone(), Arc::clone(&judge));
+            thread::spawn(move || pass(&client, &upstream, &*judge));
+        }
+    });
+    url
+}
+
+/// One request, one answer, one connection.
+fn pass(client: &TcpStream, upstream: &str, judge: &dyn Fn(&Request) -> Fate) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let (mut head, mut length, mut target) = (String::new(), 0, String::new());
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if line == "\r\n" {
+            break;
+        }
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if lower.starts_with("x-amz-target:") {
+            target = line.split('.').nth(1)?.trim().to_owned();
+        }
+        if !lower.starts_with("connection:") {
+            head.push_str(&line);
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let request = Request { target, body };
+    let fate = judge(&request);
+    let mut server = TcpStream::connect(upstream).ok()?;
+    server.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).ok()?;
+    server.write_all(&request.body).ok()?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).ok()?;
+    if let Fate::Then(act) = fate {
+        act();
+    }
+    let mut client = client;
+    client.write_all(&answer).ok()
+}
