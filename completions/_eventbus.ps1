@@ -347,7 +347,7 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Use AWS in this region')
             [CompletionResult]::new('--endpoint-url', '--endpoint-url', [CompletionResultType]::ParameterName, 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
-            [CompletionResult]::new('--prune', '--prune', [CompletionResultType]::ParameterName, 'For `provision`: deletions too')
+            [CompletionResult]::new('--prune', '--prune', [CompletionResultType]::ParameterName, 'For `provision`: deletions too (`--prune`, `--destroy`, `--allow-replace`). Queues only where they carry the topology''s tag; SNS has no such condition, so any topic of the prefix (without one: any topic) may be deleted by who has this policy')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to questions')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to questions')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only the answer, warnings and errors')

@@ -332,7 +332,7 @@ set edit:completion:arg-completer[eventbus] = {|@words|
             cand --region 'Use AWS in this region'
             cand --endpoint-url 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]'
             cand --color 'When to colour'
-            cand --prune 'For `provision`: deletions too'
+            cand --prune 'For `provision`: deletions too (`--prune`, `--destroy`, `--allow-replace`). Queues only where they carry the topology''s tag; SNS has no such condition, so any topic of the prefix (without one: any topic) may be deleted by who has this policy'
             cand -y 'Answer yes to questions'
             cand --yes 'Answer yes to questions'
             cand -q 'Print only the answer, warnings and errors'

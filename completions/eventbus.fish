@@ -292,7 +292,7 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l endpoin
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l prune -d 'For `provision`: deletions too'
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l prune -d 'For `provision`: deletions too (`--prune`, `--destroy`, `--allow-replace`). Queues only where they carry the topology\'s tag; SNS has no such condition, so any topic of the prefix (without one: any topic) may be deleted by who has this policy'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s v -l verbose -d 'Say more about what is done'

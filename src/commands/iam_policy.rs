@@ -36,7 +36,8 @@ pub struct IamPolicyArgs {
     /// dead-letter queues]
     #[arg(long = "queue", value_name = "QUEUE")]
     pub queues: Vec<String>,
-    /// For `provision`: deletions too
+    /// For `provision`: deletions too (`--prune`, `--destroy`, `--allow-replace`). Queues only where they carry the topology's
+    /// tag; SNS has no such condition, so any topic of the prefix (without one: any topic) may be deleted by who has this policy
     #[arg(long)]
     pub prune: bool,
     /// The account of the topics and queues [default: the context's]
