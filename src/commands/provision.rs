@@ -114,7 +114,7 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
     let topology = checked(cx, &path, &laid, args.strict)?;
     let bus = cx.bus_or_new().await?;
     let options = saved.as_ref().map_or_else(|| args.options(), |saved| saved.options);
-    let planned = read(cx, &bus, &topology, options).await?;
+    let mut planned = read(cx, &bus, &topology, options).await?;
     if let (Some(saved), Some(file)) = (&saved, &args.plan) {
         saved.verify(&planned).map_err(|moved| {
             CliError::refused(format!("the plan {} is not carried out", quoted(&file.display().to_string())))
@@ -122,8 +122,10 @@ pub async fn run(cx: &mut Cx, args: &ProvisionArgs) -> Result<Outcome, CliError>
                 .hint(format!("plan again and look: `{}`", planned_by(saved, file)))
         })?;
     }
+    check(cx, &planned.plan)?;
+    // Those of the files were told when they were read; a machine reads them with the plan's.
+    planned.plan.warnings.splice(0..0, topology.warnings.iter().map(ToString::to_string));
     let plan = &planned.plan;
-    check(cx, plan)?;
     let json = args.output == Format::Json;
     if args.refresh_only {
         written(if json {
@@ -238,7 +240,7 @@ fn checked(cx: &Cx, path: &Path, laid: &TopologyArgs, strict: bool) -> Result<To
     found.sort_by_key(|problem| problem.place);
     if !strict || found.is_empty() {
         cx.tell(&found);
-        return Ok(topology);
+        return Ok(Topology { warnings: found, ..topology });
     }
     let found = found.into_iter().map(|problem| Problem { severity: Severity::Error, ..problem }).collect();
     Err(cx.refuse(found))

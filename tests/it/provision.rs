@@ -162,3 +162,19 @@ fn what_is_external_is_subscribed_to_and_never_touched() {
     let theirs = env.run(&["provision", "--check"]).success();
     assert!(theirs.stdout().contains("0 to create, 0 to change, 5 unchanged"), "{}", theirs.snapshot());
 }
+
+#[test]
+fn warnings_of_the_file_are_in_the_machine_form_too() {
+    let env = TestEnv::new();
+    env.write(
+        "topology.yaml",
+        "version: 1\nname: t\nqueues:\n  q: { dead_letter: { queue: d, max_receives: 1 } }\n  d: { retention: 14d }\n",
+    );
+    let planned = env.run(&["provision", "--dry-run", "-o", "json"]).success();
+    let record = planned.json();
+    assert_matches("provision.schema", &record);
+    let warnings: Vec<&str> = record["warnings"].as_array().unwrap().iter().filter_map(|w| w.as_str()).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("topology.yaml:4:"), "{warnings:?}");
+    assert!(planned.stderr().contains(warnings[0]), "{}", planned.snapshot());
+}
