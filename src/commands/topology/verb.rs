@@ -134,6 +134,9 @@ pub async fn run(cx: &mut Cx, verb: TopologyVerb) -> Result<Outcome, CliError> {
             };
             let topology = topology(cx, &args.which)?;
             let mut drawn = topology.draw(form);
+            if drawn.is_empty() {
+                cx.ui.note("the topology has no topics and no queues: there is nothing to draw");
+            }
             if form == Form::Text {
                 // A drawing for people's eyes: it reaches a terminal by way of a pager or `cat`, too.
                 drawn = escape_control_keeping_lines(&drawn).into_owned();
