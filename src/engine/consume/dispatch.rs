@@ -22,7 +22,10 @@ impl Table {
         let whole = format!("{}.{event}", metadata.publisher_name.as_deref().unwrap_or_default());
         let literal = |name: &str| self.0.iter().find(|(pattern, _)| !pattern.contains('*') && pattern == name);
         let found = literal(&whole).or_else(|| literal(event)).or_else(|| {
-            let fits = |pattern: &str| pattern.contains('*') && (glob(pattern, event) || glob(pattern, &whole));
+            // A pattern with a dot is about the publisher, too; `User*` must not take what a publisher `Users` says.
+            let fits = |pattern: &str| {
+                pattern.contains('*') && glob(pattern, if pattern.contains('.') { &whole } else { event })
+            };
             // `max_by_key` gives the last of equals; the first is wanted.
             self.0.iter().filter(|(pattern, _)| fits(pattern)).rev().max_by_key(|(pattern, _)| pattern.chars().count())
         });

@@ -42,6 +42,8 @@ mod settle;
 mod take;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_handlers;
 mod work;
 
 use std::sync::Arc;

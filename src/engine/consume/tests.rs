@@ -13,11 +13,11 @@ use crate::engine::rejected::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{self, Event};
 
-fn body(event: &str, id: &str) -> String {
+pub(super) fn body(event: &str, id: &str) -> String {
     json!({"Metadata": {"EventName": event, "EntityName": event, "PublisherName": "p", "EntityId": id}, "Payload": {"Id": id}}).to_string()
 }
 
-fn users(events: usize) -> Fake {
+pub(super) fn users(events: usize) -> Fake {
     let fake = Fake::new(&["users", "dead"]);
     fake.set("users", "VisibilityTimeout", "30");
     for n in 0..events {
@@ -26,16 +26,16 @@ fn users(events: usize) -> Fake {
     fake
 }
 
-async fn program(line: &str) -> Program {
+pub(super) async fn program(line: &str) -> Program {
     let program = HandlerCommand::Shell(line.into()).resolve(Some("/usr/bin:/bin".as_ref()), Path::new("/")).await;
     program.expect("sh exists")
 }
 
-async fn request(line: &str) -> Request {
+pub(super) async fn request(line: &str) -> Request {
     with_protocol(Protocol::Spawn(program(line).await))
 }
 
-fn with_protocol(protocol: Protocol) -> Request {
+pub(super) fn with_protocol(protocol: Protocol) -> Request {
     let handler = HandlerSpec {
         protocol,
         workers: NonZeroUsize::MIN,
@@ -67,34 +67,34 @@ fn with_protocol(protocol: Protocol) -> Request {
 }
 
 impl Request {
-    fn from(mut self, queue: &str) -> Self {
+    pub(super) fn from(mut self, queue: &str) -> Self {
         self.queues = vec![queue.into()];
         self
     }
 
-    fn workers(mut self, n: usize) -> Self {
+    pub(super) fn workers(mut self, n: usize) -> Self {
         self.handlers[0].workers = NonZeroUsize::new(n).expect("not zero");
         self
     }
 
-    fn timeout(mut self, timeout: Duration) -> Self {
+    pub(super) fn timeout(mut self, timeout: Duration) -> Self {
         self.handlers[0].timeout = Some(timeout);
         self
     }
 
-    fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+    pub(super) fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         self.handlers[0].backoff = Backoff { base, cap };
         self
     }
 }
 
-struct Run {
-    report: Report,
-    progress: Vec<Progress>,
+pub(super) struct Run {
+    pub(super) report: Report,
+    pub(super) progress: Vec<Progress>,
 }
 
 impl Run {
-    fn settlements(&self) -> Vec<&Settlement> {
+    pub(super) fn settlements(&self) -> Vec<&Settlement> {
         self.progress
             .iter()
             .filter_map(|progress| match progress {
@@ -104,7 +104,7 @@ impl Run {
             .collect()
     }
 
-    fn output(&self) -> String {
+    pub(super) fn output(&self) -> String {
         let mut out = Vec::new();
         for progress in &self.progress {
             if let Progress::HandlerEnded { stdout, .. } = progress {
@@ -115,7 +115,7 @@ impl Run {
     }
 }
 
-async fn consume_until(fake: &Fake, request: Request, shutdown: &Shutdown) -> Run {
+pub(super) async fn consume_until(fake: &Fake, request: Request, shutdown: &Shutdown) -> Run {
     // The fake knows what lies in its queues, as the embedded bus does.
     let bus = fake.bus_with(|options| options.peek = true).await;
     let (emit, mut events) = engine::channel();
@@ -130,7 +130,7 @@ async fn consume_until(fake: &Fake, request: Request, shutdown: &Shutdown) -> Ru
     Run { report, progress: progress.collect() }
 }
 
-async fn consume(fake: &Fake, request: Request) -> Run {
+pub(super) async fn consume(fake: &Fake, request: Request) -> Run {
     consume_until(fake, request, &Shutdown::never()).await
 }
 
