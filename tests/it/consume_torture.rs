@@ -37,12 +37,12 @@ const FATE: &str = r#"fate() {
 echo $$ >> pids.txt
 "#;
 
-const SPAWN: &str = r#"read -r line || :; attempt=$EVENTBUS_RECEIVE_COUNT; fate
-case $? in 0) echo handled;; 2) exit 65;; 3) exit 1;; 4) exit 75;; esac"#;
+const SPAWN: &str = r#"read -r line || :; attempt=$EVENTBUS_RECEIVE_COUNT; fate && status=0 || status=$?
+case $status in 0) echo handled;; 2) exit 65;; 3) exit 1;; 4) exit 75;; esac"#;
 
 const LINES: &str = r#"while read -r line; do
-    id=${line#*'"id":"'}; id=${id%%'"'*}; attempt=${line#*'"attempt":'}; attempt=${attempt%%,*}; fate
-    case $? in 0) outcome=ack;; 2) outcome=reject;; 3) outcome=retry;; 4) outcome=not_now;; esac
+    id=${line#*'"id":"'}; id=${id%%'"'*}; attempt=${line#*'"attempt":'}; attempt=${attempt%%,*}; fate && status=0 || status=$?
+    case $status in 0) outcome=ack;; 2) outcome=reject;; 3) outcome=retry;; 4) outcome=not_now;; esac
     printf '{"id":"%s","outcome":"%s","retry_after":1}\n' "$id" "$outcome"
 done"#;
 

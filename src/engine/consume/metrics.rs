@@ -51,6 +51,7 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
+    received: Family<OfEvent, Counter>,
     started: Family<OfEvent, Counter>,
     handled: Family<OfResult, Counter>,
     settled: Family<OfResult, Counter>,
@@ -93,6 +94,7 @@ impl Default for Inner {
         let ages = || Histogram::new(exponential_buckets(0.01, 4.0, 13));
         let inner = Self {
             registry: Registry::default(),
+            received: Family::default(),
             started: Family::default(),
             handled: Family::default(),
             settled: Family::default(),
@@ -109,6 +111,7 @@ impl Default for Inner {
             failed: AtomicU64::new(0),
         };
         let mut registry = Registry::with_prefix("eventbus_consume");
+        registry.register("received", "Messages received", inner.received.clone());
         registry.register("started", "Attempts that were begun", inner.started.clone());
         registry.register(
             "handled",
@@ -148,6 +151,10 @@ impl Metrics {
     fn of_result(&self, event: &EventRef, result: impl Into<String>) -> OfResult {
         let OfEvent { queue, event } = self.of_event(event);
         OfResult { queue, event, result: result.into() }
+    }
+
+    pub(super) fn received(&self, event: &EventRef) {
+        self.0.received.get_or_create(&self.of_event(event)).inc();
     }
 
     pub(super) fn started(&self, event: &EventRef, received: &Received, now_ms: i64) {

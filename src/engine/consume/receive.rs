@@ -252,12 +252,14 @@ impl Consumer {
         if request.drain {
             return if self.shared().bus.can_peek() { Duration::ZERO } else { DRAIN_WAIT };
         }
+        // What one queue waits for is reserved for it, so another must not wait for that.
+        let longest = if request.count.is_some() && request.queues.len() > 1 { FURTHER_WAIT } else { MAX_WAIT };
         match request.idle {
             Some(idle) if self.nothing_of_ours() => {
-                idle.saturating_sub(self.shared().last_active().elapsed()).min(MAX_WAIT)
+                idle.saturating_sub(self.shared().last_active().elapsed()).min(longest)
             }
-            Some(idle) => idle.min(MAX_WAIT),
-            None => MAX_WAIT,
+            Some(idle) => idle.min(longest),
+            None => longest,
         }
     }
 
@@ -316,6 +318,7 @@ impl Consumer {
         self.counts.received += 1;
         let taken = take::take(&self.context, message, at);
         self.largest = self.largest.max(taken.received.size);
+        self.shared().request.metrics.received(&taken.name);
         self.shared().flow.took(taken.received.size);
         self.context.beats.add(&taken.received.message.receipt_handle, at, &taken.name);
         taken

@@ -68,7 +68,7 @@ impl Batch {
         {
             return answer;
         }
-        Answer::of(Outcome::Failed(Failure::NoResult("its worker is gone".into())), begun.elapsed())
+        Answer::of(Outcome::Failed(super::worker_gone(shared)), begun.elapsed())
     }
 
     pub(super) async fn end(mut self) {

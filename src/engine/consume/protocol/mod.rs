@@ -22,7 +22,7 @@ use super::work::Shared;
 use super::{EventRef, Received};
 use crate::clock::Clock;
 use crate::engine::backoff::Backoff;
-use crate::engine::exec::{Captured, HandlerEnv, Outcome, Program};
+use crate::engine::exec::{Captured, Failure, HandlerEnv, Outcome, Program};
 use crate::event::Event;
 
 pub use self::http::Target;
@@ -190,6 +190,11 @@ impl Handler {
             Runner::Stream(stream) => stream.end().await,
         }
     }
+}
+
+/// Why an event that was handed to a worker has no answer.
+fn worker_gone(shared: &Shared) -> Failure {
+    if shared.is_aborting() { Failure::Aborted } else { Failure::NoResult("its worker is gone".into()) }
 }
 
 /// The deadline of a handler that has `left` from now on, RFC 3339.

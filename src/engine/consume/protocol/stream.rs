@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::line::{EventLine, ResultLine};
 use super::{Answer, Job, deadline, environment};
@@ -22,6 +22,9 @@ use crate::engine::exec::{Captured, Failure, HandlerEnv, Job as Process, Lasting
 
 /// The waits before a process that ended is started again.
 const RESTART: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(30) };
+
+/// How long after the end of a process its stderr is read on.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Hands events to whichever process has a hand free.
 pub(super) struct Stream {
@@ -56,6 +59,8 @@ struct Lane {
     /// Ends of its process in a row without a result in between.
     deaths: u32,
     not_before: Option<Instant>,
+    /// What reads the processes' stderr.
+    errors: JoinSet<()>,
 }
 
 /// What a lane goes on with.
@@ -83,6 +88,7 @@ impl Stream {
                 in_hand: HashMap::new(),
                 deaths: 0,
                 not_before: None,
+                errors: JoinSet::new(),
             };
             lanes.spawn(lane.run());
         }
@@ -105,7 +111,7 @@ impl Stream {
         {
             return answer;
         }
-        Answer::of(Outcome::Failed(Failure::NoResult("its worker is gone".into())), begun.elapsed())
+        Answer::of(Outcome::Failed(super::worker_gone(shared)), begun.elapsed())
     }
 
     pub(super) async fn end(mut self) {
@@ -140,6 +146,12 @@ impl Lane {
                 Next::Again => {}
             }
         }
+        self.end_process().await;
+        // What somebody whom it started still holds open is left to them.
+        let _ = timeout(LINGER, async { while self.errors.join_next().await.is_some() {} }).await;
+    }
+
+    async fn end_process(&mut self) {
         if let Some(process) = self.process.take() {
             if self.shared.is_aborting() {
                 process.kill().await;
@@ -211,11 +223,13 @@ impl Lane {
         self.in_hand.insert(id, InHand { begun, until, limit: job.timeout, reply: job.reply });
     }
 
-    async fn start(&self) -> Result<Lasting, Outcome> {
+    async fn start(&mut self) -> Result<Lasting, Outcome> {
         let mut process = Lasting::start(&Process { program: &self.program, env: &self.env })?;
         if let Some(stderr) = process.take_stderr() {
             let shared = self.shared.clone();
-            tokio::spawn(async move {
+            // Those that have ended are forgotten.
+            while self.errors.try_join_next().is_some() {}
+            self.errors.spawn(async move {
                 let mut lines = BufReader::new(stderr).split(b'\n');
                 while let Ok(Some(line)) = lines.next_segment().await {
                     let chatter = vec![String::from_utf8_lossy(&line).into_owned()];
