@@ -128,16 +128,45 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s q -l quiet -d
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l exec -d 'Run this shell line (`sh -c`) for each event' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l stdin -d 'What the command reads on its stdin' -r -f -a "event\t'`{"metadata":{…},"payload":{…}}` in one line'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l exec -d 'Run this shell line (`sh -c`)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l on -d 'Run this shell line for events of this name; `*` stands for any text. Can be repeated; `--exec` gets the rest' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l forward -d 'Post each event to this URL' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l protocol -d 'How commands are spoken to [default: `spawn`]' -r -f -a "spawn\t'A process for each event'
+batch\t'A process for each batch of events: lines in, lines out'
+stream\t'Processes that stay: lines in, lines out'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l batch -d 'Hand up to so many events to a process [default with `--protocol batch`: 100]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l batch-wait -d 'Fill a batch for so long [default: 1s]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l inflight -d 'Hand so many events at once to each process of `--protocol stream` [default: 1]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l stdin -d 'What handlers read' -r -f -a "event\t'`{"metadata":{…},"payload":{…}}` in one line'
 payload\t'The payload alone'
 record\t'The record: event, body, attributes and system fields in one line'
 body\t'The queue\'s body, to the last byte'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l workers -d 'How many commands run at once' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l timeout -d 'How long one may run [default: `consume.timeout` of the configuration, else the queue\'s visibility timeout, which is the longest]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l workers -d 'How many processes or requests run at once, for each handler [default: 1]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l timeout -d 'How long one may run; the message is kept from others meanwhile [default: `consume.timeout` of the configuration, else the queue\'s visibility timeout]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l unhandled -d 'What becomes of events without a handler' -r -f -a "ack\t'Acknowledge it'
+leave\t'Leave it: it is seen again after its visibility timeout'
+reject\t'Move it to the dead-letter queue; leave it where there is none'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l invalid -d 'What becomes of messages that are no events or, with `--validate`, not as their schema says' -r -f -a "ack\t'Acknowledge it'
+leave\t'Leave it: it is seen again after its visibility timeout'
+reject\t'Move it to the dead-letter queue; leave it where there is none'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l order-by -d 'Handle events one after another that are alike in this: `entity_id`, or a JSON pointer into the payload. FIFO queues are always handled in order' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l rate -d 'Start no more than so many, such as `10/s` or `30/m`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l pause-after -d 'Pause when too much fails, such as `20 failures in 1m`; then try one event at a time until one is handled' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l max-memory -d 'Hold no more than so much of bodies, such as `64MiB`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dedupe -d 'Remember what was handled for so long, and skip it when it comes again [default: 24h]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dedupe-by -d 'What makes two messages the same' -r -f -a "message\t'The message\'s id'
+event\t'Event name, entity id and publish date'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dedupe-file -d 'Where it is remembered; processes that name the same file share it [default: `.eventbus/handled.db`]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l on-success -d 'Publish this event for each handled one, with the handler\'s stdout as payload if that is a JSON object, else with the event\'s own' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l on-failure -d 'Publish this event when one failed for good' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l failure-on -d 'After which failures `--on-failure` is published' -r -f -a "final\t'The last attempt that the queue allows, and rejections'
+every\t'Every attempt'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l count -d 'End after so many events' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l idle -d 'End when nothing came for so long' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l drain-timeout -d 'After the first signal, end commands that still run after so long [default: their own timeout]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l metrics -d 'Answer `/metrics` (Prometheus), `/healthz` and `/readyz` here; a port alone is on the loopback address' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l log -d 'What stderr is written as' -r -f -a "text\t'Sentences'
+json\t'A JSON object a line, with ids and trace'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s o -l output -d '`pretty`: the commands\' stdout on stdout, what became of each event on stderr. `json`: the summary on stdout; `ndjson`: a line for each event and the summary; with these two the commands\' stdout goes to stderr' -r -f -a "pretty\t''
 json\t''
 ndjson\t''"
@@ -148,8 +177,11 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l endpoint-u
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l validate -d 'Check payloads against the schemas first'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l drain -d 'End when nothing is left to receive'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l fail-on-error -d 'Exit with 3 if an event failed, was rejected or was left'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dry-run -d 'Show which handler would get which waiting message, and do nothing. On the embedded bus looking is free'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l force -d 'With `--dry-run`: look even where each look is a receive'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s v -l verbose -d 'Say more about what is done'

@@ -31,6 +31,9 @@ pub(super) struct ConfigFile {
     /// Defaults of `consume`.
     #[serde(default)]
     pub(super) consume: ConsumeFile,
+    /// What `consume` runs over which events: event-name patterns and their handlers.
+    #[serde(default)]
+    pub(super) handlers: BTreeMap<String, HandlerFile>,
     /// The context to use where neither flag nor environment says.
     pub(super) context: Option<String>,
     /// The buses by name.
@@ -46,6 +49,42 @@ pub(super) struct ConsumeFile {
     pub(super) queue: Option<String>,
     /// How long a handler may take where `--timeout` does not say.
     pub(super) timeout: Option<String>,
+}
+
+/// One of `handlers:`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct HandlerFile {
+    /// A shell line.
+    pub exec: Option<String>,
+    /// A program and its arguments, without a shell.
+    pub command: Option<Vec<String>>,
+    /// A web service's URL.
+    pub forward: Option<String>,
+    /// `spawn`, `batch` or `stream`.
+    pub protocol: Option<String>,
+    /// Events of one batch.
+    pub batch: Option<usize>,
+    /// How long a batch is filled.
+    pub batch_wait: Option<String>,
+    /// Events in the hands of one process.
+    pub inflight: Option<usize>,
+    /// Processes or requests at once.
+    pub workers: Option<usize>,
+    /// How long one may take.
+    pub timeout: Option<String>,
+    /// The waits between attempts.
+    pub retry: Option<RetryFile>,
+}
+
+/// `retry:` of a handler.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct RetryFile {
+    /// The wait after the first attempt; doubles with each further one.
+    pub first: Option<String>,
+    /// The longest wait.
+    pub longest: Option<String>,
 }
 
 /// One of `contexts:`. One struct for both kinds, because an unknown key is an error with its line, which a tagged enum loses.
@@ -218,6 +257,8 @@ contexts:
             for (pointer, yaml) in [
                 ("/properties", "zzz: 1\n"),
                 ("/$defs/consume/properties", "consume: { zzz: 1 }\n"),
+                ("/$defs/handler/properties", "handlers: { A: { zzz: 1 } }\n"),
+                ("/$defs/retry/properties", "handlers: { A: { exec: x, retry: { zzz: 1 } } }\n"),
                 ("/$defs/context/properties", "contexts: { a: { kind: aws, zzz: 1 } }\n"),
             ] {
                 let described = schema.pointer(pointer).and_then(Value::as_object).unwrap();
@@ -243,6 +284,10 @@ contexts:
                 ("require_schema: true\n", true),
                 ("require_schema: often\n", false),
                 ("publisher:\n", true),
+                ("handlers: { 'User*': { exec: ./h.sh, workers: 4, timeout: 1m, retry: { first: 5s } } }\n", true),
+                ("handlers: { A: { command: [python, h.py], protocol: batch, batch: 10, batch_wait: 1s } }\n", true),
+                ("handlers: { A: { forward: 'http://localhost:1/' } }\n", true),
+                ("handlers: { A: { workers: many } }\n", false),
                 ("contexts: { a: { kind: local, path: b.db } }\n", true),
                 ("contexts: { a: { kind: gcp } }\n", false),
                 ("contexts: { a: { path: b.db } }\n", false),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use env::{CHOOSING_VARIABLES, Env, Secret, environment_variable, program};
-pub use file::{ContextKind, FILE_NAME};
+pub use file::{ContextKind, FILE_NAME, HandlerFile, RetryFile};
 
 use crate::error::CliError;
 use crate::event::{EnvelopeStyle, TraceParent};
@@ -119,6 +119,10 @@ pub struct Config {
     pub consume_queue: Option<Sourced<String>>,
     /// How long a handler of `consume` may take by default.
     pub consume_timeout: Option<Sourced<Duration>>,
+    /// What `consume` runs over which events, by pattern.
+    pub handlers: Vec<(String, HandlerFile)>,
+    /// The folder that the file's paths are relative to; the working directory without a file.
+    pub folder: PathBuf,
     /// The span that started this program (`TRACEPARENT`).
     pub trace: Option<TraceParent>,
     /// What requests to `local serve --bind` must be signed with, each half as the environment has it.
@@ -175,6 +179,8 @@ impl Config {
                 Some(text) => Some(Sourced::new(handler_timeout(text, &named)?, &named)),
                 None => None,
             },
+            handlers: file.handlers.clone().into_iter().collect(),
+            folder: base.clone(),
             trace: TraceParent::read(env.traceparent.as_deref()),
             serve_credentials: (env.serve_access_key_id.clone(), env.serve_secret_access_key.clone()),
             path: env.path.clone(),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{TestEnv, assert_lines_match, assert_matches};
 
 /// One SQS request to the project's bus file.
-fn sqs(env: &TestEnv, action: &str, request: &Value) -> Value {
+pub(crate) fn sqs(env: &TestEnv, action: &str, request: &Value) -> Value {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let bus = LocalBus::open(&env.path(".eventbus/bus.db"), OpenOptions::default()).unwrap();
@@ -28,7 +28,7 @@ fn sqs(env: &TestEnv, action: &str, request: &Value) -> Value {
     })
 }
 
-fn url(queue: &str) -> String {
+pub(crate) fn url(queue: &str) -> String {
     format!("http://localhost/000000000000/{queue}")
 }
 

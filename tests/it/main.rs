@@ -6,6 +6,8 @@ mod clients;
 mod config;
 mod connections;
 mod consume;
+mod consume_handlers;
+mod consume_torture;
 mod durability;
 mod endpoint;
 mod explain;

@@ -1,7 +1,6 @@
 //! What a handler is told of an event: its stdin and its environment.
 
-use std::time::Duration;
-
+use super::protocol::{Job, deadline};
 use super::{Received, Stdin};
 use crate::clock::Clock;
 use crate::engine::exec::HandlerEnv;
@@ -28,18 +27,26 @@ fn line(mut text: String) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The variables of the handler contract. `left` is the time until the deadline.
-pub(super) fn environment(
-    event: &Event,
-    received: &Received,
-    queue: &str,
-    clock: &Clock,
-    left: Duration,
-) -> HandlerEnv {
-    let metadata = &event.metadata;
-    let deadline = jiff::SignedDuration::try_from(left).ok().and_then(|left| clock.now().checked_add(left).ok());
-    let deadline = deadline.map(|at| format!("{at:.3}"));
-    let attempt = received.message.system.receive_count.to_string();
+/// The variables that tell of a single event.
+pub(super) const VARIABLES: [&str; 11] = [
+    "EVENTBUS_EVENT_NAME",
+    "EVENTBUS_ENTITY_ID",
+    "EVENTBUS_ENTITY_NAME",
+    "EVENTBUS_PUBLISHER",
+    "EVENTBUS_MESSAGE_ID",
+    "EVENTBUS_SNS_MESSAGE_ID",
+    "EVENTBUS_QUEUE",
+    "EVENTBUS_RECEIVE_COUNT",
+    "EVENTBUS_DEADLINE",
+    "TRACEPARENT",
+    "TRACESTATE",
+];
+
+/// The variables of the handler contract.
+pub(super) fn environment(job: &Job<'_>, clock: &Clock) -> HandlerEnv {
+    let (metadata, received, queue) = (&job.event.metadata, job.received, job.queue);
+    let deadline = deadline(clock, job.timeout);
+    let attempt = job.name.attempt.to_string();
     let mut env = HandlerEnv::default();
     env.set("EVENTBUS_EVENT_NAME", Some(&metadata.event_name))
         .set("EVENTBUS_ENTITY_ID", metadata.entity_id.as_deref())
@@ -57,14 +64,17 @@ pub(super) fn environment(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::bus::{Message, SystemFields};
+    use crate::engine::consume::EventRef;
     use crate::event::{Attributes, Record, read_body};
 
     fn received(body: &str) -> Received {
         let system = SystemFields { receive_count: 3, sent_at_ms: Some(1_795_000_000_000), ..SystemFields::default() };
         let message = Message { id: "m-1".into(), body: body.into(), system, ..Message::default() };
-        Received { message, sns_message_id: Some("sns-1".into()), at: tokio::time::Instant::now() }
+        Received { message, sns_message_id: Some("sns-1".into()), at: tokio::time::Instant::now(), size: 0 }
     }
 
     fn event(body: &str) -> Event {
@@ -94,7 +104,11 @@ mod tests {
     #[tokio::test]
     async fn the_environment_is_the_contracts() {
         let clock = Clock::manual(1_795_000_000_000);
-        let env = environment(&event(BODY), &received(BODY), "users", &clock, Duration::from_secs(30));
+        let (event, received) = (event(BODY), received(BODY));
+        let name = EventRef { attempt: 3, ..EventRef::default() }.into();
+        let timeout = Duration::from_secs(30);
+        let job = Job { received: &received, event: &event, name: &name, queue: "users", timeout };
+        let env = environment(&job, &clock);
         for (name, value) in [
             ("EVENTBUS_EVENT_NAME", "UserRegistered"),
             ("EVENTBUS_ENTITY_ID", "7"),

@@ -3,46 +3,68 @@
 //! May use the bus, event reading and `engine/exec`. Never prints: it tells [`Progress`] and returns a [`Report`].
 //!
 //! ```text
-//! receive ──► read ──► handler ──► verdict ──► settler ──► SQS
-//!    ▲          └─ no event ─────────┘            (batches of deletes and visibility changes)
-//!    └── as many as there are free workers, never more
+//! receive ──► read ──► [dispatch] ──► [order] ──► handler ──► verdict ──► settler ──► SQS
+//!    ▲           │ a loop for each queue    │      spawn | batch | stream | http     (batches of deletes and visibility changes)
+//!    │           └─ no event, no handler ───┼────────────────────────────┘
+//!    └── as many as the handlers have room  └─ followers wait behind the first of their group; heartbeats keep all of it ours
 //! ```
 //!
-//! **Nothing is lost.** A message is deleted only after its handler exited with 0, or after the dead-letter queue confirmed its
-//! copy. Whatever else happens, it becomes visible again: at once when it was not handled (released), after a backoff when the
-//! handler failed, and after its visibility timeout when nobody could be told (we were killed, the network was gone).
+//! **Nothing is lost.** A message is deleted only after its handler succeeded, or after the dead-letter queue confirmed its copy.
+//! Whatever else happens, it becomes visible again: at once when it was not handled (released), after a backoff when the handler
+//! failed, and after its visibility timeout when nobody could be told (we were killed, the network was gone).
 //!
 //! **Cancel the wait, never the work.** The long poll is the only thing that is ever dropped, and it is listened to for a moment
 //! before: what its answer still brings is given back. A message whose answer takes even longer is unknown here: it becomes visible
 //! again after its visibility timeout.
 //!
-//! **Time.** A handler has as long as the queue's visibility timeout. The receive asks for [`MARGIN`] more, so that ending a
+//! **Time.** A handler has its timeout from its start on; heartbeats extend the message for [`MARGIN`] longer, so that ending a
 //! handler that ran out of time, and acknowledging one that just made it, happens while the message is still ours.
 //!
-//! Where later work goes: another protocol to the handler beside [`crate::engine::exec`] in `work`, a table of handlers by event
-//! name in [`Request`], heartbeats around `work`'s handler run, holding back a group's followers in `receive`'s waiting list.
+//! **Order.** In a FIFO queue, and with an order of one's own in a standard one, one event of a group is handled at a time. While
+//! the first backs off it stays ours and is tried again here, and so do those behind it: given back, they would be received in vain
+//! each time, until they are dead letters that never met a handler. SQS itself would hand out none of a FIFO group meanwhile.
+//! After as many attempts as the queue allows receives the first is moved to the dead-letter queue by us.
 
+mod announce;
+mod dedupe;
+mod dispatch;
+mod flow;
 mod handler;
+mod heartbeat;
+mod metrics;
+mod order;
+pub mod preview;
+mod protocol;
 mod receive;
 mod reject;
+mod run;
 mod settle;
+mod take;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_handlers;
 mod work;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 pub use super::backoff::Backoff;
-pub use receive::run;
+pub use announce::{Announcement, Announcements};
+pub use dedupe::{DedupeBy, DedupeSpec};
+pub use dispatch::Table;
+pub use flow::{PauseAfter, Rate};
+pub use metrics::Metrics;
+pub use protocol::{HandlerSpec, Protocol, Target};
+pub use run::run;
 
 use crate::bus::{BusError, Message};
 use crate::clock::Clock;
-use crate::engine::exec::{Captured, Failure, Limits, Outcome, Program};
+use crate::engine::exec::{Captured, Failure, Limits, Outcome};
 use crate::engine::shutdown::Signal;
+use crate::schema::Catalogue;
 
 /// How much longer than a handler may run its message stays ours: the whole kill ladder, and a second to settle.
 pub const MARGIN: Duration = Limits::AFTER_TIMEOUT.saturating_add(Duration::from_secs(1));
@@ -61,19 +83,55 @@ pub enum Stdin {
     Body,
 }
 
+/// What becomes of a message that no handler is run over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unclaimed {
+    /// It is acknowledged.
+    Ack,
+    /// It stays in the queue and is seen again after its visibility timeout.
+    Leave,
+    /// It is moved to the dead-letter queue; left where there is none.
+    Reject,
+}
+
+/// What makes one event follow another in a standard queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderBy {
+    /// The metadata's entity id.
+    EntityId,
+    /// The value at this JSON pointer of the payload.
+    Payload(String),
+}
+
 /// What to consume, how, and until when.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The queue's name, ARN or URL.
-    pub queue: String,
-    /// The handler, found already.
-    pub program: Program,
-    /// What it reads.
+    /// The queues' names, ARNs or URLs; at least one.
+    pub queues: Vec<String>,
+    /// The handlers, found already.
+    pub handlers: Vec<HandlerSpec>,
+    /// Which of them an event goes to.
+    pub table: Table,
+    /// What becomes of events without a handler.
+    pub unhandled: Unclaimed,
+    /// What becomes of what is no event, or not what its schema says.
+    pub invalid: Unclaimed,
+    /// Check payloads against these schemas first.
+    pub validate: Option<Arc<Catalogue>>,
+    /// What handlers read.
     pub stdin: Stdin,
-    /// How many run at once.
-    pub workers: NonZeroUsize,
-    /// How long each may run; `None` = the queue's visibility timeout, which it may not exceed.
-    pub timeout: Option<Duration>,
+    /// The order of a standard queue.
+    pub order_by: Option<OrderBy>,
+    /// The pace.
+    pub rate: Option<Rate>,
+    /// The circuit breaker.
+    pub pause_after: Option<PauseAfter>,
+    /// Bytes of bodies in flight.
+    pub max_memory: Option<usize>,
+    /// Remember what was handled.
+    pub dedupe: Option<DedupeSpec>,
+    /// Publish how events were handled.
+    pub announcements: Option<Announcements>,
     /// End after so many events were handled, whatever came of them.
     pub count: Option<u64>,
     /// End when nothing came and nothing ran for so long.
@@ -82,15 +140,17 @@ pub struct Request {
     pub drain: bool,
     /// After the first signal, end handlers that still run after so long; `None` = their own timeout alone.
     pub drain_timeout: Option<Duration>,
-    /// The waits between attempts.
-    pub backoff: Backoff,
     /// For the handlers' deadlines.
     pub clock: Clock,
+    /// Counted for whoever looks from outside.
+    pub metrics: Metrics,
 }
 
 /// One received event, as messages and records name it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventRef {
+    /// The queue's name.
+    pub queue: String,
     /// SQS's id.
     pub message_id: String,
     /// SNS's id, the one that publishing printed.
@@ -99,14 +159,16 @@ pub struct EventRef {
     pub event_name: Option<String>,
     /// Which entity it is about.
     pub entity_id: Option<String>,
-    /// The receive count: 1 for the first attempt.
+    /// The trace that it belongs to.
+    pub trace_id: Option<String>,
+    /// The receive count, and the attempts made here beyond it: 1 for the first attempt.
     pub attempt: u32,
 }
 
 /// What happened, for whoever reports it.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// The queue was found; receiving begins.
+    /// A queue was found; receiving begins.
     Begun(Begun),
     /// A handler was started.
     HandlerStarted {
@@ -127,6 +189,50 @@ pub enum Progress {
         stdout: Arc<Captured>,
         /// What it wrote, to be passed through whole.
         stderr: Arc<Captured>,
+    },
+    /// A batch's or a lasting handler wrote something that is no result.
+    HandlerOutput {
+        /// Lines of its stdout that are no results, or lines of its stderr.
+        chatter: Vec<String>,
+        /// All that it wrote on its stderr, where that is known only now.
+        stderr: Arc<Captured>,
+    },
+    /// A lasting handler ended by itself, and is started again.
+    HandlerDied {
+        /// As the user wrote it.
+        handler: String,
+        /// How it ended.
+        why: String,
+        /// When it is started again.
+        after: Duration,
+    },
+    /// Too much failed: nothing is handled for so long, then one event is tried.
+    Paused {
+        /// For so long.
+        time: Duration,
+    },
+    /// One event is tried.
+    Probing,
+    /// The tried event was handled: all goes on.
+    Resumed,
+    /// A message could not be kept ours: it may be seen again while it is handled.
+    HeartbeatLost {
+        /// This event.
+        event: Arc<EventRef>,
+        /// What the bus said.
+        error: String,
+    },
+    /// What was handled cannot be remembered or looked up; told once for a row of failures.
+    DedupeFailing {
+        /// Why.
+        error: String,
+    },
+    /// A failure could not be published. Its event is tried again regardless.
+    NotAnnounced {
+        /// This event.
+        event: Arc<EventRef>,
+        /// What the bus said.
+        error: String,
     },
     /// An event's way through this run is over.
     Settled {
@@ -164,11 +270,11 @@ pub enum Progress {
 pub struct Begun {
     /// The queue's name.
     pub queue: String,
-    /// The handler as the user wrote it.
-    pub handler: String,
-    /// How many run at once.
+    /// The handlers as the user wrote them.
+    pub handlers: Vec<String>,
+    /// How many events are handled at once.
     pub workers: usize,
-    /// How long each may run.
+    /// How long the first handler may take.
     pub timeout: Duration,
     /// The dead-letter queue's name, and after how many receives SQS moves a message there.
     pub dead_letter: Option<(String, u32)>,
@@ -224,10 +330,24 @@ pub enum Settlement {
         /// When it becomes visible again.
         after: Duration,
     },
-    /// Left where it is, because there is no dead-letter queue: seen again after its visibility timeout.
+    /// Left where it is: seen again after its visibility timeout.
     Left {
         /// Why it was not handled.
         reason: String,
+        /// Why it is left.
+        why: Left,
+    },
+    /// Acknowledged without a handler, as was asked for.
+    Dismissed {
+        /// Why no handler was run.
+        reason: String,
+        /// It could not be deleted, because of this: it will be seen again.
+        unsettled: Option<String>,
+    },
+    /// It was handled before: acknowledged without a handler.
+    Duplicate {
+        /// It could not be deleted, because of this: it will be seen again.
+        unsettled: Option<String>,
     },
     /// Given back unhandled, visible at once.
     Released {
@@ -235,6 +355,40 @@ pub enum Settlement {
         why: Released,
         /// It could not be given back, because of this: it is seen again after its visibility timeout.
         unsettled: Option<String>,
+    },
+}
+
+impl Settlement {
+    /// Its word in machine records and metrics.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Acked => "acked",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Retrying { .. } => "retrying",
+            Self::NotNow { .. } => "not_now",
+            Self::Rejected { .. } => "rejected",
+            Self::RejectFailed { .. } => "reject_failed",
+            Self::Left { .. } => "left",
+            Self::Dismissed { .. } => "dismissed",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Released { .. } => "released",
+        }
+    }
+}
+
+/// Why an event is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// There is no dead-letter queue.
+    NoDeadLetters,
+    /// It was asked for.
+    Asked,
+    /// It has no handler.
+    Unhandled {
+        /// The first event of its name in this run.
+        first: bool,
+        /// After how many receives the queue dead-letters it.
+        receives: Option<u32>,
     },
 }
 
@@ -267,8 +421,13 @@ pub enum Ended {
     Signal(Signal),
     /// Nobody reads stdout any more.
     OutputClosed,
-    /// The handler cannot run.
-    CannotRun(String),
+    /// A handler cannot run.
+    CannotRun {
+        /// As the user wrote it.
+        handler: String,
+        /// Why.
+        why: String,
+    },
     /// Receiving failed for a reason that does not go away by waiting.
     ReceiveFailed(Arc<BusError>),
 }
@@ -290,8 +449,12 @@ pub struct Counts {
     pub not_now: u64,
     /// Moved to the dead-letter queue by us.
     pub rejected: u64,
-    /// Left in the queue for want of a dead-letter queue.
+    /// Left in the queue.
     pub left: u64,
+    /// Acknowledged without a handler.
+    pub dismissed: u64,
+    /// Handled before, and acknowledged without a handler.
+    pub duplicates: u64,
     /// Given back unhandled.
     pub released: u64,
 }
@@ -310,8 +473,8 @@ pub struct Remaining {
 /// How a run went.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The queue's name.
-    pub queue: String,
+    /// The queues' names.
+    pub queues: Vec<String>,
     /// The counts.
     pub counts: Counts,
     /// How it came to its end.
@@ -328,20 +491,18 @@ pub enum ConsumeError {
     /// The queue cannot be found or asked.
     #[error(transparent)]
     Bus(#[from] BusError),
-    /// Handlers may not run longer than the queue keeps a message invisible.
+    /// No handler may run so long.
     #[error(
-        "`--timeout {}` exceeds the visibility timeout of queue `{queue}`, which is {}",
-        humantime::format_duration(*.timeout),
-        humantime::format_duration(*.visibility)
+        "a timeout of {} leaves no time to settle: SQS keeps a message for at most 12h",
+        humantime::format_duration(*.timeout)
     )]
     TimeoutTooLong {
-        /// The queue's name.
-        queue: String,
         /// What was asked for.
         timeout: Duration,
-        /// The queue's visibility timeout.
-        visibility: Duration,
     },
+    /// The memory of handled events cannot be used.
+    #[error(transparent)]
+    Dedupe(#[from] crate::engine::ledger::LedgerError),
 }
 
 /// A message and when it came.
@@ -350,6 +511,8 @@ struct Received {
     message: Message,
     sns_message_id: Option<String>,
     at: Instant,
+    /// Bytes that it counts for.
+    size: usize,
 }
 
 impl From<Progress> for crate::engine::Event {

@@ -1,29 +1,24 @@
-//! The loop that owns a run: receives for free workers, starts them, counts, and knows when to end.
+//! The loop that owns a queue: receives for free handlers, starts them, keeps the order, counts, and knows when to end.
 
-use std::collections::{HashSet, VecDeque};
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::reject::name_of;
-use super::settle::Settler;
-use super::work::{self, Context, Done};
-use super::{
-    Begun, ConsumeError, Counts, Ended, EventRef, MARGIN, Progress, Received, Released, Remaining, Report, Request,
-    Settlement,
-};
-use crate::bus::{Bus, BusError, BusErrorKind, MAX_BATCH, MAX_VISIBILITY, MAX_WAIT, Message, Receive};
-use crate::engine::Emitter;
+use super::order::Order;
+use super::settle::FLUSH;
+use super::take::Taken;
+use super::work::{self, Context, Done, Item, Shared};
+use super::{Counts, Ended, EventRef, MARGIN, Progress, Received, Released, Settlement, take};
+use crate::bus::{BusError, BusErrorKind, MAX_BATCH, MAX_WAIT, Message, Receive};
 use crate::engine::backoff::{Backoff, random};
-use crate::engine::shutdown::Shutdown;
-use crate::event::{Event, Unreadable, read_body};
-
-/// How long handlers may run on a queue whose messages are never invisible: SQS's own default.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A long poll while draining. Any wait above zero asks all of SQS's servers
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>).
@@ -42,254 +37,240 @@ const LINGER: Duration = Duration::from_millis(300);
 /// The waits between receives that fail.
 const RECEIVE_RETRY: Backoff = Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(30) };
 
-/// Consumes until `request`, a signal, a closed stdout or a fault ends it.
-///
-/// # Errors
-/// Only before anything was received: the queue cannot be found or asked, or the timeout does not fit it. What goes wrong later
-/// is in the report, after draining.
-pub async fn run(bus: &Bus, request: Request, emit: &Emitter, shutdown: &Shutdown) -> Result<Report, ConsumeError> {
-    let begun = Instant::now();
-    let look = async {
-        let queue = bus.queue(&request.queue).await?;
-        let attributes = bus.queue_attributes(&queue).await?;
-        Ok::<_, BusError>((queue, attributes))
-    };
-    let (queue, attributes) = tokio::select! {
-        found = look => found?,
-        // Nothing was received yet: there is nothing to drain.
-        () = shutdown.draining() => {
-            let ended = shutdown.signal().map_or(Ended::Idle, Ended::Signal);
-            let counts = Counts::default();
-            return Ok(Report { queue: request.queue, counts, ended, remaining: None, took: begun.elapsed() });
-        }
-    };
-    let visibility = attributes.visibility_timeout;
-    if let Some(timeout) = request.timeout.filter(|timeout| *timeout > visibility) {
-        return Err(ConsumeError::TimeoutTooLong { queue: queue.name, timeout, visibility });
-    }
-    let fallback = if visibility.is_zero() { DEFAULT_TIMEOUT } else { visibility };
-    let timeout = request.timeout.unwrap_or(fallback).min(MAX_VISIBILITY - MARGIN);
-    let (settler, settling) = Settler::start(bus.clone(), queue.clone(), !queue.is_fifo());
-    let dead_letter = attributes.redrive.map(|policy| (policy.dead_letter_arn, policy.max_receives));
-    let found = Begun {
-        queue: queue.name.clone(),
-        handler: request.program.to_string(),
-        workers: request.workers.get(),
-        timeout,
-        dead_letter: dead_letter.as_ref().map(|(arn, max)| (name_of(arn).to_owned(), *max)),
-    };
-    let context = Arc::new(Context {
-        bus: bus.clone(),
-        queue,
-        timeout,
-        dead_letter,
-        dead_letters: OnceCell::new(),
-        settler,
-        emit: emit.clone(),
-        shutdown: shutdown.clone(),
-        halt: Shutdown::manual(),
-        cannot_run: OnceLock::new(),
-        request,
-    });
-    context.tell(Progress::Begun(found)).await;
+/// How often it is looked whether what forbids receiving (a pause, others' reservations) is over.
+const LOOK: Duration = Duration::from_millis(200);
 
-    let mut consumer = Consumer::new(context.clone());
-    let ended = consumer.receive().await;
-    consumer.finish(&ended).await;
-    // The last of `--count` may have been the first to tell.
-    let ended = context.cannot_run.get().map_or(ended, |why| Ended::CannotRun(why.clone()));
-    let (counts, started) = (consumer.counts, consumer.started);
-    drop(consumer);
+/// Receives under way at once when there is much to do; one when there is not.
+const MOST_POLLS: usize = 8;
 
-    let remaining = match ended {
-        Ended::Drained { .. } => context.bus.queue_attributes(&context.queue).await.ok().map(|now| Remaining {
-            visible: now.visible,
-            in_flight: now.in_flight,
-            delayed: now.delayed,
-        }),
-        _ => None,
-    };
-    let queue = context.queue.name.clone();
-    // The settler ends with its last clone; every event has been answered, so nothing is left in it.
-    drop(context);
-    if let Err(error) = settling.await {
-        reraise(error);
-    }
-    Ok(Report { queue, counts, ended, remaining, took: started.elapsed() })
-}
+/// The wait of a further receive beside the first: it is there because the queue is full.
+const FURTHER_WAIT: Duration = Duration::from_secs(1);
 
-struct Consumer {
-    context: Arc<Context>,
-    /// One for each worker; taken before a receive, given back when the handler has ended.
-    slots: Arc<Semaphore>,
+pub(super) struct Consumer {
+    pub(super) context: Arc<Context>,
+    /// One for each event that the handlers have room for; taken before a receive, given back when the handler has ended.
+    credits: Arc<Semaphore>,
+    room: usize,
+    polls: FuturesUnordered<BoxFuture<'static, Poll>>,
+    /// Receives wanted at once.
+    want: usize,
     /// One for each event until it is settled.
     tasks: JoinSet<Done>,
-    /// Events of a FIFO group one of which is being handled, in order, each with its slot.
-    waiting: VecDeque<Waiting>,
-    groups: HashSet<String>,
-    counts: Counts,
-    /// Events given to a handler, or about to be.
-    claimed: u64,
+    order: Order,
+    pub(super) counts: Counts,
     /// Empty receives in a row with nothing of ours in flight.
     empty: u32,
     /// Failed receives in a row.
     failures: u32,
-    started: Instant,
-    /// When something last came or ended.
-    active: Instant,
+    /// No receive before that; whether an event that is settled ends the wait.
+    not_before: Option<(Instant, bool)>,
+    /// Bytes of the largest message so far.
+    largest: usize,
 }
 
-struct Waiting {
-    group: String,
-    received: Received,
-    name: Arc<EventRef>,
-    event: Event,
-    slot: OwnedSemaphorePermit,
+/// A receive that was answered.
+struct Poll {
+    answer: Result<Vec<Message>, BusError>,
+    credits: Vec<OwnedSemaphorePermit>,
+    idle_before: bool,
 }
 
-/// What interrupted a wait.
-enum Interrupt {
-    Ended(Ended),
+enum Step {
+    Answer(Poll),
     Done(Done),
+    Credit(OwnedSemaphorePermit),
+    Wake,
 }
 
 impl Consumer {
-    fn new(context: Arc<Context>) -> Self {
-        let now = Instant::now();
+    pub(super) fn new(context: Arc<Context>) -> Self {
+        let room = context.handlers.iter().map(|handler| handler.room).sum::<usize>().clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            slots: Arc::new(Semaphore::new(context.request.workers.get())),
+            credits: Arc::new(Semaphore::new(room)),
+            room,
             context,
+            polls: FuturesUnordered::new(),
+            want: 1,
             tasks: JoinSet::new(),
-            waiting: VecDeque::new(),
-            groups: HashSet::new(),
+            order: Order::default(),
             counts: Counts::default(),
-            claimed: 0,
             empty: 0,
             failures: 0,
-            started: now,
-            active: now,
+            not_before: None,
+            largest: 1024,
         }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.context.shared
     }
 
     /// Receives and starts handlers until something ends that. Handlers may still run when it returns.
-    async fn receive(&mut self) -> Ended {
-        loop {
-            let slots = match self.free_slots().await {
-                Ok(slots) => slots,
-                Err(ended) => return ended,
-            };
-            let idle_before = self.nothing_of_ours();
-            let receive = Receive {
-                max: slots.len() as u32,
-                wait: self.wait(),
-                visibility: Some((self.context.timeout + MARGIN).min(MAX_VISIBILITY)),
-            };
-            let answer = match self.poll(receive).await {
-                Ok(answer) => answer,
-                Err(ended) => return ended,
-            };
-            let step = match answer {
-                Ok(messages) => {
-                    self.recovered().await;
-                    if messages.is_empty() {
-                        drop(slots);
-                        self.nothing_came(idle_before).await
-                    } else {
-                        self.dispatch(messages, slots);
-                        None
-                    }
-                }
-                Err(error) => {
-                    drop(slots);
-                    self.failed(error).await
-                }
-            };
-            if let Some(ended) = step {
-                return ended;
-            }
-        }
+    pub(super) async fn receive(&mut self) -> Ended {
+        let ended = self.go_on_receiving().await;
+        self.end_polls().await;
+        ended
     }
 
-    /// Waits for a free worker, and takes all that are free and needed.
-    async fn free_slots(&mut self) -> Result<Vec<OwnedSemaphorePermit>, Ended> {
+    async fn go_on_receiving(&mut self) -> Ended {
         loop {
-            let needed = self.context.request.count.map_or(u64::MAX, |count| count.saturating_sub(self.claimed));
-            if needed == 0 {
-                return Err(Ended::Count);
+            if self.needed() == 0 && self.polls.is_empty() && self.shared().reserved.load(Ordering::SeqCst) == 0 {
+                return Ended::Count;
             }
-            let slots = self.slots.clone();
-            let room = self.tasks.len() < self.context.request.workers.get() + UNSETTLED;
-            let first = tokio::select! {
-                biased;
-                interrupt = interrupted(&self.context, &mut self.tasks) => Err(interrupt),
-                slot = slots.acquire_owned(), if room => Ok(slot),
-            };
-            let first = match first {
-                Ok(Ok(slot)) => slot,
-                // The semaphore is never closed.
-                Ok(Err(_)) => continue,
-                Err(Interrupt::Ended(ended)) => return Err(ended),
-                Err(Interrupt::Done(done)) => {
-                    self.note(done);
-                    continue;
-                }
-            };
-            let most = needed.min(MAX_BATCH as u64) as usize;
-            let more = std::iter::from_fn(|| self.slots.clone().try_acquire_owned().ok());
-            return Ok(std::iter::once(first).chain(more.take(most - 1)).collect());
-        }
-    }
-
-    /// One receive. When the run is to end, an answer that comes within [`LINGER`] is given back; after that the wait is dropped.
-    async fn poll(&mut self, receive: Receive) -> Result<Result<Vec<Message>, BusError>, Ended> {
-        let context = self.context.clone();
-        let mut answer = pin!(context.bus.receive(&context.queue, receive));
-        loop {
-            let interrupt = tokio::select! {
+            let wants = self.wants_poll();
+            let wake = self.next_wake(wants);
+            let shared = self.shared().clone();
+            let step = tokio::select! {
                 // In this order: an answer that is there is taken, also when it has become time to end.
                 biased;
-                answer = &mut answer => return Ok(answer),
-                interrupt = interrupted(&context, &mut self.tasks) => interrupt,
+                Some(poll) = self.polls.next(), if !self.polls.is_empty() => Step::Answer(poll),
+                ended = ended(&shared) => return ended,
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => Step::Done(unwrap(done)),
+                () = until(wake) => Step::Wake,
+                Ok(credit) = self.credits.clone().acquire_owned(), if wants => Step::Credit(credit),
             };
-            match interrupt {
-                Interrupt::Ended(ended) => {
-                    let late = tokio::select! {
-                        biased;
-                        answer = &mut answer => answer.unwrap_or_default(),
-                        () = context.aborting() => Vec::new(),
-                        () = sleep(LINGER) => Vec::new(),
-                    };
-                    for message in late {
-                        let (received, name, _) = self.take(message, Instant::now());
-                        self.release(received, name, Released::NotStarted);
+            match step {
+                Step::Answer(poll) => {
+                    if let Some(ended) = self.answered(poll).await {
+                        return ended;
                     }
-                    return Err(ended);
                 }
-                Interrupt::Done(done) => self.note(done),
+                Step::Done(done) => {
+                    if self.not_before.is_some_and(|(_, until_done)| until_done) {
+                        self.not_before = None;
+                    }
+                    self.note(done);
+                }
+                Step::Credit(credit) => self.poll(credit),
+                Step::Wake => {
+                    let now = Instant::now();
+                    self.not_before = self.not_before.filter(|(at, _)| *at > now);
+                    for item in self.order.due(now) {
+                        self.spawn(item, None);
+                    }
+                }
             }
         }
+    }
+
+    /// How many more events are wanted.
+    fn needed(&self) -> u64 {
+        let shared = self.shared();
+        let (claimed, reserved) = (shared.claimed.load(Ordering::SeqCst), shared.reserved.load(Ordering::SeqCst));
+        shared.request.count.map_or(u64::MAX, |count| count.saturating_sub(claimed + reserved))
+    }
+
+    fn wants_poll(&self) -> bool {
+        let shared = self.shared();
+        self.polls.len() < self.want
+            && self.not_before.is_none()
+            && self.tasks.len() < self.room.saturating_add(UNSETTLED)
+            && self.order.len() < self.room.saturating_mul(10).max(100)
+            && shared.flow.breaker.as_ref().is_none_or(|breaker| breaker.is_closed())
+            && shared.flow.room(self.largest) > 0
+            && self.needed() > 0
+    }
+
+    fn next_wake(&self, wants: bool) -> Option<Instant> {
+        let look = (!wants && self.polls.is_empty()).then(|| Instant::now() + LOOK);
+        [self.not_before.map(|(at, _)| at), self.order.next_due(), look].into_iter().flatten().min()
+    }
+
+    /// Starts a receive for as many events as there are credits and as are needed.
+    fn poll(&mut self, credit: OwnedSemaphorePermit) {
+        let shared = self.shared().clone();
+        let fits = shared.flow.room(self.largest).min(MAX_BATCH) as u64;
+        let most = self.needed().min(fits).max(1) as usize;
+        let more = std::iter::from_fn(|| self.credits.clone().try_acquire_owned().ok());
+        let credits: Vec<_> = std::iter::once(credit).chain(more.take(most - 1)).collect();
+        let idle_before = self.nothing_of_ours() && self.polls.is_empty();
+        let wait = if self.polls.is_empty() { self.wait() } else { self.wait().min(FURTHER_WAIT) };
+        let receive = Receive { max: credits.len() as u32, wait, visibility: Some(self.context.window) };
+        shared.reserved.fetch_add(credits.len() as u64, Ordering::SeqCst);
+        let context = self.context.clone();
+        self.polls.push(Box::pin(async move {
+            let answer = context.shared.bus.receive(&context.queue, receive).await;
+            Poll { answer, credits, idle_before }
+        }));
+    }
+
+    async fn answered(&mut self, poll: Poll) -> Option<Ended> {
+        let asked = poll.credits.len();
+        self.shared().reserved.fetch_sub(asked as u64, Ordering::SeqCst);
+        match poll.answer {
+            Ok(messages) => {
+                self.recovered().await;
+                // More receives while they come back full, fewer when not.
+                let most = self.room.div_ceil(MAX_BATCH).min(MOST_POLLS);
+                self.want = match messages.len() {
+                    0 => 1,
+                    came if came >= asked => (self.want + 1).min(most),
+                    came if came * 2 < asked => (self.want / 2).max(1),
+                    _ => self.want,
+                };
+                if messages.is_empty() {
+                    drop(poll.credits);
+                    self.nothing_came(poll.idle_before)
+                } else {
+                    self.dispatch(messages, poll.credits);
+                    None
+                }
+            }
+            Err(error) => {
+                drop(poll.credits);
+                self.failed(error).await
+            }
+        }
+    }
+
+    /// Listens for a moment to what receives that are no longer wanted still bring, and gives that back.
+    async fn end_polls(&mut self) {
+        let shared = self.shared().clone();
+        let mut patience = pin!(async {
+            tokio::select! {
+                () = shared.aborting() => {}
+                () = sleep(LINGER) => {}
+            }
+        });
+        while !self.polls.is_empty() {
+            let poll = tokio::select! {
+                biased;
+                Some(poll) = self.polls.next() => poll,
+                () = &mut patience => break,
+            };
+            shared.reserved.fetch_sub(poll.credits.len() as u64, Ordering::SeqCst);
+            for message in poll.answer.unwrap_or_default() {
+                let taken = self.take(message, Instant::now());
+                self.release(taken.received, taken.name, Released::NotStarted);
+            }
+        }
+        self.polls.clear();
     }
 
     fn wait(&self) -> Duration {
-        let request = &self.context.request;
+        let request = &self.shared().request;
         if request.drain {
-            return if self.context.bus.can_peek() { Duration::ZERO } else { DRAIN_WAIT };
+            return if self.shared().bus.can_peek() { Duration::ZERO } else { DRAIN_WAIT };
         }
+        // What one queue waits for is reserved for it, so another must not wait for that.
+        let longest = if request.count.is_some() && request.queues.len() > 1 { FURTHER_WAIT } else { MAX_WAIT };
         match request.idle {
-            Some(idle) if self.nothing_of_ours() => idle.saturating_sub(self.active.elapsed()).min(MAX_WAIT),
-            Some(idle) => idle.min(MAX_WAIT),
-            None => MAX_WAIT,
+            Some(idle) if self.nothing_of_ours() => {
+                idle.saturating_sub(self.shared().last_active().elapsed()).min(longest)
+            }
+            Some(idle) => idle.min(longest),
+            None => longest,
         }
     }
 
-    /// Nothing received, nothing running, nothing waiting to be settled.
+    /// Nothing running, nothing waiting to be settled. What is put off until its next attempt does not count.
     fn nothing_of_ours(&self) -> bool {
-        self.tasks.is_empty() && self.waiting.is_empty()
+        self.tasks.is_empty()
     }
 
-    async fn nothing_came(&mut self, idle_before: bool) -> Option<Ended> {
-        let (drain, idle) = (self.context.request.drain, self.context.request.idle);
-        let exact = self.context.bus.can_peek();
+    fn nothing_came(&mut self, idle_before: bool) -> Option<Ended> {
+        let (drain, idle) = (self.shared().request.drain, self.shared().request.idle);
+        let exact = self.shared().bus.can_peek();
         if drain && idle_before {
             self.empty += 1;
             if exact || self.empty >= 2 {
@@ -300,108 +281,93 @@ impl Consumer {
             if exact {
                 // The end waits for what runs, so that runs alone; deletes need not wait for company.
                 self.context.settler.flush();
-                return self.pause(DRAIN_LOOK, true).await;
+                self.not_before = Some((Instant::now() + DRAIN_LOOK, true));
+                return None;
             }
         }
-        let over = idle.is_some_and(|idle| self.nothing_of_ours() && self.active.elapsed() >= idle);
-        over.then_some(Ended::Idle)
+        let shared = self.shared();
+        let quiet = |idle| shared.running.load(Ordering::SeqCst) == 0 && shared.last_active().elapsed() >= idle;
+        idle.is_some_and(quiet).then_some(Ended::Idle)
     }
 
     /// Starts a handler for each event, or puts it behind the one of its group.
-    fn dispatch(&mut self, messages: Vec<Message>, slots: Vec<OwnedSemaphorePermit>) {
-        self.active = Instant::now();
+    fn dispatch(&mut self, messages: Vec<Message>, credits: Vec<OwnedSemaphorePermit>) {
+        let now = Instant::now();
+        self.shared().is_active();
         self.empty = 0;
-        let ending = self.context.shutdown.is_draining() || self.context.halt.1.is_draining();
+        let ending = self.shared().is_ending();
         // SQS never answers with more than was asked for; were it to, the rest is given back.
-        let mut slots = slots.into_iter();
+        let mut credits = credits.into_iter();
         for message in messages {
-            let (received, name, event) = self.take(message, self.active);
-            let context = self.context.clone();
-            match event {
-                _ if ending => self.release(received, name, Released::NotStarted),
-                Err(unreadable) => {
-                    self.tasks.spawn(work::unreadable(context, received, name, unreadable.reason));
-                }
-                Ok(event) => match slots.next() {
-                    Some(slot) => {
-                        self.claimed += 1;
-                        self.start(received, name, event, slot);
-                    }
-                    None => self.release(received, name, Released::NotStarted),
-                },
+            let taken = self.take(message, now);
+            let credit = credits.next();
+            if ending || credit.is_none() {
+                self.release(taken.received, taken.name, Released::NotStarted);
+                continue;
+            }
+            let item = taken.into_item(&self.context);
+            self.shared().claimed.fetch_add(u64::from(item.is_for_a_handler()), Ordering::SeqCst);
+            if let Some((item, credit)) = self.order.admit(item, credit) {
+                self.spawn(item, credit);
             }
         }
     }
 
-    /// Counts and reads a message that came.
-    fn take(&mut self, message: Message, at: Instant) -> (Received, Arc<EventRef>, Result<Event, Unreadable>) {
+    /// Counts and reads a message that came; from here on it is kept ours.
+    fn take(&mut self, message: Message, at: Instant) -> Taken {
         self.counts.received += 1;
-        let reading = read_body(&message.body, &message.attributes);
-        let sns_message_id = reading.notification.as_ref().map(|n| n.message_id.clone()).filter(|id| !id.is_empty());
-        let metadata = reading.event.as_ref().ok().map(|event| &event.metadata);
-        let name = Arc::new(EventRef {
-            message_id: message.id.clone(),
-            sns_message_id: sns_message_id.clone(),
-            event_name: metadata.map(|metadata| metadata.event_name.clone()),
-            entity_id: metadata.and_then(|metadata| metadata.entity_id.clone()),
-            attempt: message.system.receive_count,
-        });
-        (Received { message, sns_message_id, at }, name, reading.event)
+        let taken = take::take(&self.context, message, at);
+        self.largest = self.largest.max(taken.received.size);
+        self.shared().request.metrics.received(&taken.name);
+        self.shared().flow.took(taken.received.size);
+        self.context.beats.add(&taken.received.message.receipt_handle, at, &taken.name);
+        taken
     }
 
-    fn start(&mut self, received: Received, name: Arc<EventRef>, event: Event, slot: OwnedSemaphorePermit) {
-        match work::group_of(&self.context, &received) {
-            Some(group) if !self.groups.insert(group.clone()) => {
-                self.waiting.push_back(Waiting { group, received, name, event, slot });
-            }
-            _ => {
-                self.tasks.spawn(work::handle(self.context.clone(), received, name, event, slot));
-            }
-        }
+    fn spawn(&mut self, item: Item, credit: Option<OwnedSemaphorePermit>) {
+        self.shared().running.fetch_add(1, Ordering::SeqCst);
+        self.tasks.spawn(work::handle(self.context.clone(), item, credit));
     }
 
     fn release(&mut self, received: Received, name: Arc<EventRef>, why: Released) {
+        self.shared().running.fetch_add(1, Ordering::SeqCst);
         self.tasks.spawn(work::release(self.context.clone(), received, name, why));
     }
 
-    /// Counts an event that is settled, and lets its group go on.
+    /// Counts an event that is settled, or that is to be tried again, and lets its group go on.
     fn note(&mut self, done: Done) {
-        self.active = Instant::now();
-        self.counts.handled += u64::from(done.handled);
-        let count = match &done.settlement {
-            Settlement::Acked => &mut self.counts.acked,
-            Settlement::Unconfirmed { .. } => &mut self.counts.unconfirmed,
-            Settlement::Retrying { .. } | Settlement::RejectFailed { .. } => &mut self.counts.failed,
-            Settlement::NotNow { .. } => &mut self.counts.not_now,
-            Settlement::Rejected { .. } => &mut self.counts.rejected,
-            Settlement::Left { .. } => &mut self.counts.left,
-            Settlement::Released { .. } => &mut self.counts.released,
-        };
-        *count += 1;
+        let shared = self.shared().clone();
+        shared.is_active();
+        shared.running.fetch_sub(1, Ordering::SeqCst);
+        self.counts.add(&done.settlement, done.handled);
         if !done.handled && matches!(done.settlement, Settlement::Released { why: Released::BehindAnother, .. }) {
-            self.claimed = self.claimed.saturating_sub(1);
+            self.unclaim();
         }
         let out = done.is_out();
-        if let Some(group) = done.group {
-            self.groups.remove(&group);
-            self.go_on(&group, out);
+        if let Some((item, at)) = done.again {
+            // Its body stays, and so do those behind it.
+            self.order.put_off(item, at);
+            return;
+        }
+        shared.flow.gave_back(done.size);
+        let Some(group) = done.group else { return };
+        if out && !shared.is_ending() {
+            if let Some((item, credit)) = self.order.next_of(&group) {
+                self.spawn(item, credit);
+            }
+            return;
+        }
+        // Behind one that was not handled: they come again in order.
+        let why = if shared.is_ending() { Released::NotStarted } else { Released::BehindAnother };
+        for item in self.order.disband(&group) {
+            self.unclaim();
+            self.release(item.received, item.name, why);
         }
     }
 
-    /// The next event of `group` is started if the one before it is `out` of the queue; else all that wait behind it are given
-    /// back, so that they come again in order.
-    fn go_on(&mut self, group: &str, out: bool) {
-        let ending = self.context.shutdown.is_draining() || self.context.halt.1.is_draining();
-        while let Some(at) = self.waiting.iter().position(|waiting| waiting.group == group) {
-            let Some(Waiting { received, name, event, slot, .. }) = self.waiting.remove(at) else { return };
-            if out && !ending {
-                self.start(received, name, event, slot);
-                return;
-            }
-            drop(slot);
-            self.claimed = self.claimed.saturating_sub(1);
-            self.release(received, name, if ending { Released::NotStarted } else { Released::BehindAnother });
-        }
+    fn unclaim(&self) {
+        let _ =
+            self.shared().claimed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |claimed| claimed.checked_sub(1));
     }
 
     async fn failed(&mut self, error: BusError) -> Option<Ended> {
@@ -410,105 +376,153 @@ impl Consumer {
         if !passing {
             return Some(Ended::ReceiveFailed(error));
         }
+        self.want = 1;
         self.failures = self.failures.saturating_add(1);
         if self.failures == 1 {
-            self.context.tell(Progress::ReceiveFailing { error }).await;
+            self.shared().request.metrics.receiving(false);
+            self.shared().tell(Progress::ReceiveFailing { error }).await;
         }
         let wait = RECEIVE_RETRY.after(self.failures, random());
-        self.pause(wait, false).await
+        self.not_before = Some((Instant::now() + wait, false));
+        None
     }
 
     async fn recovered(&mut self) {
         let failures = std::mem::take(&mut self.failures);
         if failures > 0 {
-            self.context.tell(Progress::ReceiveRecovered { failures }).await;
-        }
-    }
-
-    /// Waits `time`, or, if so wished, until an event is settled; returns early when the run is to end.
-    async fn pause(&mut self, time: Duration, until_done: bool) -> Option<Ended> {
-        let mut time = pin!(sleep(time));
-        loop {
-            let interrupt = tokio::select! {
-                biased;
-                interrupt = interrupted(&self.context, &mut self.tasks) => interrupt,
-                () = &mut time => return None,
-            };
-            match interrupt {
-                Interrupt::Ended(ended) => return Some(ended),
-                Interrupt::Done(done) => {
-                    self.note(done);
-                    if until_done {
-                        return None;
-                    }
-                }
-            }
+            self.shared().request.metrics.receiving(true);
+            self.shared().tell(Progress::ReceiveRecovered { failures }).await;
         }
     }
 
     /// Lets what runs come to its end, gives back what was not started, and waits until everything is settled.
-    async fn finish(&mut self, ended: &Ended) {
+    pub(super) async fn finish(&mut self, ended: &Ended) {
         let context = self.context.clone();
-        let cut_short = !matches!(ended, Ended::Count | Ended::Idle | Ended::Drained { .. });
-        let mut draining = cut_short;
+        let shared = context.shared.clone();
+        let mut draining = !matches!(ended, Ended::Count | Ended::Idle | Ended::Drained { .. });
         if draining {
             self.begin_draining(ended.clone()).await;
         }
-        let mut limit = pin!(deadline(context.request.drain_timeout.filter(|_| draining)));
+        let mut limit = pin!(deadline(shared.request.drain_timeout.filter(|_| draining)));
         let mut aborting = false;
-        while !self.nothing_of_ours() {
+        loop {
+            self.put_off_the_rest();
+            if self.nothing_of_ours() {
+                break;
+            }
             // Everything that is left waits for this.
             context.settler.flush();
             tokio::select! {
                 biased;
                 Some(done) = self.tasks.join_next() => self.note(unwrap(done)),
-                () = context.shutdown.draining(), if !draining => {
+                () = shared.shutdown.draining(), if !draining => {
                     draining = true;
-                    if let Some(signal) = context.shutdown.signal() {
+                    if let Some(signal) = shared.shutdown.signal() {
                         self.begin_draining(Ended::Signal(signal)).await;
                     }
-                    limit.set(deadline(context.request.drain_timeout));
+                    limit.set(deadline(shared.request.drain_timeout));
                 }
-                () = context.aborting(), if !aborting => {
+                () = shared.aborting(), if !aborting => {
                     aborting = true;
-                    context.tell(Progress::Aborting { running: self.tasks.len() }).await;
+                    if shared.told_aborting() {
+                        shared.tell(Progress::Aborting { running: shared.running.load(Ordering::SeqCst) }).await;
+                    }
                 }
-                () = &mut limit, if !aborting => context.halt.0.abort(),
-                () = sleep(super::settle::FLUSH) => {}
+                () = &mut limit, if !aborting => shared.halt.0.abort(),
+                () = sleep(FLUSH) => {}
+            }
+        }
+        for (item, at) in self.order.leave() {
+            work::put_off(context.clone(), item, at).await;
+        }
+    }
+
+    /// What waits for its next attempt here has none any more: those behind it are given back.
+    fn put_off_the_rest(&mut self) {
+        for group in self.order.put_off_groups() {
+            for item in self.order.followers(&group) {
+                self.release(item.received, item.name, Released::BehindAnother);
             }
         }
     }
 
     async fn begin_draining(&mut self, why: Ended) {
         // `claimed` no longer matters: nothing is received any more.
-        for Waiting { received, name, slot, .. } in std::mem::take(&mut self.waiting) {
-            drop(slot);
-            self.release(received, name, Released::NotStarted);
+        for item in self.order.all_followers() {
+            self.release(item.received, item.name, Released::NotStarted);
         }
-        self.context.tell(Progress::Draining { why, running: self.tasks.len() }).await;
+        if self.shared().told_draining() {
+            let running = self.shared().running.load(Ordering::SeqCst);
+            self.shared().tell(Progress::Draining { why, running }).await;
+        }
     }
 }
 
-/// The next thing that a wait must not hold up.
-async fn interrupted(context: &Context, tasks: &mut JoinSet<Done>) -> Interrupt {
+impl Counts {
+    fn add(&mut self, settlement: &Settlement, handled: bool) {
+        self.handled += u64::from(handled);
+        let count = match settlement {
+            Settlement::Acked => &mut self.acked,
+            Settlement::Unconfirmed { .. } => &mut self.unconfirmed,
+            Settlement::Retrying { .. } | Settlement::RejectFailed { .. } => &mut self.failed,
+            Settlement::NotNow { .. } => &mut self.not_now,
+            Settlement::Rejected { .. } => &mut self.rejected,
+            Settlement::Left { .. } => &mut self.left,
+            Settlement::Dismissed { .. } => &mut self.dismissed,
+            Settlement::Duplicate { .. } => &mut self.duplicates,
+            Settlement::Released { .. } => &mut self.released,
+        };
+        *count += 1;
+    }
+
+    pub(super) fn plus(mut self, other: &Self) -> Self {
+        for (sum, one) in [
+            (&mut self.received, other.received),
+            (&mut self.handled, other.handled),
+            (&mut self.acked, other.acked),
+            (&mut self.unconfirmed, other.unconfirmed),
+            (&mut self.failed, other.failed),
+            (&mut self.not_now, other.not_now),
+            (&mut self.rejected, other.rejected),
+            (&mut self.left, other.left),
+            (&mut self.dismissed, other.dismissed),
+            (&mut self.duplicates, other.duplicates),
+            (&mut self.released, other.released),
+        ] {
+            *sum += one;
+        }
+        self
+    }
+}
+
+/// Once no more is to be received.
+async fn ended(shared: &Shared) -> Ended {
     tokio::select! {
         biased;
-        () = context.shutdown.draining() => Interrupt::Ended(match context.shutdown.signal() {
+        () = shared.shutdown.draining() => match shared.shutdown.signal() {
             Some(signal) => Ended::Signal(signal),
             // Drained without a signal: the one who holds the trigger has had enough.
             None => Ended::Idle,
-        }),
-        () = context.halt.1.draining() => {
-            Interrupt::Ended(Ended::CannotRun(context.cannot_run.get().cloned().unwrap_or_default()))
-        }
-        () = context.emit.closed() => Interrupt::Ended(Ended::OutputClosed),
-        Some(done) = tasks.join_next() => Interrupt::Done(unwrap(done)),
+        },
+        () = shared.halt.1.draining() => match shared.cannot_run.get() {
+            Some((handler, why)) => Ended::CannotRun { handler: handler.clone(), why: why.clone() },
+            None => shared.ended.get().cloned().unwrap_or(Ended::Idle),
+        },
+        () = shared.stopped.1.draining() => shared.ended.get().cloned().unwrap_or(Ended::Idle),
+        () = shared.emit.closed() => Ended::OutputClosed,
     }
 }
 
 async fn deadline(after: Option<Duration>) {
     match after {
         Some(after) => sleep(after).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
@@ -521,9 +535,14 @@ fn unwrap(done: Result<Done, JoinError>) -> Done {
     }
 }
 
-fn reraise(error: JoinError) -> ! {
+pub(super) fn reraise(error: JoinError) -> ! {
     match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(error) => unreachable!("a task of this run was cancelled: {error}"),
     }
+}
+
+/// How long a receive hides a message of a queue with this visibility timeout, where a handler may take so long.
+pub(super) fn window(visibility: Duration, longest: Duration) -> Duration {
+    longest.min(visibility.max(Duration::from_secs(30))).saturating_add(MARGIN)
 }

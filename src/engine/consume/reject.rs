@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::settle::Change;
 use super::work::Context;
-use super::{Received, Settlement};
+use super::{Left, Received, Settlement};
 use crate::bus::{Bus, ItemError, Outgoing, Queue};
 use crate::engine::backoff::{Backoff, random};
 use crate::engine::rejected::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE, without_labels};
@@ -44,21 +44,20 @@ impl DeadLetters {
 
 /// Moves `received` for `reason`, or leaves it where there is no dead-letter queue.
 pub(super) async fn reject(context: &Context, received: &Received, reason: &str) -> Settlement {
-    let Some((arn, _)) = &context.dead_letter else { return Settlement::Left { reason: reason.to_owned() } };
+    let Some((arn, _)) = &context.dead_letter else {
+        context.leave(received).await;
+        return Settlement::Left { reason: reason.to_owned(), why: Left::NoDeadLetters };
+    };
     match send(context, arn, received, reason).await {
         Ok((to, untold)) => {
-            let deleted = context.settler.settle(&received.message.receipt_handle, Change::Delete).await;
-            Settlement::Rejected {
-                to,
-                reason: reason.to_owned(),
-                untold,
-                unsettled: deleted.err().map(|error| error.to_string()),
-            }
+            let deleted = context.settle(received, Change::Delete).await;
+            Settlement::Rejected { to, reason: reason.to_owned(), untold, unsettled: deleted }
         }
         Err(error) => {
-            let after = context.backoff(received);
+            let after =
+                Backoff::default().visibility(received.message.system.receive_count, random(), received.at.elapsed());
             // Should that fail too, its visibility timeout does the same.
-            let _ = context.settler.settle(&received.message.receipt_handle, Change::Visible(after)).await;
+            let _ = context.settle(received, Change::Visible(after)).await;
             Settlement::RejectFailed { to: name_of(arn).to_owned(), error, after }
         }
     }
@@ -70,7 +69,7 @@ async fn send(
     received: &Received,
     reason: &str,
 ) -> Result<(String, Vec<&'static str>), String> {
-    let letters = context.dead_letters.get_or_try_init(|| DeadLetters::find(&context.bus, arn)).await?;
+    let letters = context.dead_letters.get_or_try_init(|| DeadLetters::find(&context.shared.bus, arn)).await?;
     let message = &received.message;
     let room = letters.max_size.saturating_sub(message.body.len());
     let (attributes, untold) = labelled(&message.attributes, &context.queue.arn, reason, room);
@@ -85,7 +84,7 @@ async fn send(
     }];
     let mut attempt = 1;
     loop {
-        let answer = context.bus.send_batch(&letters.queue, &outgoing).await.pop();
+        let answer = context.shared.bus.send_batch(&letters.queue, &outgoing).await.pop();
         match answer {
             Some(Ok(_)) => return Ok((letters.queue.name.clone(), untold)),
             Some(Err(ItemError { retryable: true, .. })) if attempt < TRIES => {

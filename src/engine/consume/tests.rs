@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::bus::tests::fake::{Fake, Fault, arn};
-use crate::engine::exec::HandlerCommand;
+use crate::engine::exec::{HandlerCommand, Program};
 use crate::engine::rejected::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{self, Event};
 
-fn body(event: &str, id: &str) -> String {
+pub(super) fn body(event: &str, id: &str) -> String {
     json!({"Metadata": {"EventName": event, "EntityName": event, "PublisherName": "p", "EntityId": id}, "Payload": {"Id": id}}).to_string()
 }
 
-fn users(events: usize) -> Fake {
+pub(super) fn users(events: usize) -> Fake {
     let fake = Fake::new(&["users", "dead"]);
     fake.set("users", "VisibilityTimeout", "30");
     for n in 0..events {
@@ -26,35 +26,75 @@ fn users(events: usize) -> Fake {
     fake
 }
 
-async fn request(line: &str) -> Request {
+pub(super) async fn program(line: &str) -> Program {
     let program = HandlerCommand::Shell(line.into()).resolve(Some("/usr/bin:/bin".as_ref()), Path::new("/")).await;
-    Request {
-        queue: "users".into(),
-        program: program.expect("sh exists"),
-        stdin: Stdin::Event,
+    program.expect("sh exists")
+}
+
+pub(super) async fn request(line: &str) -> Request {
+    with_protocol(Protocol::Spawn(program(line).await))
+}
+
+pub(super) fn with_protocol(protocol: Protocol) -> Request {
+    let handler = HandlerSpec {
+        protocol,
         workers: NonZeroUsize::MIN,
         timeout: None,
+        // Long enough that nothing comes back within a test.
+        backoff: Backoff { base: Duration::from_secs(60), cap: Duration::from_secs(900) },
+    };
+    Request {
+        queues: vec!["users".into()],
+        handlers: vec![handler],
+        table: Table::new(vec![("*".into(), 0)]),
+        unhandled: Unclaimed::Leave,
+        invalid: Unclaimed::Reject,
+        validate: None,
+        stdin: Stdin::Event,
+        order_by: None,
+        rate: None,
+        pause_after: None,
+        max_memory: None,
+        dedupe: None,
+        announcements: None,
         count: None,
         idle: None,
         drain: true,
         drain_timeout: None,
-        // Long enough that nothing comes back within a test.
-        backoff: Backoff { base: Duration::from_secs(60), cap: Duration::from_secs(900) },
         clock: Clock::manual(0),
+        metrics: Metrics::default(),
     }
 }
 
-fn workers(n: usize) -> NonZeroUsize {
-    NonZeroUsize::new(n).expect("not zero")
+impl Request {
+    pub(super) fn from(mut self, queue: &str) -> Self {
+        self.queues = vec![queue.into()];
+        self
+    }
+
+    pub(super) fn workers(mut self, n: usize) -> Self {
+        self.handlers[0].workers = NonZeroUsize::new(n).expect("not zero");
+        self
+    }
+
+    pub(super) fn timeout(mut self, timeout: Duration) -> Self {
+        self.handlers[0].timeout = Some(timeout);
+        self
+    }
+
+    pub(super) fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        self.handlers[0].backoff = Backoff { base, cap };
+        self
+    }
 }
 
-struct Run {
-    report: Report,
-    progress: Vec<Progress>,
+pub(super) struct Run {
+    pub(super) report: Report,
+    pub(super) progress: Vec<Progress>,
 }
 
 impl Run {
-    fn settlements(&self) -> Vec<&Settlement> {
+    pub(super) fn settlements(&self) -> Vec<&Settlement> {
         self.progress
             .iter()
             .filter_map(|progress| match progress {
@@ -64,7 +104,7 @@ impl Run {
             .collect()
     }
 
-    fn output(&self) -> String {
+    pub(super) fn output(&self) -> String {
         let mut out = Vec::new();
         for progress in &self.progress {
             if let Progress::HandlerEnded { stdout, .. } = progress {
@@ -75,7 +115,7 @@ impl Run {
     }
 }
 
-async fn consume_until(fake: &Fake, request: Request, shutdown: &Shutdown) -> Run {
+pub(super) async fn consume_until(fake: &Fake, request: Request, shutdown: &Shutdown) -> Run {
     // The fake knows what lies in its queues, as the embedded bus does.
     let bus = fake.bus_with(|options| options.peek = true).await;
     let (emit, mut events) = engine::channel();
@@ -90,7 +130,7 @@ async fn consume_until(fake: &Fake, request: Request, shutdown: &Shutdown) -> Ru
     Run { report, progress: progress.collect() }
 }
 
-async fn consume(fake: &Fake, request: Request) -> Run {
+pub(super) async fn consume(fake: &Fake, request: Request) -> Run {
     consume_until(fake, request, &Shutdown::never()).await
 }
 
@@ -105,11 +145,8 @@ fn fifo() -> (tempfile::TempDir, PathBuf) {
 #[tokio::test]
 async fn what_was_handled_is_deleted_and_nothing_else() {
     let fake = users(25);
-    let run = consume(
-        &fake,
-        Request { workers: workers(4), ..request("grep -q '\"entityId\":\"7\"' && exit 3; exit 0").await },
-    )
-    .await;
+    let line = "grep -q '\"entityId\":\"7\"' && exit 3; exit 0";
+    let run = consume(&fake, request(line).await.workers(4)).await;
     assert_eq!(run.report.counts, Counts { received: 25, handled: 25, acked: 24, failed: 1, ..Counts::default() });
     assert!(matches!(run.report.ended, Ended::Drained { approximate: false }));
     assert_eq!(fake.bodies("users"), [body("UserRegistered", "7")]);
@@ -127,7 +164,7 @@ async fn no_more_is_received_than_there_are_free_workers() {
         }
         None
     });
-    consume(&fake, Request { workers: workers(2), ..request("true").await }).await;
+    consume(&fake, request("true").await.workers(2)).await;
     for (max, visibility) in most.try_iter() {
         assert!(matches!(max, Some(1 | 2)), "{max:?}");
         assert_eq!(visibility, Some(37), "the handler's time and the margin");
@@ -232,14 +269,14 @@ async fn a_body_that_is_no_event_meets_no_handler_and_is_never_acknowledged() {
 async fn a_handler_that_cannot_run_is_told_whatever_else_ends_the_run() {
     let fake = users(1);
     let run = consume(&fake, Request { count: Some(1), ..request("exit 126").await }).await;
-    assert!(matches!(&run.report.ended, Ended::CannotRun(why) if why.contains("126")));
+    assert!(matches!(&run.report.ended, Ended::CannotRun { why, .. } if why.contains("126")));
 }
 
 #[tokio::test]
 async fn a_handler_that_cannot_run_costs_one_receive_and_gives_it_back() {
     let fake = users(3);
     let run = consume(&fake, request("exit 127").await).await;
-    assert!(matches!(&run.report.ended, Ended::CannotRun(why) if why.contains("127")));
+    assert!(matches!(&run.report.ended, Ended::CannotRun { why, .. } if why.contains("127")));
     assert_eq!(run.report.counts, Counts { received: 1, released: 1, ..Counts::default() });
     let messages = fake.messages("users");
     assert_eq!(messages.iter().map(|message| message.receives).sum::<u32>(), 1);
@@ -252,7 +289,7 @@ async fn a_failed_delete_is_tried_again_and_told_when_lost() {
     fake.on_call(|operation, before, _| {
         (operation == "DeleteMessageBatch" && before == 0).then(|| Fault::FailEntries(vec![0], "InternalError", false))
     });
-    let run = consume(&fake, Request { workers: workers(2), ..request("true").await }).await;
+    let run = consume(&fake, request("true").await.workers(2)).await;
     assert_eq!(run.report.counts.acked, 2);
     assert!(fake.messages("users").is_empty());
 
@@ -270,8 +307,7 @@ async fn a_failed_delete_is_tried_again_and_told_when_lost() {
 #[tokio::test]
 async fn count_means_exactly_and_receives_no_more() {
     let fake = users(9);
-    let run =
-        consume(&fake, Request { workers: workers(4), count: Some(6), drain: false, ..request("true").await }).await;
+    let run = consume(&fake, Request { count: Some(6), drain: false, ..request("true").await.workers(4) }).await;
     assert!(matches!(run.report.ended, Ended::Count));
     assert_eq!(run.report.counts, Counts { received: 6, handled: 6, acked: 6, ..Counts::default() });
     assert_eq!(
@@ -317,7 +353,7 @@ async fn what_came_with_the_signal_is_given_back_unhandled() {
         }
         None
     });
-    let run = consume_until(&fake, Request { workers: workers(2), ..request("true").await }, &shutdown).await;
+    let run = consume_until(&fake, request("true").await.workers(2), &shutdown).await;
     let counts = run.report.counts;
     assert_eq!((counts.handled, counts.released, counts.received), (0, counts.received, counts.received));
     assert!(fake.messages("users").iter().all(|message| message.is_visible()));
@@ -449,7 +485,7 @@ async fn a_fifo_group_stays_in_order_whatever_the_workers() {
     }
     // The first one takes longest: without the order it would come last.
     let line = "test $EVENTBUS_ENTITY_ID = 0 && sleep 0.3; printf $EVENTBUS_ENTITY_ID";
-    let request = Request { queue: "users.fifo".into(), workers: workers(4), ..request(line).await };
+    let request = request(line).await.from("users.fifo").workers(4);
     let run = consume(&fake, request).await;
     assert_eq!(run.output(), "0123");
     assert_eq!(run.report.counts.acked, 4);
@@ -462,7 +498,7 @@ async fn what_follows_a_failed_event_of_its_group_is_given_back() {
         fake.put("users.fifo", &body("UserRegistered", n), Value::Null, &[("MessageGroupId", group)]);
     }
     let line = "printf $EVENTBUS_ENTITY_ID; test $EVENTBUS_ENTITY_ID != 0";
-    let request = Request { queue: "users.fifo".into(), workers: workers(3), ..request(line).await };
+    let request = request(line).await.from("users.fifo").workers(3);
     // SQS itself holds the group back while its head backs off; the fake does not, so one receive is all it may have.
     fake.on_call(|operation, before, _| {
         (operation == "ReceiveMessage" && before > 0).then_some(Fault::Refuse(400, "QueueDoesNotExist", "gone"))
@@ -474,13 +510,13 @@ async fn what_follows_a_failed_event_of_its_group_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_timeout_beyond_the_visibility_is_refused_before_anything_is_received() {
+async fn a_timeout_beyond_the_twelve_hours_is_refused_before_anything_is_received() {
     let fake = users(1);
     let bus = fake.bus().await;
     let (emit, _events) = engine::channel();
-    let request = Request { timeout: Some(Duration::from_secs(31)), ..request("true").await };
+    let request = request("true").await.timeout(Duration::from_secs(12 * 3600));
     let refused = run(&bus, request, &emit, &Shutdown::never()).await.expect_err("too long");
-    assert_eq!(refused.to_string(), "`--timeout 31s` exceeds the visibility timeout of queue `users`, which is 30s");
+    assert_eq!(refused.to_string(), "a timeout of 12h leaves no time to settle: SQS keeps a message for at most 12h");
     assert_eq!(fake.calls("ReceiveMessage"), 0);
 }
 
@@ -512,7 +548,7 @@ async fn a_reporter_that_is_behind_stops_the_receiving() {
 async fn a_timeout_is_told_as_it_was_set() {
     let fake = users(1);
     let timeout = Duration::from_millis(300);
-    let run = consume(&fake, Request { timeout: Some(timeout), ..request("sleep 1000").await }).await;
+    let run = consume(&fake, request("sleep 1000").await.timeout(timeout)).await;
     let [Settlement::Retrying { failure, .. }] = run.settlements()[..] else { panic!("{:?}", run.settlements()) };
     assert_eq!(*failure, Failure::Timeout(timeout));
 }

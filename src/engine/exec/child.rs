@@ -78,19 +78,19 @@ pub struct Finished {
 
 /// The process group, named after its leader. The system does not give the number away again while the group has members.
 #[derive(Debug)]
-struct Group {
-    id: Pid,
+pub(super) struct Group {
+    pub(super) id: Pid,
     /// Whether dropping this value kills the group.
-    armed: bool,
+    pub(super) armed: bool,
 }
 
 impl Group {
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         // It fails when nobody is left, which is what the signal was to bring about.
         let _ = killpg(self.id, signal);
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         killpg(self.id, None) == Err(nix::errno::Errno::ESRCH)
     }
 }
@@ -109,23 +109,8 @@ impl Running {
     /// Errors with the outcome: [`Outcome::CannotRun`] when it could not be started for any event, [`Failure::Start`] when only
     /// now was a bad time. Must be called within a tokio runtime.
     pub fn start(job: &Job<'_>) -> Result<Self, Outcome> {
-        let mut command = Command::new(&job.program.path);
-        command
-            .arg0(&job.program.name)
-            .args(&job.program.args)
-            .current_dir(&job.program.folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        job.env.apply(&mut command);
-        let child = command.spawn().map_err(|error| could_not_start(&error))?;
-        let id = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .ok_or_else(|| Outcome::Failed(Failure::Start("it has no process id".into())))?;
-        Ok(Self { child, group: Group { id: Pid::from_raw(id), armed: true }, started: Instant::now() })
+        let (child, group) = spawn(job)?;
+        Ok(Self { child, group, started: Instant::now() })
     }
 
     /// Its process id, which is also its group's.
@@ -226,6 +211,27 @@ impl Running {
             took: ended - self.started,
         }
     }
+}
+
+/// Starts the process with pipes, as the leader of a group of its own.
+pub(super) fn spawn(job: &Job<'_>) -> Result<(Child, Group), Outcome> {
+    let mut command = Command::new(&job.program.path);
+    command
+        .arg0(&job.program.name)
+        .args(&job.program.args)
+        .current_dir(&job.program.folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    job.env.apply(&mut command);
+    let child = command.spawn().map_err(|error| could_not_start(&error))?;
+    let id = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .ok_or_else(|| Outcome::Failed(Failure::Start("it has no process id".into())))?;
+    Ok((child, Group { id: Pid::from_raw(id), armed: true }))
 }
 
 /// Writes the event and closes the pipe. A handler that does not read it is within its rights.

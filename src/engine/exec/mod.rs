@@ -5,17 +5,20 @@
 //!
 //! * [`HandlerCommand`] is what the user named, [`Program`] what was found for it before anything is received.
 //! * [`Running`] is the process; [`Running::finish`] its state machine: run, TERM, grace, KILL.
+//! * [`Lasting`] is a process that stays for many events.
 //! * [`Outcome`] is what its exit means.
 
 mod capture;
 mod child;
 mod environment;
+mod lasting;
 mod outcome;
 mod program;
 
 pub use capture::{Captured, MEMORY_LIMIT};
 pub use child::{Finished, Job, Limits, Running};
 pub use environment::{HandlerEnv, VALUE_LIMIT};
+pub use lasting::Lasting;
 pub use outcome::{Failure, Outcome};
 pub use program::{HandlerCommand, NotRunnable, Program};
 

@@ -43,6 +43,16 @@ pub enum Failure {
     Aborted,
     /// The process could not be started this time (no more processes, no memory); another time it may.
     Start(String),
+    /// The handler said so in its result, with its reason.
+    Said(String),
+    /// There is no result for this event, because of this.
+    NoResult(String),
+    /// The web service answered with this status.
+    Status(u16),
+    /// The web service could not be asked, or did not answer.
+    Request(String),
+    /// It was handled, but the event that tells so could not be published.
+    Unannounced(String),
 }
 
 impl Outcome {
@@ -62,6 +72,24 @@ impl Outcome {
     }
 }
 
+impl Failure {
+    /// A word for metrics and machine records; exit codes are `exit_N`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Code(code) => format!("exit_{code}"),
+            Self::Signal(_) => "signal".into(),
+            Self::Timeout(_) => "timeout".into(),
+            Self::Aborted => "aborted".into(),
+            Self::Start(_) => "not_started".into(),
+            Self::Said(_) => "retry".into(),
+            Self::NoResult(_) => "no_result".into(),
+            Self::Status(code) => format!("status_{code}"),
+            Self::Request(_) => "request".into(),
+            Self::Unannounced(_) => "not_announced".into(),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -73,6 +101,11 @@ impl fmt::Display for Failure {
             Self::Timeout(after) => write!(f, "timed out after {}", humantime::format_duration(*after)),
             Self::Aborted => f.write_str("ended before it was done"),
             Self::Start(why) => write!(f, "could not be started: {why}"),
+            Self::Said(why) => f.write_str(why),
+            Self::NoResult(why) => write!(f, "no result: {why}"),
+            Self::Status(code) => write!(f, "status {code}"),
+            Self::Request(why) => f.write_str(why),
+            Self::Unannounced(why) => write!(f, "handled, but its success event was not published: {why}"),
         }
     }
 }

@@ -1,0 +1,132 @@
+//! Publishes how events were handled, before they are settled: `--on-success` and `--on-failure`.
+//!
+//! An attempt that is repeated after a crash publishes the same again: the entity, the span and, on FIFO topics, the deduplication
+//! id are made of the message's id and the attempt, so that SNS and subscribers can tell.
+
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::time::sleep;
+
+use super::{EventRef, Received};
+use crate::bus::{Bus, BusError, Outgoing, Topic};
+use crate::clock::Clock;
+use crate::engine::backoff::{Backoff, random};
+use crate::engine::outcome_event::{dedup_id, failure_payload, outcome_event, seed, success_payload};
+use crate::event::{EnvelopeStyle, Event};
+
+const TRIES: u32 = 3;
+
+const RETRY: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(2) };
+
+/// An event to be published about handled ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// Its name.
+    pub event: String,
+    /// The topic that the routing table names for it.
+    pub topic: String,
+}
+
+/// What to publish about handled events.
+#[derive(Clone, Debug)]
+pub struct Announcements {
+    /// After an event was handled.
+    pub success: Option<Announcement>,
+    /// After an attempt failed.
+    pub failure: Option<Announcement>,
+    /// After every failed attempt, not only after the last one.
+    pub every_failure: bool,
+    /// `metadata.publisherName`.
+    pub publisher: String,
+    /// The envelope's casing.
+    pub envelope: EnvelopeStyle,
+}
+
+/// Publishes them.
+pub(super) struct Announcer {
+    pub(super) what: Announcements,
+    success: OnceCell<Topic>,
+    failure: OnceCell<Topic>,
+}
+
+/// How an event was handled.
+pub(super) enum Ending<'a> {
+    /// With this on its stdout.
+    Success(&'a [u8]),
+    /// Because of this.
+    Failure(&'a str),
+}
+
+impl Announcer {
+    pub(super) fn new(what: Announcements) -> Self {
+        Self { what, success: OnceCell::new(), failure: OnceCell::new() }
+    }
+
+    /// Finds the topics before anything is received.
+    pub(super) async fn find_topics(&self, bus: &Bus) -> Result<(), BusError> {
+        for (announcement, topic) in [(&self.what.success, &self.success), (&self.what.failure, &self.failure)] {
+            if let Some(announcement) = announcement {
+                let found = bus.topic(&announcement.topic).await?;
+                let _ = topic.set(found);
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes what is to be said of this ending; returns once it is confirmed.
+    ///
+    /// # Errors
+    /// What SNS answered last.
+    pub(super) async fn announce(
+        &self,
+        bus: &Bus,
+        clock: &Clock,
+        received: &Received,
+        name: &EventRef,
+        event: &Event,
+        ending: Ending<'_>,
+    ) -> Result<(), String> {
+        let (announcement, topic) = match ending {
+            Ending::Success(_) => (&self.what.success, &self.success),
+            Ending::Failure(_) => (&self.what.failure, &self.failure),
+        };
+        let (Some(announcement), Some(topic)) = (announcement, topic.get()) else { return Ok(()) };
+        let id = received.sns_message_id.as_ref().unwrap_or(&received.message.id);
+        let attempt = match ending {
+            // Whatever the attempt, it succeeded once.
+            Ending::Success(_) => String::new(),
+            Ending::Failure(_) => name.attempt.to_string(),
+        };
+        let seed = seed(&[id, &announcement.event, &attempt]);
+        let payload = match ending {
+            Ending::Success(stdout) => success_payload(stdout, Some(&event.payload)),
+            Ending::Failure(detail) => failure_payload(detail, Some(&event.payload), self.what.envelope),
+        };
+        let date = clock.now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
+        let told = outcome_event(&announcement.event, &self.what.publisher, date, &event.metadata, payload, seed);
+        let fifo = topic.is_fifo();
+        let group = told
+            .metadata
+            .entity_id
+            .clone()
+            .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
+        let outgoing = [Outgoing {
+            body: told.to_message(self.what.envelope),
+            attributes: told.routing_attributes(),
+            group_id: fifo.then(|| group.unwrap_or_else(|| announcement.event.clone())),
+            dedup_id: fifo.then(|| dedup_id(seed)),
+            ..Outgoing::default()
+        }];
+        let mut attempt = 1;
+        loop {
+            match bus.publish_batch(topic, &outgoing).await.pop() {
+                Some(Ok(_)) => return Ok(()),
+                Some(Err(error)) if error.retryable && attempt < TRIES => sleep(RETRY.after(attempt, random())).await,
+                Some(Err(error)) => return Err(error.to_string()),
+                None => return Err("the answer says nothing about the message".into()),
+            }
+            attempt += 1;
+        }
+    }
+}
