@@ -10,6 +10,7 @@ pub mod explain;
 pub mod iam_policy;
 pub mod init;
 pub mod local;
+pub mod outbox;
 pub mod provision;
 pub mod publish;
 pub mod replay;
@@ -295,6 +296,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Explain(args) => explain::run(cx, &args),
         Command::Tail(args) => tail::run(cx, args).await,
         Command::Replay(args) => replay::run(cx, args).await,
+        Command::Outbox(args) => outbox::run(cx, args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }
 }

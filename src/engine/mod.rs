@@ -14,6 +14,7 @@ pub mod explain;
 mod hold;
 pub mod jq;
 pub mod ledger;
+pub mod outbox;
 pub mod provision;
 pub mod publish;
 pub mod pull;

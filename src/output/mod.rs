@@ -7,6 +7,7 @@ pub mod consume;
 pub mod explain;
 mod format;
 pub mod local;
+pub mod outbox;
 mod progress;
 mod prompt;
 pub mod provision;
