@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod provision;
 pub mod publish;
 pub mod replay;
+pub mod run;
 pub mod tail;
 pub mod topology;
 
@@ -297,6 +298,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Tail(args) => tail::run(cx, args).await,
         Command::Replay(args) => replay::run(cx, args).await,
         Command::Outbox(args) => outbox::run(cx, args).await,
+        Command::Run(args) => run::run(cx, *args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }
 }

@@ -19,10 +19,8 @@ use crate::words;
 
 /// Events that `publish --outbox` and `run --outbox` keep until the bus has confirmed them
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  eventbus publish UserRegistered users.ndjson --outbox users.outbox\n  \
-    eventbus outbox list users.outbox\n  eventbus outbox flush users.outbox\n  eventbus outbox drop users.outbox --id 17"
-)]
+#[command(after_help = "Examples:\n  eventbus publish UserRegistered users.ndjson --outbox users.outbox\n  \
+    eventbus outbox list users.outbox\n  eventbus outbox flush users.outbox\n  eventbus outbox drop users.outbox --id 17")]
 pub struct OutboxArgs {
     #[command(subcommand)]
     verb: OutboxVerb,
@@ -90,7 +88,7 @@ fn open(cx: &Cx, file: &std::path::Path) -> Result<Outbox, CliError> {
 }
 
 fn list(cx: &Cx, args: &ListArgs) -> Result<Outcome, CliError> {
-    let outbox = open(cx, &args.file)?;
+    let outbox = Outbox::look(&cx.path(&args.file)).map_err(|error| unusable(&error))?;
     let format = args.output.unwrap_or(if cx.ui.stdout_is_terminal() { Format::Table } else { Format::Ndjson });
     let unfinished = outbox.unfinished().map_err(|error| unusable(&error))?;
     let mut writer = output::Writer::new(&cx.ui, format);
@@ -165,7 +163,8 @@ fn drop_events(cx: &Cx, args: &DropArgs) -> Result<Outcome, CliError> {
     let outbox = open(cx, &args.file)?;
     let waiting: u64 = outbox.unfinished().map_err(|error| unusable(&error))?.iter().map(|run| run.waiting).sum();
     let events = if args.ids.is_empty() { waiting } else { args.ids.len() as u64 };
-    let question = format!("Forget {} that {} not sent?", words::count(events, "event"), if events == 1 { "is" } else { "are" });
+    let question =
+        format!("Forget {} that {} not sent?", words::count(events, "event"), if events == 1 { "is" } else { "are" });
     let look = format!("`eventbus outbox list {}` to only look", quoted(&args.file.display().to_string()));
     let Some(confirmed) = cx.ui.confirm(&question, cx.yes, Some(&look))? else { return Ok(Outcome::Failed) };
     let ids = (!args.ids.is_empty()).then_some(args.ids.as_slice());

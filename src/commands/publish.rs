@@ -254,18 +254,7 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         }
     };
     let topology = cx.topology(&args.topology_args)?;
-    // As the user would write it, since violations name the file.
-    let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
-    // The default folder need not be there. One that the settings name must be, or a typo would publish unchecked.
-    if cx.config.schemas.from != "default" && !cx.config.schemas.value.is_dir() {
-        return Err(CliError::usage(format!(
-            "{}: the folder of schemas {} does not exist",
-            cx.config.schemas.from,
-            folder.display()
-        ))
-        .hint("correct `schemas:`, or leave it out if there are none"));
-    }
-    let catalogue = Catalogue::open(folder).map_err(|e| schema_error(&e))?;
+    let catalogue = catalogue(cx)?;
     Ok(Request {
         event,
         event_field: args.event_field,
@@ -293,6 +282,25 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         outbox: None,
         clock: Clock::system(),
     })
+}
+
+/// The payload schemas of the settings.
+///
+/// # Errors
+/// The folder that the settings name is not there, or one of its names is no schema's.
+pub(super) fn catalogue(cx: &Cx) -> Result<Catalogue, CliError> {
+    // As the user would write it, since violations name the file.
+    let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
+    // The default folder need not be there. One that the settings name must be, or a typo would publish unchecked.
+    if cx.config.schemas.from != "default" && !cx.config.schemas.value.is_dir() {
+        return Err(CliError::usage(format!(
+            "{}: the folder of schemas {} does not exist",
+            cx.config.schemas.from,
+            folder.display()
+        ))
+        .hint("correct `schemas:`, or leave it out if there are none"));
+    }
+    Catalogue::open(folder).map_err(|e| schema_error(&e))
 }
 
 pub(super) fn explain(error: PublishError) -> CliError {

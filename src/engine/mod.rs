@@ -21,6 +21,7 @@ pub mod pull;
 mod record;
 pub mod rejected;
 pub mod replay;
+pub mod run;
 pub mod shutdown;
 pub mod tail;
 
@@ -46,6 +47,8 @@ pub enum Event {
     Note(String),
     /// A queue is looked into.
     Tail(tail::Progress),
+    /// What a task does.
+    Run(run::Progress),
     /// Messages go back to where they came from.
     Replay(replay::Progress),
 }

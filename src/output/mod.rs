@@ -13,6 +13,7 @@ mod prompt;
 pub mod provision;
 pub mod publish;
 pub mod replay;
+pub mod run;
 mod sanitize;
 mod table;
 pub mod tail;

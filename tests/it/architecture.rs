@@ -438,12 +438,13 @@ fn no_test_file_is_forgotten() {
 }
 
 /// Licences under which a part of a program under Apache-2.0 may be.
-const LICENCES: [&str; 9] = [
+const LICENCES: [&str; 10] = [
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "MIT",
     "MIT-0",
     "ISC",
+    "BSD-2-Clause",
     "BSD-3-Clause",
     "Unicode-3.0",
     "Zlib",

@@ -22,6 +22,7 @@ mod publish;
 mod publish_stream;
 mod readme;
 mod replay;
+mod run;
 mod support;
 mod tail;
 mod topology;

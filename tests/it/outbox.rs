@@ -70,8 +70,19 @@ fn the_same_command_goes_on_where_it_was_ended() {
     let again = env.command(&publish).stdin(format!("{GOOD}\n").repeat(5)).run().success();
     assert!(again.stderr().contains("going on with the publish that was interrupted"), "{}", again.snapshot());
     assert_eq!(statuses(&again), ["-:1 skipped", "-:2 skipped", "-:3 skipped", "-:4 sent", "-:5 sent"]);
-    let busy = env.command(&publish).spawn();
-    busy.wait_stderr("bus `local`");
+}
+
+#[test]
+fn one_process_at_a_time_sends_and_others_may_look() {
+    let env = TestEnv::provisioned();
+    let publish = ["publish", "UserRegistered", "-", "--input", "ndjson", "--outbox", "o.db"];
+    let mut busy = env.command(&publish).spawn();
+    busy.write_line(GOOD);
+    busy.wait_stdout("\"status\":\"sent\"");
+    let second = env.run(&["outbox", "flush", "o.db"]).expect_code(1);
+    assert!(second.stderr().contains("is in use by another process"), "{}", second.snapshot());
+    let list = env.run(&["outbox", "list", "o.db"]).success();
+    assert!(list.stderr().contains("1 sent, 0 waiting, its inputs were not read to their end"), "{}", list.snapshot());
     drop(busy);
 }
 

@@ -32,7 +32,8 @@ fn a_table_becomes_events_with_the_types_of_the_schema() {
     let dry = env.run(&["publish", "Order", "orders.csv", "--topic", "users", "--dry-run"]).expect_code(3);
     let message: Value = serde_json::from_str(dry.ndjson()[0]["message"].as_str().unwrap()).unwrap();
     assert_eq!(message["Payload"].to_string(), r#"{"id":1,"paid":true,"note":"a, b"}"#);
-    let piped = env.command(&["publish", "Order", "--input", "csv", "--topic", "users"]).stdin("id\n7\n").run().success();
+    let piped =
+        env.command(&["publish", "Order", "--input", "csv", "--topic", "users"]).stdin("id\n7\n").run().success();
     assert_eq!(statuses(&piped), ["-:2 sent"]);
 }
 
@@ -50,7 +51,10 @@ fn each_line_may_name_its_event_and_a_program_makes_its_payload() {
         ["in.ndjson:1 sent", "in.ndjson:2 refused", "in.ndjson:3 refused", "in.ndjson:4 skipped"]
     );
     let lines = run.ndjson();
-    assert_eq!((&lines[1]["error"]["code"], &lines[2]["error"]["code"]), (&"unknown_event".into(), &"no_event_name".into()));
+    assert_eq!(
+        (&lines[1]["error"]["code"], &lines[2]["error"]["code"]),
+        (&"unknown_event".into(), &"no_event_name".into())
+    );
     assert_eq!(lines[3]["reason"], "no_output");
     assert!(run.stderr().contains("Published 1 event to `users`, refused 2, skipped 1"), "{}", run.snapshot());
     assert_eq!(payloads(&env, "user_events", 1)[0], serde_json::from_str::<Value>(GOOD).unwrap());
@@ -107,8 +111,7 @@ fn more_than_ten_attributes_do_not_go_where_raw_delivery_drops_them() {
     let run = env.run(&args).expect_code(4);
     assert!(run.stderr().contains("11 attributes, and queue `user_events` has raw delivery"), "{}", run.snapshot());
     let _made = env.run(&["provision", "topology.yaml", "--yes"]).success();
-    std::fs::remove_file(env.path("topology.yaml")).unwrap();
-    args.extend(["--topic".into(), "users".into()]);
+    env.write("topology.yaml", topology);
     let run = env.run(&args).expect_code(4);
     assert!(run.stderr().contains("raw delivery"), "the bus knows it too: {}", run.snapshot());
 }
@@ -117,7 +120,8 @@ fn more_than_ten_attributes_do_not_go_where_raw_delivery_drops_them() {
 fn records_are_published_again_to_the_last_byte() {
     let env = TestEnv::provisioned();
     env.write("odd.json", r#"{ "id": "44f33071-e444-494f-bcff-b5e3594f7628", "email": "ada@example.com" }"#);
-    let _sent = env.run(&["publish", "UserRegistered", "odd.json", "--attr", "n:=1.50", "--attr", "l:=[\"a\",1]"]).success();
+    let _sent =
+        env.run(&["publish", "UserRegistered", "odd.json", "--attr", "n:=1.50", "--attr", "l:=[\"a\",1]"]).success();
     let first = env.run(&["tail", "user_events", "--count", "1", "-o", "ndjson"]).success();
     env.write("rec.ndjson", first.stdout());
     let again = env.run(&["publish", "--input", "records", "rec.ndjson"]).success();

@@ -112,7 +112,7 @@ pub struct Outbox {
     run: Mutex<Option<Run>>,
     /// The number of this opening.
     session: i64,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -236,7 +236,16 @@ impl Outbox {
             .query_row("UPDATE sessions SET last = last + 1 RETURNING last", [], |row| row.get(0))
             .map_err(|source| OutboxError::Store { path: path.to_owned(), source })?;
         let (connection, path) = (Mutex::new(connection), path.to_owned());
-        Ok(Self { connection, path, run: Mutex::new(None), session, _lock: lock })
+        Ok(Self { connection, path, run: Mutex::new(None), session, _lock: Some(lock) })
+    }
+
+    /// Opens an outbox only to look at what is in it, whoever sends from it meanwhile.
+    ///
+    /// # Errors
+    /// The file is none.
+    pub fn look(path: &Path) -> Result<Self, OutboxError> {
+        let connection = Mutex::new(ledger::open(KIND, path, false)?);
+        Ok(Self { connection, path: path.to_owned(), run: Mutex::new(None), session: 0, _lock: None })
     }
 
     /// The file.

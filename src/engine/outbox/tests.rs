@@ -54,7 +54,12 @@ fn events_come_back_as_they_were_until_they_are_sent() {
     let waiting = outbox.waiting(0).unwrap();
     assert_eq!((waiting.len(), waiting[0].row, waiting[0].in_doubt), (1, rows[1], false));
     let mut entries = Vec::new();
-    outbox.entries(|entry| { entries.push(entry); true }).unwrap();
+    outbox
+        .entries(|entry| {
+            entries.push(entry);
+            true
+        })
+        .unwrap();
     assert_eq!((entries[0].error.as_deref(), entries[0].tries), (Some("no"), 1));
 }
 

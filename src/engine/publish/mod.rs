@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 pub use attributes::{AttributeError, check_attribute};
 pub use input::{Format, Source};
+pub use prepare::targets;
 pub use rate::{NoRate, Rate};
 pub use send::run;
 
@@ -37,7 +38,7 @@ use crate::schema::{Catalogue, CatalogueError, Violation};
 use crate::topology::Topology;
 
 /// What to publish and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Request {
     /// The event's name; none for records, which name theirs, and with [`Request::event_field`].
     pub event: Option<String>,
@@ -356,6 +357,12 @@ pub enum PublishError {
     /// The outbox cannot be used.
     #[error("the outbox cannot be used")]
     Outbox(#[source] OutboxError),
+    /// There is no payload.
+    #[error("{0}")]
+    Payload(String),
+    /// A signal came before the bus had answered.
+    #[error("ended by a signal before the bus answered, it may have arrived")]
+    Ended,
     /// The reader ended without saying so, or could not be started.
     #[error("the reader of the inputs ended unexpectedly")]
     Reader,

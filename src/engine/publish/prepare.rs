@@ -435,6 +435,16 @@ impl<'a> Preparer<'a> {
     }
 }
 
+/// The topics that the request's one event goes to, and what is to be said about it; nothing is read for that.
+///
+/// # Errors
+/// The event cannot be published, whatever its payload is.
+pub fn targets(request: &Request) -> Result<(Vec<String>, Vec<String>), PublishError> {
+    let preparer = Preparer::new(request, &Offline)?;
+    let topics = preparer.plans.values().flatten().flat_map(|plan| plan.topics.clone()).collect();
+    Ok((topics, preparer.warnings))
+}
+
 /// A problem whose places are none of a file's.
 fn placeless(problem: Problem) -> Problem {
     match problem {

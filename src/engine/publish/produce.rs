@@ -143,7 +143,8 @@ fn try_produce(
                 if let (Some(others), Fate::Ready(_)) = (&held, &prepared.fate) {
                     prepared.fate = Fate::Refused(Problem::Held { others: others.clone() });
                 }
-                if let (Some(outbox), Fate::Ready(ready), Some(digest)) = (&request.outbox, &mut prepared.fate, digest) {
+                if let (Some(outbox), Fate::Ready(ready), Some(digest)) = (&request.outbox, &mut prepared.fate, digest)
+                {
                     match outbox.knows(&prepared.item, &ready.topic, &digest) {
                         Ok(Known::Sent) => prepared.fate = Fate::Skipped(Skip::TakenBefore),
                         // It went ahead of the inputs, and what became of it is told there.

@@ -193,10 +193,8 @@ impl Sending<'_> {
     async fn tell_reading(&self) {
         if let Some((read, total)) = &self.reading {
             let (read, total) = (read.load(Ordering::Relaxed), *total);
-            let _ = self
-                .emit
-                .emit_until(Event::Publish(Progress::Reading { read, total }), self.shutdown.aborting())
-                .await;
+            let _ =
+                self.emit.emit_until(Event::Publish(Progress::Reading { read, total }), self.shutdown.aborting()).await;
         }
     }
 

@@ -24,7 +24,9 @@ pub(super) fn any_json(bytes: &[u8]) -> Result<&str, JsonError> {
 pub(super) fn name_in(text: &str, field: &str) -> Result<String, String> {
     let found = match field.strip_prefix('/') {
         None => child(text, field),
-        Some(path) => path.split('/').try_fold(text, |text, key| child(text, &key.replace("~1", "/").replace("~0", "~"))),
+        Some(path) => {
+            path.split('/').try_fold(text, |text, key| child(text, &key.replace("~1", "/").replace("~0", "~")))
+        }
     };
     let Some(found) = found else { return Err(format!("there is no `{field}` that would name the event")) };
     match Kind::of(found) {

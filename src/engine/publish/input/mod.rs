@@ -50,6 +50,7 @@ enum Place {
     /// A pattern, and the folder that it counts from.
     Pattern(PathBuf),
     Stdin,
+    Text(Arc<str>),
     Spooled(Arc<tempfile::NamedTempFile>),
 }
 
@@ -70,6 +71,11 @@ impl Source {
         Self { name: "-".into(), place: Place::Stdin, format }
     }
 
+    /// One payload that is there already.
+    pub fn text(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), place: Place::Text(text.into()), format: Some(Format::Json) }
+    }
+
     /// Makes stdin readable more than once, by way of a temporary file. Blocks until its end.
     pub(super) fn spool(&mut self) -> io::Result<()> {
         if matches!(self.place, Place::Stdin) {
@@ -87,7 +93,7 @@ impl Source {
             Place::Path(path) => Ok(vec![(self.name.clone(), path.clone())]),
             Place::Pattern(folder) => matching(&self.name, folder),
             Place::Spooled(spooled) => Ok(vec![(self.name.clone(), spooled.path().to_owned())]),
-            Place::Stdin => Ok(Vec::new()),
+            Place::Stdin | Place::Text(_) => Ok(Vec::new()),
         }
     }
 }
@@ -165,6 +171,10 @@ type Take<'a> = &'a mut dyn FnMut(Draft<'_>) -> ControlFlow<()>;
 pub(super) fn for_each(sources: &[Source], read: &Arc<AtomicU64>, take: Take<'_>) -> ControlFlow<()> {
     let mut buffer = Vec::new();
     for source in sources {
+        if let Place::Text(text) = &source.place {
+            take(Draft { input: source.name.clone(), line: 1, format: Format::Json, bytes: Ok(text.as_bytes()) })?;
+            continue;
+        }
         if matches!(source.place, Place::Stdin) {
             let format = source.format.unwrap_or(Format::Json);
             each(&source.name, &mut Counted(io::stdin().lock(), read), format, b',', &mut buffer, take)?;

@@ -98,7 +98,9 @@ fn said(error: &csv::Error) -> String {
 /// The fields of a row, the last without the carriage return of its line's end.
 fn fields(row: &csv::StringRecord) -> impl Iterator<Item = &str> {
     let last = row.len().saturating_sub(1);
-    row.iter().enumerate().map(move |(at, field)| if at == last { field.strip_suffix('\r').unwrap_or(field) } else { field })
+    row.iter()
+        .enumerate()
+        .map(move |(at, field)| if at == last { field.strip_suffix('\r').unwrap_or(field) } else { field })
 }
 
 fn names(row: &csv::StringRecord) -> Result<Vec<String>, String> {
