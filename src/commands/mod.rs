@@ -294,7 +294,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Consume(args) => consume::run(cx, args).await,
         Command::Topology(args) => topology::verb::run(cx, args).await,
         Command::IamPolicy(args) => iam_policy::run(cx, &args),
-        Command::Explain(args) => explain::run(cx, &args),
+        Command::Explain(args) => explain::run(cx, &args).await,
         Command::Tail(args) => tail::run(cx, args).await,
         Command::Replay(args) => replay::run(cx, args).await,
         Command::Outbox(args) => outbox::run(cx, args).await,

@@ -26,7 +26,7 @@ pub use prepare::targets;
 pub use rate::{NoRate, Rate};
 pub use send::run;
 
-pub(in crate::engine) use prepare::entity_id_of;
+pub(in crate::engine) use prepare::{entity_id_of, nearest_events};
 
 use crate::bus::{BusError, ItemError};
 use crate::clock::Clock;

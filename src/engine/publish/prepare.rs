@@ -178,8 +178,7 @@ impl<'a> Preparer<'a> {
         Ok(Plan { topics, schema, group_by: route.and_then(|route| route.group_by.clone()) })
     }
 
-    /// Names that `event` may have meant, among those routed and those with a schema. `Userregisteredpayload`, as the Python
-    /// library's task callbacks write it, means `UserRegistered`.
+    /// Names that `event` may have meant, among those routed and those with a schema.
     fn nearest(&self, event: &str) -> Vec<String> {
         let topology = self.request.topology.as_ref();
         let routed = topology.into_iter().flat_map(|topology| topology.event_names());
@@ -187,12 +186,7 @@ impl<'a> Preparer<'a> {
             routed.chain(self.request.catalogue.events()).filter(|name| *name != event).collect();
         known.sort_unstable();
         known.dedup();
-        let bare = event.to_lowercase();
-        let bare = bare.strip_suffix("payload").unwrap_or(&bare);
-        match known.iter().find(|name| name.to_lowercase() == bare) {
-            Some(name) => vec![(*name).to_owned()],
-            None => words::nearest(event, known).into_iter().map(str::to_owned).collect(),
-        }
+        nearest_events(event, &known)
     }
 
     fn plan(&mut self, event: &str, publisher: &str) -> Result<Arc<Plan>, Problem> {
@@ -443,6 +437,17 @@ pub fn targets(request: &Request) -> Result<(Vec<String>, Vec<String>), PublishE
     let preparer = Preparer::new(request, &Offline)?;
     let topics = preparer.plans.values().flatten().flat_map(|plan| plan.topics.clone()).collect();
     Ok((topics, preparer.warnings))
+}
+
+/// Names among `known` that `event` may have meant. `Userregisteredpayload`, as the Python library's task callbacks write it, means
+/// `UserRegistered`.
+pub(in crate::engine) fn nearest_events(event: &str, known: &[&str]) -> Vec<String> {
+    let bare = event.to_lowercase();
+    let bare = bare.strip_suffix("payload").unwrap_or(&bare);
+    match known.iter().find(|name| name.to_lowercase() == bare) {
+        Some(name) => vec![(*name).to_owned()],
+        None => words::nearest(event, known.iter().copied()).into_iter().map(str::to_owned).collect(),
+    }
 }
 
 /// A problem whose places are none of a file's.
