@@ -93,6 +93,10 @@ pub enum Command {
     Consume(commands::consume::ConsumeArgs),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
     Replay(commands::replay::ReplayArgs),
+    /// Run a command and publish how it ended
+    Run(Box<commands::run::RunArgs>),
+    /// Look at, send or forget the events that an outbox keeps
+    Outbox(commands::outbox::OutboxArgs),
     /// Say who gets an event, and which clause of the filter stops it at the others
     Explain(commands::explain::ExplainArgs),
     /// Look at a topology: draw it, describe it, export it, or write it from a live bus

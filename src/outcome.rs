@@ -43,6 +43,8 @@ pub enum Outcome {
     Terminated,
     /// A bug in `eventbus`.
     Bug,
+    /// The code of the command that `run` ran: the listed exception.
+    Command(u8),
 }
 
 impl Outcome {
@@ -60,6 +62,7 @@ impl Outcome {
             Self::Interrupted => 130,
             Self::Terminated => 143,
             Self::Bug => 255,
+            Self::Command(code) => code,
         }
     }
 

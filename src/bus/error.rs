@@ -193,6 +193,11 @@ impl ItemError {
         self.code == format!("{:?}", BusErrorKind::Auth) || kind_of(&self.code, 0) == BusErrorKind::Auth
     }
 
+    /// Whether the service had no room for it at that time, so that it has certainly not arrived.
+    pub fn is_throttled(&self) -> bool {
+        kind_of(&self.code, 400) == BusErrorKind::Throttled
+    }
+
     /// An entry that the answer mentions neither as successful nor as failed.
     pub(crate) fn unmentioned(request_id: Option<String>) -> Self {
         Self {

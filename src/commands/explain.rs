@@ -1,4 +1,4 @@
-//! `eventbus explain`: who gets an event, and why not the others; offline from the topology.
+//! `eventbus explain`: who gets an event, and why not the others; offline from the topology, or from the bus as it is.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -12,21 +12,33 @@ use crate::engine::explain::{self as engine, ExplainError, Request};
 use crate::error::CliError;
 use crate::event::json::Document;
 use crate::event::{Attribute, Attributes};
+use crate::filter::camelize;
 use crate::outcome::Outcome;
 use crate::output::{Format, explain as output};
+use crate::topology::Topology;
 use crate::words;
 
 /// Say who gets an event, and which clause of the filter stops it at the others
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Works from topology.yaml alone and reaches for no bus. Exits with 0 when somebody gets the event,\n\
-    with 6 when nobody does.\n\n\
-    Example: eventbus explain UserRegistered payload.json --attr tier:=2"
+    after_help = "Works from topology.yaml alone and reaches for no bus, unless --live is given. Exits with 0 when somebody\n\
+    gets the event (with --why-not: that queue; with --all-events: of each event somebody), with 6 when nobody does.\n\n\
+    Examples:\n  eventbus explain UserRegistered payload.json --attr tier:=2\n  \
+    eventbus explain UserRegistered --why-not billing_events --live\n  eventbus explain --all-events"
 )]
 pub struct ExplainArgs {
     /// The event's name
-    #[arg(value_name = "EVENT")]
-    pub event: String,
+    #[arg(value_name = "EVENT", required_unless_present = "all_events", conflicts_with = "all_events")]
+    pub event: Option<String>,
+    /// Ask the bus who subscribes, instead of the topology
+    #[arg(long, conflicts_with = "all_events")]
+    pub live: bool,
+    /// Only say whether this queue gets it, and why not
+    #[arg(long, value_name = "QUEUE", conflicts_with = "all_events")]
+    pub why_not: Option<String>,
+    /// Every event of the routing table and of the schemas, and which queues get it
+    #[arg(long, conflicts_with_all = ["file", "topic"])]
+    pub all_events: bool,
     /// The payload, which filters on the message body look at; `-` is stdin
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
@@ -51,16 +63,24 @@ pub struct ExplainArgs {
 /// Runs the verb.
 ///
 /// # Errors
-/// No topology, an event without a topic, an unknown topic, or a payload that is no JSON object.
-pub fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
-    let topology = cx.topology(&args.topology_args)?.ok_or_else(|| {
-        CliError::refused("there is no topology to explain from")
-            .hint("write topology.yaml, or make a project to start from: `eventbus init`")
-    })?;
+/// No topology, an event without a topic, an unknown topic, or a payload that is no JSON object; with `--live` what the bus
+/// answers.
+pub async fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
+    let topology = cx.topology(&args.topology_args)?;
+    if topology.is_none() && !(args.live && args.topic.is_some()) {
+        return Err(CliError::refused("there is no topology to explain from").hint(if args.live {
+            "name the topic (`--topic NAME`), or write topology.yaml, which says where events go"
+        } else {
+            "write topology.yaml, or make a project to start from: `eventbus init`"
+        }));
+    }
     let publisher = args.publisher.clone().or_else(|| cx.config.publisher.as_ref().map(|found| found.value.clone()));
     if publisher.is_none() {
         cx.ui.note("no publisher is set, so the attribute `publisherName` is left out; `--publisher NAME` adds it");
     }
+    let Some(event) = args.event.as_deref() else {
+        return all_events(cx, args, topology.as_ref(), publisher.as_deref());
+    };
     let payload = args.file.as_deref().map(|file| read(cx, file)).transpose()?;
     let document = payload
         .as_ref()
@@ -69,21 +89,109 @@ pub fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
                 .map_err(|error| CliError::refused(format!("the payload {name} is invalid")).because(&error))
         })
         .transpose()?;
-    let attributes: Attributes = args.attributes.iter().cloned().collect();
-    let report = engine::explain(&Request {
-        topology: &topology,
-        event: &args.event,
-        publisher: publisher.as_deref(),
+    let live = if args.live {
+        let topic = match &args.topic {
+            Some(topic) => topic.clone(),
+            None => {
+                let routed = engine::route(topology.as_ref(), publisher.as_deref().unwrap_or_default(), event);
+                routed.map_err(|error| refused(&error))?.0
+            }
+        };
+        let bus = cx.bus().await?;
+        Some(engine::live(&bus, &topic).await?)
+    } else {
+        None
+    };
+    let request = request(cx, args, event, topology.as_ref(), publisher.as_deref());
+    let request = Request { live: live.as_ref(), payload: document.as_ref().map(Document::to_raw), ..request };
+    let mut report = engine::explain(&request).map_err(|error| refused(&error))?;
+    if let Some(queue) = &args.why_not {
+        let found = topology.as_ref().and_then(|topology| topology.queue(queue));
+        let name = found.map_or(queue.as_str(), |queue| queue.name.as_str()).to_owned();
+        if let (None, Some(topology), false) = (found, &topology, args.live) {
+            let unknown = CliError::refused(format!("queue `{queue}` is not in the topology"));
+            let meant = words::did_you_mean(queue, topology.queues.iter().map(|queue| queue.name.as_str()));
+            return Err(match meant {
+                Some(meant) => unknown.hint(meant),
+                None => unknown,
+            });
+        }
+        if !report.only(&name) {
+            cx.ui.warn(format!(
+                "queue `{name}` is not subscribed to topic `{}`{}",
+                report.topic,
+                elsewhere(topology.as_ref(), &name)
+            ));
+        }
+    }
+    written(output::write(&cx.ui, &report, args.output))?;
+    Ok(if report.receivers().next().is_some() { Outcome::Done } else { Outcome::No })
+}
+
+/// What a queue is subscribed to instead.
+fn elsewhere(topology: Option<&Topology>, queue: &str) -> String {
+    let subscriptions = topology.into_iter().flat_map(|topology| &topology.subscriptions);
+    let topics: Vec<&str> =
+        subscriptions.filter(|found| found.queue == queue).map(|found| found.topic.as_str()).collect();
+    if topics.is_empty() { String::new() } else { format!(", only to {}", words::list(&topics)) }
+}
+
+/// Every event and every queue.
+fn all_events(
+    cx: &Cx,
+    args: &ExplainArgs,
+    topology: Option<&Topology>,
+    publisher: Option<&str>,
+) -> Result<Outcome, CliError> {
+    let catalogue = super::publish::catalogue(cx)?;
+    let routed = |event: &&str| engine::route(topology, publisher.unwrap_or_default(), event).is_ok();
+    let named = topology.into_iter().flat_map(Topology::event_names);
+    let mut events: Vec<&str> = named.chain(catalogue.events().filter(routed)).collect();
+    let mut seen = std::collections::HashSet::new();
+    events.retain(|event| seen.insert(*event));
+    let mut reports = Vec::new();
+    for event in events {
+        // An entry of another publisher is asked about as that one's.
+        let owner = topology.into_iter().flat_map(|topology| &topology.events).find_map(|route| {
+            let (owner, name) = route.pattern.rsplit_once('.')?;
+            (name == event && !route.is_pattern()).then_some(owner)
+        });
+        let publisher = if routed(&event) { publisher } else { owner };
+        let request = request(cx, args, event, topology, publisher);
+        reports.push(engine::explain(&request).map_err(|error| refused(&error))?);
+    }
+    if reports.is_empty() {
+        return Err(CliError::refused(
+            "the topology routes no event by its name, and no schema names one that is routed",
+        )
+        .hint("add `UserRegistered: { topic: users }` to `events:` of the topology"));
+    }
+    let queues: Vec<&str> =
+        topology.into_iter().flat_map(|topology| &topology.subscriptions).map(|found| found.queue.as_str()).collect();
+    written(output::matrix(&cx.ui, &reports, &queues, args.output))?;
+    let lost = |report: &engine::Report| report.receivers().next().is_none() && !report.depends_on_payload();
+    Ok(if reports.iter().any(lost) { Outcome::No } else { Outcome::Done })
+}
+
+fn request<'a>(
+    cx: &Cx,
+    args: &'a ExplainArgs,
+    event: &'a str,
+    topology: Option<&'a Topology>,
+    publisher: Option<&'a str>,
+) -> Request<'a> {
+    Request {
+        topology,
+        live: None,
+        event,
+        publisher,
         topic: args.topic.as_deref(),
-        attributes,
-        payload: document.as_ref().map(Document::to_raw),
+        attributes: args.attributes.iter().cloned().collect::<Attributes>(),
+        payload: None,
         envelope: cx.config.envelope.value,
         publish_date: Clock::system().now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string(),
         random_entity_id: clock::random_id().to_string(),
-    })
-    .map_err(|error| refused(&error))?;
-    written(output::write(&cx.ui, &report, args.output))?;
-    Ok(if report.receivers().next().is_some() { Outcome::Done } else { Outcome::No })
+    }
 }
 
 /// A payload's name for messages, and its bytes.
@@ -102,7 +210,12 @@ fn refused(error: &ExplainError) -> CliError {
     let refused = CliError::refused(error.to_string());
     match error {
         ExplainError::NotRouted { event, nearest } => match words::did_you_mean_any(nearest) {
-            Some(meant) => refused.hint(meant),
+            Some(meant) => match nearest.iter().find(|name| *event == camelize(&format!("{name}Payload"))) {
+                Some(name) => refused.hint(meant).hint(format!(
+                    "`{event}` is what the Python library's task callbacks make of `{name}Payload`; route it too if they publish it"
+                )),
+                None => refused.hint(meant),
+            },
             None => refused.hint(format!(
                 "route it in topology.yaml (`events: {{ {event}: {{ topic: … }} }}`), or name one: `--topic`"
             )),

@@ -10,9 +10,11 @@ pub mod explain;
 pub mod iam_policy;
 pub mod init;
 pub mod local;
+pub mod outbox;
 pub mod provision;
 pub mod publish;
 pub mod replay;
+pub mod run;
 pub mod tail;
 pub mod topology;
 
@@ -292,9 +294,11 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Consume(args) => consume::run(cx, args).await,
         Command::Topology(args) => topology::verb::run(cx, args).await,
         Command::IamPolicy(args) => iam_policy::run(cx, &args),
-        Command::Explain(args) => explain::run(cx, &args),
+        Command::Explain(args) => explain::run(cx, &args).await,
         Command::Tail(args) => tail::run(cx, args).await,
         Command::Replay(args) => replay::run(cx, args).await,
+        Command::Outbox(args) => outbox::run(cx, args).await,
+        Command::Run(args) => run::run(cx, *args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }
 }

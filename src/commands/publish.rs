@@ -1,5 +1,7 @@
 //! `eventbus publish`: payloads from files, folders or stdin to their topic.
 
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -9,7 +11,9 @@ use super::topology::TopologyArgs;
 use super::{Cx, outcome_of_signal, written};
 use crate::bus::ItemError;
 use crate::clock::Clock;
-use crate::engine::publish::{self, Problem, PublishError, Report, Request, Source};
+use crate::engine::jq::Program;
+use crate::engine::outbox::{Begin, Outbox};
+use crate::engine::publish::{self, Problem, PublishError, Rate, Report, Request, Source};
 use crate::engine::shutdown::Shutdown;
 use crate::error::{CliError, ErrorKind};
 use crate::event::{Attribute, Attributes};
@@ -23,18 +27,29 @@ use crate::schema::{Catalogue, CatalogueError};
     eventbus publish UserRegistered payload.json\n  \
     eventbus publish UserRegistered payloads/ --attr tenant=acme --attr priority:=5\n  \
     producer | eventbus publish UserRegistered - --input ndjson -o ndjson\n  \
+    eventbus publish --event-field type --map .data 'export/*.ndjson' --rate 500/s\n  \
+    eventbus publish UserRegistered users.csv --outbox users.outbox\n  \
     eventbus publish --input records recording.ndjson\n\n\
     Exit codes: 0 all sent, 3 some sent and some not, 4 all refused before sending, 1 failed.")]
 pub struct PublishArgs {
-    /// The event's name; left out with `--input records`, which name theirs
+    /// The event's name; left out with `--input records`, which name theirs, and with `--event-field`
     #[arg(value_name = "EVENT")]
     event: Option<String>,
-    /// Payload files, folders of them, or `-` for stdin (can be repeated) [default: -]
+    /// Payload files, folders of them, patterns such as 'in/*.json', or `-` for stdin (can be repeated) [default: -]
     #[arg(value_name = "FILE")]
     files: Vec<String>,
     /// What the inputs hold [default: by the file's ending; stdin: json]
     #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Input")]
     input: Option<InputFormat>,
+    /// Take the event's name from this field of each input: a property's name, or a JSON pointer
+    #[arg(long, value_name = "FIELD", help_heading = "Input")]
+    event_field: Option<String>,
+    /// Make payloads of the inputs with this jq program: each of its outputs is one, and none skips the input
+    #[arg(long, value_name = "JQ", help_heading = "Input")]
+    map: Option<String>,
+    /// Go through the inputs so many times
+    #[arg(long, value_name = "N", default_value = "1", hide_default_value = true, help_heading = "Input")]
+    repeat: NonZeroU64,
     /// Check against this version of the schema [default: the highest]
     #[arg(long, value_name = "N", help_heading = "Input")]
     schema_version: Option<u32>,
@@ -65,6 +80,16 @@ pub struct PublishArgs {
     /// The deduplication id of the one message on a FIFO topic [default: random]
     #[arg(long, value_name = "ID", help_heading = "Message")]
     dedup_id: Option<String>,
+    /// Send at most so many events in so much time, such as `500/s` or `30/m`
+    #[arg(long, value_name = "RATE", help_heading = "Delivery")]
+    rate: Option<Rate>,
+    /// Batches that may be on their way at once
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(publish::CONCURRENCY).unwrap_or(NonZeroUsize::MIN),
+        help_heading = "Delivery")]
+    concurrency: NonZeroUsize,
+    /// Keep each event in this file until the bus has confirmed it; the same command goes on where it was interrupted
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = "Delivery")]
+    outbox: Option<PathBuf>,
     /// Send nothing: print the exact message and attributes
     #[arg(long)]
     dry_run: bool,
@@ -81,11 +106,12 @@ enum InputFormat {
     Json,
     Ndjson,
     Records,
+    Csv,
 }
 
 impl clap::ValueEnum for InputFormat {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Json, Self::Ndjson, Self::Records]
+        &[Self::Json, Self::Ndjson, Self::Records, Self::Csv]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -93,6 +119,7 @@ impl clap::ValueEnum for InputFormat {
             Self::Json => PossibleValue::new("json").help("One payload"),
             Self::Ndjson => PossibleValue::new("ndjson").help("A payload a line"),
             Self::Records => PossibleValue::new("records").help("A record a line, as tail and recordings write them"),
+            Self::Csv => PossibleValue::new("csv").help("A row of names, then a payload a row (`.tsv` with tabs)"),
         })
     }
 }
@@ -104,8 +131,13 @@ impl clap::ValueEnum for InputFormat {
 /// told by the reporter and in the outcome.
 pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
     let format = args.output.unwrap_or(if cx.ui.stdout_is_terminal() { Format::Table } else { Format::Ndjson });
-    let request = resolve(cx, args)?;
+    let kept = args.outbox.clone().map(|file| (file, key(&args), what(&args)));
+    let mut request = resolve(cx, args)?;
     let bus = if request.dry_run { None } else { Some(cx.bus().await?) };
+    if let Some((file, key, what)) = &kept {
+        request.outbox = Some(Arc::new(begin(cx, file, key, what)?));
+    }
+    let outbox = request.outbox.clone();
     let shutdown = Shutdown::from_signals().map_err(|e| CliError::failed("signals cannot be handled").because(&e))?;
     let dry_run = request.dry_run;
     let reporter = reporters::Reporter::new(cx.ui.clone(), format);
@@ -120,6 +152,9 @@ pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
         return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     };
     cx.ui.status(reporter.summary(&report, dry_run));
+    if let Some(outbox) = &outbox {
+        super::outbox::tell_rest(cx, outbox, &report);
+    }
     if let Some(at) = &report.stopped_at {
         cx.ui.warn(format!("stopped before {at}; it and what follows was not sent"));
     }
@@ -128,9 +163,34 @@ pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
     Ok(outcome_of_signal(shutdown.signal()).filter(|_| report.stopped).unwrap_or_else(|| outcome(&report)))
 }
 
-fn outcome(report: &Report) -> Outcome {
+/// What makes a publish the same one when it is started again: all that decides which events come of which inputs.
+fn key(args: &PublishArgs) -> String {
+    let PublishArgs { event, files, input, event_field, map, repeat, topic, attributes, publisher, .. } = args;
+    let (id, name, group) = (&args.entity_id, &args.entity_name, &args.group_id);
+    format!("{:?}", (event, files, input, event_field, map, repeat, topic, attributes, publisher, id, name, group))
+}
+
+fn what(args: &PublishArgs) -> String {
+    let words: Vec<&str> = args.event.iter().chain(&args.files).map(String::as_str).collect();
+    if words.is_empty() { "-".into() } else { words.join(" ") }
+}
+
+/// Opens the outbox and says if it goes on with a publish that was interrupted.
+fn begin(cx: &Cx, file: &std::path::Path, key: &str, what: &str) -> Result<Outbox, CliError> {
+    let outbox = Outbox::open(&cx.path(file), true, false).map_err(|error| super::outbox::unusable(&error))?;
+    super::outbox::check_bus(cx, &outbox, false)?;
+    let bus = cx.config.context.value.describe();
+    let begin = Begin { key, what, bus: &bus, now_ms: Clock::system().now_ms() };
+    if outbox.begin(&begin).map_err(|error| super::outbox::unusable(&error))? {
+        cx.ui.note(format!("going on with the publish that was interrupted, of {}", file.display()));
+    }
+    Ok(outbox)
+}
+
+/// How a publish ended, by its items.
+pub(super) fn outcome(report: &Report) -> Outcome {
     let denied = report.first_failure.as_ref().is_some_and(ItemError::is_denied);
-    match Outcome::of_items(report.sent + report.planned, report.refused, report.failed) {
+    match Outcome::of_items(report.sent + report.planned + report.skipped, report.refused, report.failed) {
         Outcome::Failed if denied => Outcome::Auth,
         outcome => outcome,
     }
@@ -139,13 +199,19 @@ fn outcome(report: &Report) -> Outcome {
 /// From what was typed to what it means.
 fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
     let records = matches!(args.input, Some(InputFormat::Records));
-    let (event, mut files) = match (args.event, records) {
+    if records && (args.event_field.is_some() || args.map.is_some()) {
+        return Err(CliError::usage("records name their event and hold their payload: `--event-field` and `--map` are for other inputs")
+            .hint("to publish what is in them as new events: `--input ndjson --map .event.payload --event-field /event/metadata/eventName`"));
+    }
+    let map = args.map.as_deref().map(Program::compile).transpose();
+    let map = map.map_err(|error| CliError::usage(format!("`--map`: {error}")))?.map(Arc::new);
+    let (event, mut files) = match (args.event, records || args.event_field.is_some()) {
         (Some(first), true) => (None, [vec![first], args.files].concat()),
         (None, true) => (None, Vec::new()),
         (Some(event), false) => (Some(event), args.files),
         (None, false) => {
             return Err(CliError::usage("the event's name is missing").hint(
-                "`eventbus publish UserRegistered payload.json`, or `--input records` for what names its event",
+                "`eventbus publish UserRegistered payload.json`, or `--input records` or `--event-field FIELD` for what names its event",
             ));
         }
     };
@@ -163,11 +229,15 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         InputFormat::Json => publish::Format::Json,
         InputFormat::Ndjson => publish::Format::Ndjson,
         InputFormat::Records => publish::Format::Records,
+        InputFormat::Csv => publish::Format::Csv,
     });
     let sources = files
         .iter()
         .map(|file| match file.as_str() {
             "-" => Source::stdin(format),
+            pattern if pattern.contains(['*', '?', '[']) && !cx.path(pattern.as_ref()).exists() => {
+                Source::pattern(pattern, &cx.cwd, format)
+            }
             path => Source::path(path, cx.path(path.as_ref()), format),
         })
         .collect();
@@ -184,21 +254,13 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         }
     };
     let topology = cx.topology(&args.topology_args)?;
-    // As the user would write it, since violations name the file.
-    let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
-    // The default folder need not be there. One that the settings name must be, or a typo would publish unchecked.
-    if cx.config.schemas.from != "default" && !cx.config.schemas.value.is_dir() {
-        return Err(CliError::usage(format!(
-            "{}: the folder of schemas {} does not exist",
-            cx.config.schemas.from,
-            folder.display()
-        ))
-        .hint("correct `schemas:`, or leave it out if there are none"));
-    }
-    let catalogue = Catalogue::open(folder).map_err(|e| schema_error(&e))?;
+    let catalogue = catalogue(cx)?;
     Ok(Request {
         event,
+        event_field: args.event_field,
         sources,
+        map,
+        repeat: args.repeat.get(),
         catalogue: Arc::new(catalogue),
         schema_version: args.schema_version,
         require_schema: cx.config.require_schema,
@@ -215,11 +277,33 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         dedup_id: args.dedup_id,
         all_or_nothing: args.all_or_nothing,
         dry_run: args.dry_run,
+        rate: args.rate,
+        concurrency: args.concurrency.get(),
+        outbox: None,
         clock: Clock::system(),
     })
 }
 
-fn explain(error: PublishError) -> CliError {
+/// The payload schemas of the settings.
+///
+/// # Errors
+/// The folder that the settings name is not there, or one of its names is no schema's.
+pub(super) fn catalogue(cx: &Cx) -> Result<Catalogue, CliError> {
+    // As the user would write it, since violations name the file.
+    let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
+    // The default folder need not be there. One that the settings name must be, or a typo would publish unchecked.
+    if cx.config.schemas.from != "default" && !cx.config.schemas.value.is_dir() {
+        return Err(CliError::usage(format!(
+            "{}: the folder of schemas {} does not exist",
+            cx.config.schemas.from,
+            folder.display()
+        ))
+        .hint("correct `schemas:`, or leave it out if there are none"));
+    }
+    Catalogue::open(folder).map_err(|e| schema_error(&e))
+}
+
+pub(super) fn explain(error: PublishError) -> CliError {
     match error {
         PublishError::Event(problem) => {
             let refused = CliError::refused(problem.to_string());
@@ -234,6 +318,7 @@ fn explain(error: PublishError) -> CliError {
             }
         }
         PublishError::Schema(error) => schema_error(&error),
+        PublishError::Outbox(error) => super::outbox::unusable(&error),
         error @ PublishError::Spool(_) => {
             let cli = CliError::failed(error.to_string());
             std::error::Error::source(&error)

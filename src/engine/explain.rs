@@ -1,9 +1,10 @@
 //! Who gets an event: its topic, the topic's subscriptions, and the first clause that stops it at the others.
 //!
-//! Works on a topology alone: no bus, nothing asynchronous, nothing emitted.
+//! Works on a topology, or on what [`live`] has read from the bus. Nothing is emitted.
 
 use serde_json::value::RawValue;
 
+use crate::bus::{Bus, BusError};
 use crate::engine::publish;
 use crate::event::{Attributes, EnvelopeStyle, Event, Metadata};
 use crate::filter::{FilterPolicy, Mismatch, PolicyError, Scope};
@@ -14,7 +15,9 @@ use crate::words;
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// Who subscribes to what, and where events go.
-    pub topology: &'a Topology,
+    pub topology: Option<&'a Topology>,
+    /// Who subscribes to the event's topic at the bus, instead of what the topology says.
+    pub live: Option<&'a Live>,
     /// The event's name.
     pub event: &'a str,
     /// `metadata.publisherName`, if there is one.
@@ -31,6 +34,61 @@ pub struct Request<'a> {
     pub publish_date: String,
     /// `metadata.entityId` for a payload without an id.
     pub random_entity_id: String,
+}
+
+/// A topic as it is at the bus.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Its name.
+    pub topic: String,
+    subscribers: Vec<Subscriber>,
+}
+
+/// A subscription, wherever it is known from.
+#[derive(Clone, Debug)]
+struct Subscriber {
+    queue: String,
+    raw: bool,
+    scope: Scope,
+    filter: Option<String>,
+}
+
+impl Subscriber {
+    fn planned(subscription: &Subscription) -> Self {
+        let filter = subscription.filter.as_ref().map(crate::topology::Filter::text);
+        let Subscription { queue, raw, scope, .. } = subscription;
+        Self { queue: queue.clone(), raw: *raw, scope: *scope, filter }
+    }
+}
+
+/// Reads a topic's subscriptions from the bus.
+///
+/// # Errors
+/// The topic does not exist, or its subscriptions may not be read.
+pub async fn live(bus: &Bus, topic: &str) -> Result<Live, BusError> {
+    let topic = bus.topic(topic).await?;
+    let mut subscribers = Vec::new();
+    for subscription in bus.topic_subscriptions(&topic.arn).await?.unwrap_or_default() {
+        // One that waits for its confirmation has no ARN, and gets nothing.
+        if !subscription.arn.starts_with("arn:") {
+            continue;
+        }
+        let Some(attributes) = bus.subscription_attributes(&subscription.arn).await? else { continue };
+        let said = |name: &str| attributes.get(name).map(String::as_str).filter(|text| !text.is_empty());
+        let name = subscription.queue_arn.rsplit(':').next().unwrap_or_default();
+        let queue = match subscription.protocol.as_str() {
+            "sqs" => name.to_owned(),
+            protocol => format!("{protocol}:{}", subscription.queue_arn),
+        };
+        subscribers.push(Subscriber {
+            queue,
+            raw: said("RawMessageDelivery") == Some("true"),
+            scope: said("FilterPolicyScope").and_then(Scope::from_aws).unwrap_or_default(),
+            filter: said("FilterPolicy").map(str::to_owned),
+        });
+    }
+    subscribers.sort_by(|one, other| one.queue.cmp(&other.queue));
+    Ok(Live { topic: topic.name, subscribers })
 }
 
 /// The answer.
@@ -82,6 +140,12 @@ impl Report {
         self.subscriptions.iter().filter(|reach| reach.verdict == Verdict::Reached).map(|reach| reach.queue.as_str())
     }
 
+    /// Leaves only what is about `queue`; false when it is not subscribed to the topic.
+    pub fn only(&mut self, queue: &str) -> bool {
+        self.subscriptions.retain(|reach| reach.queue == queue);
+        !self.subscriptions.is_empty()
+    }
+
     /// Whether a payload could make more queues receivers.
     pub fn depends_on_payload(&self) -> bool {
         self.subscriptions.iter().any(|reach| matches!(reach.verdict, Verdict::DependsOnPayload(_)))
@@ -120,27 +184,36 @@ pub enum ExplainError {
     },
 }
 
+/// The topic that an event of `publisher` goes to, and the entry of the routing table that decides so.
+///
+/// # Errors
+/// No entry fits.
+pub fn route(topology: Option<&Topology>, publisher: &str, event: &str) -> Result<(String, String), ExplainError> {
+    let known: Vec<&str> = topology.into_iter().flat_map(Topology::event_names).collect();
+    match topology.and_then(|topology| topology.route(publisher, event)) {
+        Some(route) => Ok((route.topic.clone(), route.pattern.clone())),
+        None => {
+            Err(ExplainError::NotRouted { event: event.to_owned(), nearest: publish::nearest_events(event, &known) })
+        }
+    }
+}
+
 /// Answers `request`.
 ///
 /// # Errors
 /// The event has no topic, or the topic is unknown.
 pub fn explain(request: &Request<'_>) -> Result<Report, ExplainError> {
-    let topology = request.topology;
     let (topic, route) = match request.topic {
-        Some(topic) => (topic, None),
+        Some(topic) => (topic.to_owned(), None),
         None => {
-            let publisher = request.publisher.unwrap_or_default();
-            let route = topology.route(publisher, request.event).ok_or_else(|| ExplainError::NotRouted {
-                event: request.event.to_owned(),
-                nearest: owned(words::nearest(request.event, topology.event_names())),
-            })?;
-            (route.topic.as_str(), Some(route.pattern.clone()))
+            let (topic, pattern) = route(request.topology, request.publisher.unwrap_or_default(), request.event)?;
+            (topic, Some(pattern))
         }
     };
-    let topic = topology.topic(topic).ok_or_else(|| ExplainError::UnknownTopic {
-        topic: topic.to_owned(),
-        nearest: owned(words::nearest(topic, topology.topics.iter().map(|topic| topic.name.as_str()))),
-    })?;
+    let (topic, subscribers) = match request.live {
+        Some(live) => (live.topic.clone(), live.subscribers.clone()),
+        None => planned(request.topology, &topic)?,
+    };
     let event = Event {
         metadata: Metadata {
             event_name: request.event.to_owned(),
@@ -155,18 +228,28 @@ pub fn explain(request: &Request<'_>) -> Result<Report, ExplainError> {
     let mut attributes = event.routing_attributes();
     attributes.extend(request.attributes.clone());
     let message = event.to_message(request.envelope);
-    let subscriptions = topology
-        .subscriptions_of(&topic.name)
-        .map(|subscription| reach(subscription, &attributes, &message, request.payload.is_some()))
+    let subscriptions = subscribers
+        .iter()
+        .map(|subscriber| reach(subscriber, &topic, &attributes, &message, request.payload.is_some()))
         .collect::<Result<_, _>>()?;
     Ok(Report {
         event: request.event.to_owned(),
         publisher: request.publisher.map(str::to_owned),
-        topic: topic.name.clone(),
+        topic,
         route,
         attributes,
         subscriptions,
     })
+}
+
+fn planned(topology: Option<&Topology>, name: &str) -> Result<(String, Vec<Subscriber>), ExplainError> {
+    let unknown = |nearest| ExplainError::UnknownTopic { topic: name.to_owned(), nearest };
+    let topology = topology.ok_or_else(|| unknown(Vec::new()))?;
+    let topic = topology
+        .topic(name)
+        .ok_or_else(|| unknown(owned(words::nearest(name, topology.topics.iter().map(|topic| topic.name.as_str())))))?;
+    let subscribers = topology.subscriptions_of(&topic.name).map(Subscriber::planned).collect();
+    Ok((topic.name.clone(), subscribers))
 }
 
 fn owned(names: Vec<&str>) -> Vec<String> {
@@ -180,21 +263,18 @@ fn entity_id(request: &Request<'_>) -> String {
 }
 
 fn reach(
-    subscription: &Subscription,
+    subscription: &Subscriber,
+    topic: &str,
     attributes: &Attributes,
     message: &str,
     payload_is_known: bool,
 ) -> Result<Reach, ExplainError> {
-    let filter = subscription.filter.as_ref().map(crate::topology::Filter::text);
+    let filter = subscription.filter.clone();
     let policy = filter
         .as_deref()
         .map(|text| FilterPolicy::parse_attribute(text, subscription.scope))
         .transpose()
-        .map_err(|error| ExplainError::Filter {
-            topic: subscription.topic.clone(),
-            queue: subscription.queue.clone(),
-            error,
-        })?
+        .map_err(|error| ExplainError::Filter { topic: topic.to_owned(), queue: subscription.queue.clone(), error })?
         .flatten();
     let verdict = match &policy {
         None => Verdict::Reached,
@@ -246,7 +326,8 @@ events:
 
     fn request<'a>(topology: &'a Topology, event: &'a str) -> Request<'a> {
         Request {
-            topology,
+            topology: Some(topology),
+            live: None,
             event,
             publisher: Some("Shop"),
             topic: None,

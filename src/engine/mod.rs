@@ -15,12 +15,14 @@ mod hold;
 pub mod jq;
 pub mod ledger;
 pub mod outcome_event;
+pub mod outbox;
 pub mod provision;
 pub mod publish;
 pub mod pull;
 mod record;
 pub mod rejected;
 pub mod replay;
+pub mod run;
 pub mod shutdown;
 pub mod tail;
 
@@ -46,6 +48,8 @@ pub enum Event {
     Note(String),
     /// A queue is looked into.
     Tail(tail::Progress),
+    /// What a task does.
+    Run(run::Progress),
     /// Messages go back to where they came from.
     Replay(replay::Progress),
 }

@@ -28,6 +28,104 @@ pub fn write(ui: &Ui, report: &Report, format: Format) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes which queue gets which event.
+///
+/// # Errors
+/// What writing answered.
+pub fn matrix(ui: &Ui, reports: &[Report], queues: &[&str], format: Format) -> io::Result<()> {
+    let mut names: Vec<&str> = Vec::new();
+    for queue in queues {
+        if !names.contains(queue) {
+            names.push(queue);
+        }
+    }
+    let rows: Vec<MatrixRow<'_>> = reports.iter().map(|report| MatrixRow::new(report, &names)).collect();
+    let mut out = ui.out();
+    if format == Format::Json {
+        serde_json::to_writer_pretty(&mut out, &MatrixRecord { version: 1, events: rows })?;
+        writeln!(out)?;
+        return out.flush();
+    }
+    let head: Vec<&str> = ["Event", "Topic"].into_iter().chain(names.iter().copied()).collect();
+    let mut table = Table::new(ui, &head).unbroken(&[0]);
+    for row in &rows {
+        let cells = row.cells().map(|cell| match cell {
+            "reached" => "yes",
+            "stopped" => "no",
+            "depends" => "?",
+            _ => "-",
+        });
+        table.row([row.event, row.topic].into_iter().chain(cells).collect::<Vec<_>>());
+    }
+    writeln!(out, "{table}")?;
+    let has = |cell: &str| rows.iter().any(|row| row.cells().any(|found| found == cell));
+    let legend = [("depends", "?: depends on the payload"), ("unsubscribed", "-: not subscribed to the topic")];
+    let legend: Vec<&str> = legend.into_iter().filter(|(cell, _)| has(cell)).map(|(_, text)| text).collect();
+    if !legend.is_empty() {
+        writeln!(out, "{}", ui.paint(Tone::Dim, legend.join("; ")))?;
+    }
+    for row in rows.iter().filter(|row| !row.cells().any(|cell| matches!(cell, "reached" | "depends"))) {
+        writeln!(out, "{} `{}` reaches nobody", ui.paint(Tone::Warn, "lost:"), escape_control(row.event))?;
+    }
+    out.flush()
+}
+
+/// As `schemas/output/explain-matrix.schema.json` says.
+#[derive(Serialize)]
+struct MatrixRecord<'a> {
+    version: u32,
+    events: Vec<MatrixRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct MatrixRow<'a> {
+    event: &'a str,
+    topic: &'a str,
+    #[serde(serialize_with = "as_map")]
+    queues: Vec<(&'a str, &'static str)>,
+}
+
+fn as_map<S: serde::Serializer>(cells: &[(&str, &'static str)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(cells.iter().copied())
+}
+
+impl<'a> MatrixRow<'a> {
+    fn new(report: &'a Report, queues: &[&'a str]) -> Self {
+        let cell = |queue: &&'a str| {
+            let mut reaches = report.subscriptions.iter().filter(|reach| reach.queue == *queue).peekable();
+            let none = reaches.peek().is_none();
+            let verdicts: Vec<&Verdict> = reaches.map(|reach| &reach.verdict).collect();
+            // A queue may be subscribed twice, with other filters.
+            let said = if none {
+                "unsubscribed"
+            } else if verdicts.contains(&&Verdict::Reached) {
+                "reached"
+            } else if verdicts.iter().any(|verdict| matches!(verdict, Verdict::DependsOnPayload(_))) {
+                "depends"
+            } else {
+                "stopped"
+            };
+            (*queue, said)
+        };
+        Self { event: &report.event, topic: &report.topic, queues: queues.iter().map(cell).collect() }
+    }
+
+    fn cells(&self) -> impl Iterator<Item = &'static str> {
+        self.queues.iter().map(|(_, cell)| *cell)
+    }
+}
+
+impl<'a> HintRecord<'a> {
+    fn of(reach: &'a Reach) -> Vec<Self> {
+        match &reach.verdict {
+            Verdict::Stopped(failure) => {
+                hints(failure).into_iter().map(|hint| Self { queue: &reach.queue, hint }).collect()
+            }
+            Verdict::Reached | Verdict::DependsOnPayload(_) => Vec::new(),
+        }
+    }
+}
+
 fn people(ui: &Ui, report: &Report, out: &mut impl Write) -> io::Result<()> {
     let name = |text: &str| ui.paint(Tone::Name, format!("`{}`", escape_control(text)));
     let route = match &report.route {
@@ -65,6 +163,9 @@ fn people(ui: &Ui, report: &Report, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "{} {}", ui.paint(Tone::Warn, "near miss:"), escape_control(&hint))?;
         }
     }
+    if report.subscriptions.len() == 1 {
+        return Ok(());
+    }
     let receivers = report.receivers().count() as u64;
     let all = count(report.subscriptions.len() as u64, "queue");
     match receivers {
@@ -100,6 +201,13 @@ struct Record<'a> {
     attributes: BTreeMap<&'a str, AttributeRecord>,
     receivers: Vec<&'a str>,
     subscriptions: Vec<SubscriptionRecord<'a>>,
+    hints: Vec<HintRecord<'a>>,
+}
+
+#[derive(Serialize)]
+struct HintRecord<'a> {
+    queue: &'a str,
+    hint: &'a str,
 }
 
 #[derive(Serialize)]
@@ -145,6 +253,7 @@ impl<'a> Record<'a> {
             attributes: report.attributes.iter().map(|(name, value)| (name.as_str(), attribute(value))).collect(),
             receivers: report.receivers().collect(),
             subscriptions: report.subscriptions.iter().map(SubscriptionRecord::new).collect(),
+            hints: report.subscriptions.iter().flat_map(HintRecord::of).collect(),
         }
     }
 }

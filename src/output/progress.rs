@@ -35,6 +35,24 @@ impl Progress {
         }
     }
 
+    /// What was read of what there is tells how many there will be, and so how long it takes: `done` of `read` in `total` bytes.
+    pub fn expect(&mut self, done: u64, read: u64, total: u64) {
+        // What was read is ahead of what is done; early guesses would be far too low.
+        if read == 0 || done < 1000 {
+            return;
+        }
+        let whole = u128::from(done) * u128::from(total.max(read)) / u128::from(read);
+        let first = self.bar.length().is_none();
+        self.bar.set_length(u64::try_from(whole).unwrap_or(u64::MAX).max(done));
+        if first
+            && let Ok(style) = ProgressStyle::with_template(
+                "{spinner} {human_pos} of about {human_len} {prefix} ({per_sec}, {eta} left)",
+            )
+        {
+            self.bar.set_style(style);
+        }
+    }
+
     /// Takes the indicator off the screen, so that lines below it start on a clean one.
     pub fn clear(&self) {
         self.bar.finish_and_clear();

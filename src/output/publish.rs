@@ -33,6 +33,9 @@ pub struct Reporter {
     rows: Vec<[String; 5]>,
     topics: BTreeSet<String>,
     told: u64,
+    progress: super::Progress,
+    /// Inputs that were told.
+    done: u64,
 }
 
 /// One line of `-o ndjson`; `schemas/output/publish.schema.json` describes it.
@@ -41,6 +44,8 @@ struct Line<'a> {
     version: u32,
     status: &'static str,
     input: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    round: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +64,8 @@ struct Line<'a> {
     attributes: Option<BTreeMap<&'a str, Typed>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure<'a>>,
 }
@@ -115,6 +122,7 @@ impl<'a> Line<'a> {
             version: VERSION,
             status,
             input: &item.input,
+            round: item.round,
             event: item.event.as_deref(),
             topic: item.topic.as_deref(),
             entity_id: item.entity_id.as_deref(),
@@ -124,12 +132,16 @@ impl<'a> Line<'a> {
             group_id: None,
             attributes: None,
             message: None,
+            reason: None,
             error: None,
         }
     }
 
-    fn of(progress: &'a Progress) -> Self {
-        match progress {
+    /// The line of an input; none for what is about no single one.
+    fn of(progress: &'a Progress) -> Option<Self> {
+        Some(match progress {
+            Progress::Reading { .. } => return None,
+            Progress::Skipped { item, why } => Self { reason: Some(why.code()), ..Self::new(item, "skipped") },
             Progress::Sent { item, message_id, sequence_number } => Self {
                 message_id: Some(message_id),
                 sequence_number: sequence_number.as_deref(),
@@ -157,7 +169,7 @@ impl<'a> Line<'a> {
                 }),
                 ..Self::new(item, "failed")
             },
-        }
+        })
     }
 }
 
@@ -193,7 +205,8 @@ impl Reporter {
     /// A reporter that writes `format` (a table or NDJSON) to stdout.
     pub fn new(ui: Ui, format: Format) -> Self {
         let out = ui.out();
-        Self { ui, out, format, rows: Vec::new(), topics: BTreeSet::new(), told: 0 }
+        let progress = ui.progress("events");
+        Self { ui, out, format, rows: Vec::new(), topics: BTreeSet::new(), told: 0, progress, done: 0 }
     }
 
     /// The run in a sentence: ``Published 3 events to `users`, refused 1``.
@@ -204,11 +217,10 @@ impl Reporter {
         if done > 0 && (1..=3).contains(&topics.len()) {
             text.push_str(&format!(" to {}", escape_control(&words::list(&topics))));
         }
-        if report.refused > 0 {
-            text.push_str(&format!(", refused {}", words::thousands(report.refused)));
-        }
-        if report.failed > 0 {
-            text.push_str(&format!(", failed {}", words::thousands(report.failed)));
+        for (n, what) in [(report.refused, "refused"), (report.failed, "failed"), (report.skipped, "skipped")] {
+            if n > 0 {
+                text.push_str(&format!(", {what} {}", words::thousands(n)));
+            }
         }
         text
     }
@@ -229,8 +241,8 @@ impl Reporter {
         for row in self.rows.drain(..) {
             table.row(row);
         }
-        writeln!(self.out, "{table}")?;
-        self.out.flush()
+        let out = &mut self.out;
+        self.progress.suspend(|| writeln!(out, "{table}").and_then(|()| out.flush()))
     }
 
     /// A dry run, for people: what would go where, to the last byte.
@@ -255,11 +267,13 @@ impl Reporter {
         match self.told {
             told if told <= TOLD => {
                 let message = escape_control_keeping_lines(&format!("{}: {text}", item.input)).into_owned();
-                self.ui.error(&CliError::failed(message));
+                self.progress.suspend(|| self.ui.error(&CliError::failed(message)));
             }
-            told if told == TOLD + 1 => self.ui.warn(format!(
-                "more inputs were refused or failed than the {TOLD} told here; the lines of `-o ndjson` have all of them"
-            )),
+            told if told == TOLD + 1 => self.progress.suspend(|| {
+                self.ui.warn(format!(
+                    "more inputs were refused or failed than the {TOLD} told here; the lines of `-o ndjson` have all of them"
+                ));
+            }),
             _ => {}
         }
     }
@@ -285,7 +299,7 @@ impl super::Reporter for Reporter {
         let progress = match event {
             Event::Publish(progress) => progress,
             Event::Warning(text) => {
-                self.ui.warn(escape_control(text));
+                self.progress.suspend(|| self.ui.warn(escape_control(text)));
                 return Ok(());
             }
             Event::Note(text) => {
@@ -294,7 +308,14 @@ impl super::Reporter for Reporter {
             }
             _ => return Ok(()),
         };
+        if let Progress::Reading { read, total } = progress {
+            self.progress.expect(self.done, *read, *total);
+            return Ok(());
+        }
+        self.done += 1;
+        self.progress.inc(1);
         match progress {
+            Progress::Reading { .. } | Progress::Skipped { .. } => {}
             Progress::Sent { item, .. } | Progress::Planned { item, .. } => {
                 if let Some(topic) =
                     item.topic.as_ref().filter(|topic| self.topics.len() < 4 && !self.topics.contains(*topic))
@@ -311,7 +332,8 @@ impl super::Reporter for Reporter {
             }
         }
         if self.format == Format::Ndjson {
-            serde_json::to_writer(&mut self.out, &Line::of(progress))?;
+            let Some(line) = Line::of(progress) else { return Ok(()) };
+            serde_json::to_writer(&mut self.out, &line)?;
             self.out.write_all(b"\n")?;
             return self.out.flush();
         }
@@ -320,11 +342,15 @@ impl super::Reporter for Reporter {
             Progress::Planned { item, message, attributes, bytes, .. } => {
                 self.planned(item, message, attributes, *bytes)
             }
-            Progress::Refused { .. } | Progress::Failed { .. } => Ok(()),
+            Progress::Refused { .. }
+            | Progress::Failed { .. }
+            | Progress::Reading { .. }
+            | Progress::Skipped { .. } => Ok(()),
         }
     }
 
     fn finish(&mut self) -> io::Result<()> {
+        self.progress.clear();
         self.table()?;
         self.out.flush()
     }

@@ -97,3 +97,59 @@ fn hostile_text_is_escaped_for_people() {
     let shown = env.run(&["explain", "UserRegistered", "evil.json"]).success();
     assert!(!shown.stdout().contains(['\u{1b}', '\u{7}']), "{:?}", shown.stdout());
 }
+
+#[test]
+fn every_event_and_every_queue() {
+    let env = project();
+    let shown = env.run(&["explain", "--all-events"]).success();
+    let row = shown.stdout().lines().find(|line| line.contains("UserRegistered")).unwrap().to_owned();
+    let cells: Vec<&str> = row.split_whitespace().filter(|cell| matches!(*cell, "yes" | "no" | "?" | "-")).collect();
+    assert_eq!(cells, ["yes", "no", "?"], "{}", shown.snapshot());
+    let json = env.run(&["explain", "--all-events", "--attr", "tier:=2", "-o", "json"]).success().json();
+    assert_matches("explain-matrix.schema", &json);
+    assert_eq!(json["events"][0]["queues"]["registered"], "reached");
+    env.write("schemas/UserDeleted.json", "{}");
+    let lost = env.run(&["explain", "--all-events"]).expect_code(6);
+    assert!(lost.stdout().contains("lost: `UserDeleted` reaches nobody"), "{}", lost.snapshot());
+    let _usage = env.run(&["explain", "--all-events", "UserRegistered"]).expect_code(2);
+}
+
+#[test]
+fn one_queue_can_be_asked_about() {
+    let env = project();
+    let shown = env.run(&["explain", "UserRegistered", "--attr", "tier=2", "--why-not", "registered"]).expect_code(6);
+    assert!(shown.stdout().contains("sent as text") && !shown.stdout().contains("everything"), "{}", shown.snapshot());
+    let args = ["explain", "UserRegistered", "--attr", "tier=2", "--why-not", "registered", "-o", "json"];
+    let json = env.run(&args).expect_code(6).json();
+    assert_matches("explain.schema", &json);
+    assert_eq!(json["hints"][0]["queue"], "registered");
+    let _gets = env.run(&["explain", "UserRegistered", "--why-not", "everything"]).success();
+    let other = env.run(&["explain", "UserDeleted", "--why-not", "everything"]).expect_code(6);
+    assert!(other.stderr().contains("not subscribed to topic `silent`, only to `users`"), "{}", other.snapshot());
+    let unknown = env.run(&["explain", "UserRegistered", "--why-not", "registred"]).expect_code(4);
+    assert!(unknown.stderr().contains("did you mean `registered`?"), "{}", unknown.snapshot());
+}
+
+#[test]
+fn the_bus_as_it_is_can_be_asked() {
+    let env = TestEnv::provisioned();
+    env.write("topology.yaml", env.read("topology.yaml").replace("UserRegistered, ", "UserRegisterd, "));
+    let live = env.run(&["explain", "UserRegistered", "--live", "-o", "json"]).success().json();
+    assert_matches("explain.schema", &live);
+    assert_eq!(live["receivers"], serde_json::json!(["user_events"]));
+    std::fs::remove_file(env.path("topology.yaml")).unwrap();
+    env.write("eventbus.yaml", "publisher: UserService\n");
+    let live = env.run(&["explain", "Userregisteredpayload", "--live", "--topic", "users"]).expect_code(6);
+    assert!(live.stdout().contains("Python library"), "{}", live.snapshot());
+    let _topic = env.run(&["explain", "UserRegistered", "--live"]).expect_code(4);
+    let missing = env.run(&["explain", "UserRegistered", "--live", "--topic", "userss"]).expect_code(1);
+    assert!(missing.stderr().contains("userss"), "{}", missing.snapshot());
+}
+
+#[test]
+fn the_names_that_the_python_library_writes_are_known() {
+    let shown = project().run(&["explain", "Userregisteredpayload", "--publisher", "Other"]).expect_code(4);
+    assert!(shown.stderr().contains("task callbacks make of `UserRegisteredPayload`"), "{}", shown.snapshot());
+    let near = project().run(&["explain", "userRegistered", "--publisher", "Other"]).expect_code(4);
+    assert!(near.stderr().contains("did you mean `UserRegistered`?"), "{}", near.snapshot());
+}

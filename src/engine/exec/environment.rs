@@ -26,7 +26,7 @@ impl HandlerEnv {
         self.0.iter().rev().find(|(known, _)| *known == name).and_then(|(_, value)| value.as_deref())
     }
 
-    pub(super) fn apply(&self, command: &mut Command) {
+    pub(in crate::engine) fn apply(&self, command: &mut Command) {
         for (name, value) in &self.0 {
             match value {
                 Some(value) => command.env(name, value),

@@ -33,6 +33,15 @@ pub struct Program {
     display: String,
 }
 
+impl Program {
+    /// The process to start, its arguments and its folder set.
+    pub(in crate::engine) fn command(&self) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(&self.path);
+        command.arg0(&self.name).args(&self.args).current_dir(&self.folder);
+        command
+    }
+}
+
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.display)

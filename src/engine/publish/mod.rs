@@ -5,9 +5,14 @@
 //! or drops in silence leaves.
 
 mod attributes;
+mod batch;
 mod input;
+mod limits;
 mod prepare;
+mod produce;
+mod rate;
 mod send;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -17,24 +22,34 @@ use std::sync::Arc;
 
 pub use attributes::{AttributeError, check_attribute};
 pub use input::{Format, Source};
+pub use prepare::targets;
+pub use rate::{NoRate, Rate};
 pub use send::run;
 
-pub(in crate::engine) use prepare::entity_id_of;
+pub(in crate::engine) use prepare::{entity_id_of, nearest_events};
 
 use crate::bus::{BusError, ItemError};
 use crate::clock::Clock;
+use crate::engine::jq::Program;
+use crate::engine::outbox::{Outbox, OutboxError};
 use crate::event::json::JsonError;
 use crate::event::{Attributes, EnvelopeStyle, TraceParent};
 use crate::schema::{Catalogue, CatalogueError, Violation};
 use crate::topology::Topology;
 
 /// What to publish and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Request {
-    /// The event's name; none for records, which name theirs.
+    /// The event's name; none for records, which name theirs, and with [`Request::event_field`].
     pub event: Option<String>,
+    /// The field of each input that names its event: a property's name, or a JSON pointer.
+    pub event_field: Option<String>,
     /// The payloads.
     pub sources: Vec<Source>,
+    /// Makes payloads of the inputs: each output of the program is one.
+    pub map: Option<Arc<Program>>,
+    /// How often the sources are gone through.
+    pub repeat: u64,
     /// The payload schemas.
     pub catalogue: Arc<Catalogue>,
     /// The version of the schema; the highest by default.
@@ -67,13 +82,37 @@ pub struct Request {
     pub all_or_nothing: bool,
     /// Send nothing; tell what would be sent.
     pub dry_run: bool,
+    /// How fast the events go out at most.
+    pub rate: Option<Rate>,
+    /// Batches on their way at once.
+    pub concurrency: usize,
+    /// Where each event is kept until the bus has confirmed it.
+    pub outbox: Option<Arc<Outbox>>,
     /// Now.
     pub clock: Clock,
 }
 
+/// Batches on their way at once, where nobody says. Across a network that hides its latency; on the embedded bus one commit then
+/// takes several batches.
+pub const CONCURRENCY: usize = 8;
+
 /// What happened to one input.
 #[derive(Clone, Debug)]
 pub enum Progress {
+    /// How far the reading is, of files whose sizes are known; told now and then.
+    Reading {
+        /// Bytes that were read.
+        read: u64,
+        /// Bytes that there are.
+        total: u64,
+    },
+    /// Nothing is sent of it, and nothing is wrong with it.
+    Skipped {
+        /// Which.
+        item: Item,
+        /// Why.
+        why: Skip,
+    },
     /// The bus confirmed it.
     Sent {
         /// Which.
@@ -114,11 +153,35 @@ pub enum Progress {
     },
 }
 
+/// Why nothing was sent of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Skip {
+    /// `--map` gave nothing for it.
+    #[error("`--map` has no output for it")]
+    NoOutput,
+    /// The outbox knows it from a run that was interrupted.
+    #[error("the run that was interrupted has taken it")]
+    TakenBefore,
+}
+
+impl Skip {
+    /// A word for machines.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoOutput => "no_output",
+            Self::TakenBefore => "taken_before",
+        }
+    }
+}
+
 /// One input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Item {
-    /// The file as named on the command line, with the line in files of many: `in.ndjson:17`; `-` is stdin.
+    /// The file as named on the command line, with the line in files of many: `in.ndjson:17`; `-` is stdin. Where one input
+    /// gives several events they are numbered: `in.json#2`.
     pub input: String,
+    /// The round, from 1, where the sources are gone through more than once.
+    pub round: Option<u64>,
     /// The event's name, as far as known.
     pub event: Option<String>,
     /// The topic, as far as known.
@@ -188,6 +251,23 @@ pub enum Problem {
     /// A group or deduplication id that SNS refuses.
     #[error("{0}")]
     Fifo(String),
+    /// A subscription with raw delivery would discard it.
+    #[error("the message has {count} attributes, and queue `{queue}` has raw delivery, which discards more than 10")]
+    TooManyAttributes {
+        /// How many it has.
+        count: usize,
+        /// A queue that would not get it.
+        queue: String,
+    },
+    /// A subject that SNS refuses.
+    #[error("{0}")]
+    Subject(String),
+    /// The field that should name the event does not.
+    #[error("{0}")]
+    EventField(String),
+    /// `--map` fails on it, or gives no payload.
+    #[error("{0}")]
+    Map(String),
     /// The line is no record, or there is no event in it.
     #[error("{0}")]
     Record(String),
@@ -225,13 +305,17 @@ impl Problem {
             Self::Character(_) => "invalid_character",
             Self::Attribute(_) => "invalid_attribute",
             Self::Fifo(_) => "invalid_fifo_id",
+            Self::TooManyAttributes { .. } => "too_many_attributes",
+            Self::Subject(_) => "invalid_subject",
+            Self::EventField(_) => "no_event_name",
+            Self::Map(_) => "map_failed",
             Self::Record(_) => "invalid_record",
             Self::Held { .. } => "held_back",
         }
     }
 }
 
-/// The sum of a run. Every input that was read is in exactly one of the first four.
+/// The sum of a run. Every input that was read is in exactly one of the first five.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Confirmed by the bus.
@@ -242,6 +326,12 @@ pub struct Report {
     pub refused: u64,
     /// Sent and not confirmed.
     pub failed: u64,
+    /// Nothing was sent of them, and nothing is wrong with them.
+    pub skipped: u64,
+    /// Of the sent: those that a run before this one had sent without learning whether they arrived.
+    pub perhaps_twice: u64,
+    /// Of the failed: those that are kept in the outbox.
+    pub kept: u64,
     /// Where a signal stopped the reading: the first input that was read and not sent. What follows was not read.
     pub stopped_at: Option<String>,
     /// A signal stopped the reading.
@@ -264,6 +354,15 @@ pub enum PublishError {
     /// stdin could not be kept aside.
     #[error("stdin cannot be kept in a temporary file")]
     Spool(#[source] std::io::Error),
+    /// The outbox cannot be used.
+    #[error("the outbox cannot be used")]
+    Outbox(#[source] OutboxError),
+    /// There is no payload.
+    #[error("{0}")]
+    Payload(String),
+    /// A signal came before the bus had answered.
+    #[error("ended by a signal before the bus answered, it may have arrived")]
+    Ended,
     /// The reader ended without saying so, or could not be started.
     #[error("the reader of the inputs ended unexpectedly")]
     Reader,

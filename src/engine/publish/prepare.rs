@@ -1,17 +1,24 @@
 //! From a payload's text to a message: parse, check against the schema, wrap, route, check against SNS's rules.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::attributes::{check_attribute, refused_character};
 use super::input::{Draft, Format};
-use super::{Item, Problem, PublishError, Request};
+use super::limits::{self, MAX_RAW_ATTRIBUTES};
+use super::shape;
+use super::{Item, Problem, PublishError, Request, Skip};
 use crate::bus::{DEFAULT_TOPIC_BYTES, Outgoing};
 use crate::clock::random_id;
+use crate::engine::outbox::Waiting;
 use crate::event::json::{Document, JsonError, Kind, member, members};
 use crate::event::{Attributes, Event, Metadata, Record};
 use crate::schema::{CatalogueError, Schema};
 use crate::words;
+
+/// Plans that are kept; with `--event-field` a stream may name any number of events.
+const PLANS: usize = 1000;
 
 /// A message ready to be sent.
 #[derive(Debug)]
@@ -21,21 +28,68 @@ pub(super) struct Ready {
     pub(super) bytes: usize,
     /// Bytes that its topic takes, in a message and in a batch.
     pub(super) limit: usize,
+    /// What the input is told by in an outbox.
+    pub(super) digest: [u8; 32],
+    /// Its row there.
+    pub(super) row: Option<i64>,
+    /// A run before this one sent it without learning whether it arrived.
+    pub(super) in_doubt: bool,
 }
 
 /// An input that was looked at.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) item: Item,
-    pub(super) result: Result<Ready, Problem>,
+    pub(super) fate: Fate,
+}
+
+impl Prepared {
+    /// What waits in an outbox was looked at before it came there.
+    pub(super) fn of_outbox(event: Waiting, bus: &dyn Ask) -> Self {
+        let Waiting { row, item, topic, outgoing, digest, in_doubt } = event;
+        let bytes = limits::size(&outgoing);
+        let limit = bus.limit(&topic).unwrap_or(DEFAULT_TOPIC_BYTES).max(bytes);
+        let ready = Ready { topic, outgoing, bytes, limit, digest, row: Some(row), in_doubt };
+        Self { item, fate: Fate::Ready(Box::new(ready)) }
+    }
+}
+
+/// What is to become of it.
+#[derive(Debug)]
+pub(super) enum Fate {
+    Ready(Box<Ready>),
+    Refused(Problem),
+    Skipped(Skip),
 }
 
 /// Where the events of one name go, and what they must be.
 #[derive(Debug)]
 struct Plan {
-    topic: String,
+    /// Usually one.
+    topics: Vec<String>,
     schema: Option<Arc<Schema>>,
     group_by: Option<String>,
+}
+
+/// What only the bus knows of a topic; `None` where it does not say.
+pub(super) trait Ask {
+    /// How many bytes it takes.
+    fn limit(&self, topic: &str) -> Option<usize>;
+    /// A queue that is subscribed to it with raw delivery.
+    fn raw_queue(&self, topic: &str) -> Option<String>;
+}
+
+/// Nobody to ask.
+pub(super) struct Offline;
+
+impl Ask for Offline {
+    fn limit(&self, _: &str) -> Option<usize> {
+        None
+    }
+
+    fn raw_queue(&self, _: &str) -> Option<String> {
+        None
+    }
 }
 
 pub(super) struct Preparer<'a> {
@@ -44,9 +98,28 @@ pub(super) struct Preparer<'a> {
     /// Said once per event.
     pub(super) warnings: Vec<String>,
     prepared: u64,
+    bus: &'a dyn Ask,
     /// What a topic takes, asked once per topic.
-    limit_of: &'a dyn Fn(&str) -> Option<usize>,
     limits: HashMap<String, usize>,
+    /// A queue of the topic with raw delivery, asked once per topic and only where it matters.
+    raw: HashMap<String, Option<String>>,
+}
+
+/// A message but for its topic.
+struct Made {
+    outgoing: Outgoing,
+    /// The group on a FIFO topic.
+    group: Option<String>,
+    plan: Arc<Plan>,
+}
+
+/// A payload's text, and where it stands.
+struct Payload<'a> {
+    document: Document<'a>,
+    /// The line on which it begins; none where its places are none of a file's.
+    line: Option<usize>,
+    /// Its values are texts whose meaning the schema knows.
+    texts: bool,
 }
 
 enum PlanError {
@@ -55,18 +128,19 @@ enum PlanError {
 }
 
 impl<'a> Preparer<'a> {
-    /// Looks the request's event up. `limit_of` tells how many bytes a topic takes; `None` where that is not known.
+    /// Looks the request's event up.
     ///
     /// # Errors
     /// The one event is unknown, goes nowhere, or its schema cannot be used.
-    pub(super) fn new(request: &'a Request, limit_of: &'a dyn Fn(&str) -> Option<usize>) -> Result<Self, PublishError> {
+    pub(super) fn new(request: &'a Request, bus: &'a dyn Ask) -> Result<Self, PublishError> {
         let mut preparer = Self {
             request,
             plans: HashMap::new(),
             warnings: Vec::new(),
             prepared: 0,
-            limit_of,
+            bus,
             limits: HashMap::new(),
+            raw: HashMap::new(),
         };
         if let Some(event) = &request.event {
             let plan = preparer.make_plan(event, &request.publisher).map_err(|e| match e {
@@ -84,8 +158,8 @@ impl<'a> Preparer<'a> {
         let schema_name = route.and_then(|route| route.schema.as_deref()).unwrap_or(event);
         let schema = request.catalogue.schema(schema_name, request.schema_version).map_err(PlanError::Catalogue)?;
         let event = event.to_owned();
-        let topic = match request.topic.as_ref().or(route.map(|route| &route.topic)) {
-            Some(topic) => topic.clone(),
+        let topics = match request.topic.as_ref().or(route.map(|route| &route.topic)) {
+            Some(topic) => vec![topic.clone()],
             None if schema.is_some() => return Err(PlanError::Problem(Problem::NotRouted { event })),
             None => {
                 let nearest = self.nearest(&event);
@@ -101,11 +175,10 @@ impl<'a> Preparer<'a> {
             let meant = words::did_you_mean_any(&nearest).map(|meant| format!("; {meant}")).unwrap_or_default();
             self.warnings.push(format!("event `{event}` has no schema in {folder}, its payload goes unchecked{meant}"));
         }
-        Ok(Plan { topic, schema, group_by: route.and_then(|route| route.group_by.clone()) })
+        Ok(Plan { topics, schema, group_by: route.and_then(|route| route.group_by.clone()) })
     }
 
-    /// Names that `event` may have meant, among those routed and those with a schema. `Userregisteredpayload`, as the Python
-    /// library's task callbacks write it, means `UserRegistered`.
+    /// Names that `event` may have meant, among those routed and those with a schema.
     fn nearest(&self, event: &str) -> Vec<String> {
         let topology = self.request.topology.as_ref();
         let routed = topology.into_iter().flat_map(|topology| topology.event_names());
@@ -113,12 +186,7 @@ impl<'a> Preparer<'a> {
             routed.chain(self.request.catalogue.events()).filter(|name| *name != event).collect();
         known.sort_unstable();
         known.dedup();
-        let bare = event.to_lowercase();
-        let bare = bare.strip_suffix("payload").unwrap_or(&bare);
-        match known.iter().find(|name| name.to_lowercase() == bare) {
-            Some(name) => vec![(*name).to_owned()],
-            None => words::nearest(event, known).into_iter().map(str::to_owned).collect(),
-        }
+        nearest_events(event, &known)
     }
 
     fn plan(&mut self, event: &str, publisher: &str) -> Result<Arc<Plan>, Problem> {
@@ -133,43 +201,126 @@ impl<'a> Preparer<'a> {
                 Problem::BrokenSchema(format!("{error}{cause}"))
             }
         });
+        if self.plans.len() >= PLANS {
+            self.plans.clear();
+        }
         self.plans.insert(key, plan.clone());
         plan
     }
 
-    /// Makes a message of a draft, or says why not.
-    pub(super) fn prepare(&mut self, draft: Draft<'_>) -> Prepared {
-        let mut item = Item { input: draft.input.clone(), event: self.request.event.clone(), ..Item::default() };
-        let result = self.try_prepare(draft, &mut item);
-        Prepared { item, result }
+    /// Makes messages of a draft, one as a rule, or says why not; hands each to `take` until that breaks off.
+    pub(super) fn prepare(
+        &mut self,
+        draft: Draft<'_>,
+        round: Option<u64>,
+        take: &mut dyn FnMut(&mut Self, Prepared) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Draft { input, line, format, bytes } = draft;
+        let mut item = Item { input, round, event: self.request.event.clone(), ..Item::default() };
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(reason) => return self.finish(item, Err(Problem::Unreadable(reason)), take),
+        };
+        if format == Format::Records {
+            let made = self.record(bytes, &mut item);
+            return self.finish(item, made, take);
+        }
+        let Some(program) = self.request.map.clone() else {
+            let made = Document::parse(bytes).map_err(|e| Problem::Json(moved(e, line))).and_then(|document| {
+                let event = self.event_of(document.text(), &mut item)?;
+                let texts = format == Format::Csv;
+                self.payload(&event, Payload { document, line: (!texts).then_some(line), texts }, &mut item)
+            });
+            return self.finish(item, made, take);
+        };
+        let mapped = shape::any_json(bytes).map_err(|e| Problem::Json(moved(e, line))).and_then(|text| {
+            let event = self.event_of(text, &mut item)?;
+            Ok((event, program.outputs(text).map_err(|failed| Problem::Map(failed.to_string()))?))
+        });
+        let (event, outputs) = match mapped {
+            Ok(mapped) => mapped,
+            Err(problem) => return self.finish(item, Err(problem), take),
+        };
+        if outputs.is_empty() {
+            return take(self, Prepared { item, fate: Fate::Skipped(Skip::NoOutput) });
+        }
+        let several = outputs.len() > 1;
+        for (at, output) in outputs.iter().enumerate() {
+            let mut item = item.clone();
+            if several {
+                item.input = format!("{}#{}", item.input, at + 1);
+            }
+            let made = match Document::from_text(output) {
+                Ok(document) => self.payload(&event, Payload { document, line: None, texts: false }, &mut item),
+                Err(error) => Err(Problem::Map(format!("the output of `--map` is no payload: {}", error.kind))),
+            };
+            self.finish(item, made, take)?;
+        }
+        ControlFlow::Continue(())
     }
 
-    fn try_prepare(&mut self, draft: Draft<'_>, item: &mut Item) -> Result<Ready, Problem> {
-        let bytes = draft.bytes.map_err(Problem::Unreadable)?;
+    /// The name of the event: the request's, or what the field of the input says.
+    fn event_of(&self, text: &str, item: &mut Item) -> Result<String, Problem> {
+        let Some(field) = &self.request.event_field else { return Ok(self.request.event.clone().unwrap_or_default()) };
+        let event = shape::name_in(text, field).map_err(Problem::EventField)?;
+        item.event = Some(event.clone());
+        Ok(event)
+    }
+
+    /// To every topic of the event.
+    fn finish(
+        &mut self,
+        mut item: Item,
+        made: Result<Made, Problem>,
+        take: &mut dyn FnMut(&mut Self, Prepared) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Made { outgoing, group, plan } = match made {
+            Ok(made) => made,
+            Err(problem) => return take(self, Prepared { item, fate: Fate::Refused(problem) }),
+        };
+        for topic in &plan.topics {
+            item.topic = Some(topic.clone());
+            let fate = match self.ready(topic.clone(), outgoing.clone(), group.clone()) {
+                Ok(ready) => Fate::Ready(Box::new(ready)),
+                Err(problem) => Fate::Refused(problem),
+            };
+            take(self, Prepared { item: item.clone(), fate })?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// One message has one deduplication id.
+    fn count(&mut self) -> Result<(), Problem> {
         self.prepared += 1;
         if self.request.dedup_id.is_some() && self.prepared > 1 {
             return Err(Problem::Fifo("`--dedup-id` names one message, this is another".into()));
         }
-        match draft.format {
-            Format::Records => self.record(bytes, item),
-            Format::Json | Format::Ndjson => {
-                let event = self.request.event.clone().unwrap_or_default();
-                self.payload(&event, bytes, draft.line, item)
-            }
-        }
+        Ok(())
     }
 
-    fn payload(&mut self, event: &str, bytes: &[u8], line: usize, item: &mut Item) -> Result<Ready, Problem> {
+    fn payload(&mut self, event: &str, payload: Payload<'_>, item: &mut Item) -> Result<Made, Problem> {
+        self.count()?;
         let request = self.request;
-        let document = Document::parse(bytes).map_err(|e| Problem::Json(moved(e, line)))?;
         let plan = self.plan(event, &request.publisher)?;
-        item.topic = Some(plan.topic.clone());
+        item.topic = plan.topics.first().cloned();
+        let Payload { document, line, texts } = payload;
+        let typed = match &plan.schema {
+            Some(schema) if texts => Cow::Owned(shape::typed(document.text(), schema.source())),
+            _ => Cow::Borrowed(document.text()),
+        };
+        let document = match &typed {
+            Cow::Borrowed(_) => document,
+            Cow::Owned(text) => Document::from_text(text).map_err(|e| placeless(Problem::Json(e)))?,
+        };
         let found = members(document.text());
         let entity_id =
             request.entity_id.clone().or_else(|| entity_id(&found)).unwrap_or_else(|| random_id().to_string());
         item.entity_id = Some(entity_id.clone());
         if let Some(schema) = &plan.schema {
-            check(schema, &document, line)?;
+            match line {
+                Some(line) => check(schema, &document, line)?,
+                None => check(schema, &document, 1).map_err(placeless)?,
+            }
         }
         let span = || {
             let mut span = [0; 8];
@@ -194,11 +345,12 @@ impl<'a> Preparer<'a> {
         let body = event.to_message(request.envelope);
         let grouped = plan.group_by.as_deref().and_then(|field| group_value(&document, field));
         let group = grouped.unwrap_or(entity_id);
-        self.ready(plan.topic.clone(), Outgoing { body, attributes, ..Outgoing::default() }, Some(group))
+        Ok(Made { outgoing: Outgoing { body, attributes, ..Outgoing::default() }, group: Some(group), plan })
     }
 
     /// A record is published again as it was: its text and attributes, with `--attr` on top.
-    fn record(&mut self, bytes: &[u8], item: &mut Item) -> Result<Ready, Problem> {
+    fn record(&mut self, bytes: &[u8], item: &mut Item) -> Result<Made, Problem> {
+        self.count()?;
         let line = std::str::from_utf8(bytes).map_err(|_| Problem::Record("the line is not UTF-8".into()))?;
         let record = Record::parse(line.trim_end_matches('\r')).map_err(|e| Problem::Record(e.to_string()))?;
         let Some(event) = &record.event else {
@@ -209,17 +361,9 @@ impl<'a> Preparer<'a> {
         item.event = Some(metadata.event_name.clone());
         item.entity_id = metadata.entity_id.clone();
         let plan = self.plan(&metadata.event_name, metadata.publisher_name.as_deref().unwrap_or(""))?;
-        item.topic = Some(plan.topic.clone());
+        item.topic = plan.topics.first().cloned();
         if let Some(schema) = &plan.schema {
             // Places inside the payload are none that an editor could go to: the input's name has the record's line.
-            let placeless = |problem| match problem {
-                Problem::Json(error) => Problem::Json(JsonError { at: None, ..error }),
-                Problem::Schema { schema, mut violations } => {
-                    violations.iter_mut().for_each(|violation| violation.at = None);
-                    Problem::Schema { schema, violations }
-                }
-                other => other,
-            };
             let document = Document::from_text(event.payload.get()).map_err(|e| placeless(Problem::Json(e)))?;
             check(schema, &document, 1).map_err(placeless)?;
         }
@@ -232,7 +376,7 @@ impl<'a> Preparer<'a> {
             ..Outgoing::default()
         };
         let group = record.message.group_id.clone().or_else(|| metadata.entity_id.clone());
-        self.ready(plan.topic.clone(), outgoing, group)
+        Ok(Made { outgoing, group, plan })
     }
 
     /// The last checks, which are SNS's own.
@@ -248,25 +392,18 @@ impl<'a> Preparer<'a> {
             }
             outgoing.group_id = request.group_id.clone();
         }
-        for (what, id) in [("message group", &outgoing.group_id), ("deduplication", &outgoing.dedup_id)] {
-            if let Some(id) = id.as_deref().filter(|id| !is_fifo_id(id)) {
-                let shown: String = id.chars().take(40).collect();
-                return Err(Problem::Fifo(format!(
-                    "`{shown}` is no {what} id: SNS takes 1 to 128 ASCII letters, digits and punctuation marks"
-                )));
-            }
+        limits::check(&outgoing)?;
+        let count = outgoing.attributes.len();
+        if count > MAX_RAW_ATTRIBUTES
+            && let Some(queue) = self.raw_queue(&topic)
+        {
+            return Err(Problem::TooManyAttributes { count, queue });
         }
-        for (name, attribute) in &outgoing.attributes {
-            check_attribute(name, attribute).map_err(Problem::Attribute)?;
-        }
-        if let Some(code) = refused_character(&outgoing.body) {
-            return Err(Problem::Character(code));
-        }
-        let bytes = size(&outgoing);
+        let bytes = limits::size(&outgoing);
         let limit = match self.limits.get(&topic) {
             Some(&limit) => limit,
             None => {
-                let limit = (self.limit_of)(&topic).unwrap_or(DEFAULT_TOPIC_BYTES);
+                let limit = self.bus.limit(&topic).unwrap_or(DEFAULT_TOPIC_BYTES);
                 self.limits.insert(topic.clone(), limit);
                 limit
             }
@@ -274,19 +411,55 @@ impl<'a> Preparer<'a> {
         if bytes > limit {
             return Err(Problem::TooLarge { bytes, limit, topic });
         }
-        Ok(Ready { topic, outgoing, bytes, limit })
+        Ok(Ready { topic, outgoing, bytes, limit, digest: [0; 32], row: None, in_doubt: false })
+    }
+
+    /// A queue that gets what is published to `topic` without SNS's wrapper: by the topology, else by the bus.
+    fn raw_queue(&mut self, topic: &str) -> Option<String> {
+        if let Some(known) = self.raw.get(topic) {
+            return known.clone();
+        }
+        let planned = self.request.topology.as_ref().and_then(|topology| {
+            let mut subscriptions = topology.subscriptions_of(topic);
+            subscriptions.find(|subscription| subscription.raw).map(|found| found.queue.clone())
+        });
+        let found = planned.or_else(|| self.bus.raw_queue(topic));
+        self.raw.insert(topic.to_owned(), found.clone());
+        found
     }
 }
 
-/// What SNS counts: the body, and name, type and value of each attribute.
-fn size(outgoing: &Outgoing) -> usize {
-    outgoing.body.len()
-        + outgoing.attributes.iter().map(|(name, attribute)| name.len() + attribute.size()).sum::<usize>()
+/// The topics that the request's one event goes to, and what is to be said about it; nothing is read for that.
+///
+/// # Errors
+/// The event cannot be published, whatever its payload is.
+pub fn targets(request: &Request) -> Result<(Vec<String>, Vec<String>), PublishError> {
+    let preparer = Preparer::new(request, &Offline)?;
+    let topics = preparer.plans.values().flatten().flat_map(|plan| plan.topics.clone()).collect();
+    Ok((topics, preparer.warnings))
 }
 
-/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>: up to 128 alphanumeric characters and punctuation.
-fn is_fifo_id(id: &str) -> bool {
-    (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+/// Names among `known` that `event` may have meant. `Userregisteredpayload`, as the Python library's task callbacks write it, means
+/// `UserRegistered`.
+pub(in crate::engine) fn nearest_events(event: &str, known: &[&str]) -> Vec<String> {
+    let bare = event.to_lowercase();
+    let bare = bare.strip_suffix("payload").unwrap_or(&bare);
+    match known.iter().find(|name| name.to_lowercase() == bare) {
+        Some(name) => vec![(*name).to_owned()],
+        None => words::nearest(event, known.iter().copied()).into_iter().map(str::to_owned).collect(),
+    }
+}
+
+/// A problem whose places are none of a file's.
+fn placeless(problem: Problem) -> Problem {
+    match problem {
+        Problem::Json(error) => Problem::Json(JsonError { at: None, ..error }),
+        Problem::Schema { schema, mut violations } => {
+            violations.iter_mut().for_each(|violation| violation.at = None);
+            Problem::Schema { schema, violations }
+        }
+        other => other,
+    }
 }
 
 fn check(schema: &Schema, document: &Document<'_>, line: usize) -> Result<(), Problem> {

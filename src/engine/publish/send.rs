@@ -1,51 +1,34 @@
-//! Batches on their way: by ten and by bytes, retried entry by entry, each input reported in the order in which it was read.
+//! Batches on their way: filled as inputs come, begun at the rate that was asked for, told in the order of reading.
 
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::FuturesOrdered;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::input::{self, Draft};
-use super::prepare::{Prepared, Preparer, Ready};
-use super::{Item, Problem, Progress, PublishError, Report, Request};
-use crate::bus::{Bus, BusError, ItemError, MAX_BATCH, Outgoing, Sent, Topic};
-use crate::engine::backoff::{Backoff, random};
+use super::batch::{self, Finder, Slot, State, Window};
+use super::input;
+use super::prepare::{Offline, Prepared, Preparer, Ready};
+use super::produce::{self, Asking, Produced};
+use super::rate::Pace;
+use super::{Progress, PublishError, Report, Request};
+use crate::bus::{Bus, Outgoing, Sent};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{Emitter, Event};
-use crate::words;
 
 /// Inputs that may wait between the reader and the batches.
 const AHEAD: usize = 128;
 
-/// Batches on their way at once. Across a network that hides its latency; on the embedded bus one commit then takes several
-/// batches. They are begun in the order of reading on one task, and the embedded bus has a batch in its writer's hands when
-/// its future was polled once, so there the order stays; standard topics promise none. A FIFO topic gets one at a time.
-const IN_FLIGHT: usize = 8;
-
 /// How long a batch that is not full waits for more: long for a reader, short for a person.
 const LINGER: Duration = Duration::from_millis(5);
 
-/// Tries per message, the first included. Each is itself retried by the SDK where the whole call failed.
-const TRIES: u32 = 5;
-
-/// A batch that failed is not sent again once so much time went by: a locked bus file answers after half a minute only.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Between tries.
-const PAUSE: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
-
-enum Produced {
-    Input(Box<Prepared>),
-    Warning(String),
-    Failed(PublishError),
-    End,
-}
+/// Batches between two words about how far the reading is.
+const WORD: u64 = 8;
 
 /// Publishes what `request` names; `bus` is needed unless it is a dry run.
 ///
@@ -63,159 +46,29 @@ pub async fn run(
 ) -> Result<Report, PublishError> {
     let request = Arc::new(request);
     // Checked here, so that an unknown event is refused before anything is read.
-    for warning in Preparer::new(&request, &|_| None)?.warnings {
+    for warning in Preparer::new(&request, &Offline)?.warnings {
         let _ = emit.emit_until(Event::Warning(warning), shutdown.aborting()).await;
     }
     let (sender, receiver) = mpsc::channel(AHEAD);
     let reading = request.clone();
-    let found = Finder::default();
-    let asking = bus.filter(|_| !request.dry_run).map(|bus| (bus.clone(), found.clone(), Handle::current()));
+    let found = Finder::new(request.outbox.is_some());
+    let asking = bus.filter(|_| !request.dry_run).map(|bus| Asking {
+        bus: bus.clone(),
+        found: found.clone(),
+        runtime: Handle::current(),
+        sender: sender.clone(),
+    });
+    let read = Arc::new(AtomicU64::new(0));
+    let counter = read.clone();
     // A thread of its own, not the runtime's: a read of stdin cannot be cancelled, and must not keep the process alive.
     std::thread::Builder::new()
         .name("publish-reader".into())
-        .spawn(move || {
-            // Asked before the first event of a topic is judged; a run that ends meanwhile ends the asking.
-            let limit_of = |topic: &str| {
-                let (bus, found, runtime) = asking.as_ref()?;
-                runtime.block_on(async {
-                    tokio::select! {
-                        found = found.topic(bus, topic) => found.ok().map(|topic| topic.max_bytes),
-                        () = sender.closed() => None,
-                    }
-                })
-            };
-            produce(&reading, &sender, &limit_of);
-        })
+        .spawn(move || produce::produce(&reading, &sender, asking.as_ref(), &counter))
         .map_err(|_| PublishError::Reader)?;
-    let sending = Sending { bus: bus.cloned(), request, emit, report: Report::default(), found, shutdown };
+    let total = input::length(&request.sources).map(|length| length.saturating_mul(request.repeat));
+    let reading = total.filter(|total| *total > 0).map(|total| (read, total));
+    let sending = Sending { bus: bus.cloned(), request, emit, report: Report::default(), found, shutdown, reading };
     sending.run(receiver).await
-}
-
-/// Reads, checks and wraps every input; with `all_or_nothing` twice, the first time only to count what is refused.
-fn produce(request: &Request, sender: &mpsc::Sender<Produced>, limit_of: &dyn Fn(&str) -> Option<usize>) {
-    let send = |produced| match sender.blocking_send(produced) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
-    };
-    let mut sources = request.sources.clone();
-    let mut refused = 0u64;
-    if request.all_or_nothing {
-        for source in &mut sources {
-            if let Err(error) = source.spool() {
-                let _ = send(Produced::Failed(PublishError::Spool(error)));
-                return;
-            }
-        }
-        let Ok(mut preparer) = Preparer::new(request, limit_of) else { return };
-        let counted = input::for_each(&sources, &mut |draft: Draft<'_>| {
-            refused += u64::from(preparer.prepare(draft).result.is_err());
-            if sender.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        if counted.is_break() {
-            return;
-        }
-    }
-    let held = (refused > 0).then(|| match refused {
-        1 => "1 other was".to_owned(),
-        n => format!("{} others were", words::thousands(n)),
-    });
-    let Ok(mut preparer) = Preparer::new(request, limit_of) else { return };
-    preparer.warnings.clear();
-    let done = input::for_each(&sources, &mut |draft| {
-        let mut prepared = preparer.prepare(draft);
-        if let (Some(others), Ok(_)) = (&held, &prepared.result) {
-            prepared.result = Err(Problem::Held { others: others.clone() });
-        }
-        for warning in preparer.warnings.drain(..) {
-            send(Produced::Warning(warning))?;
-        }
-        send(Produced::Input(Box::new(prepared)))
-    });
-    if done.is_continue() {
-        let _ = send(Produced::End);
-    }
-}
-
-/// One input in a batch, in the order of reading; what is refused travels along so that reports keep that order.
-struct Slot {
-    item: Item,
-    state: State,
-}
-
-enum State {
-    Refused(Problem),
-    Ready(Box<Ready>),
-    Sent(Sent),
-    Failed(ItemError, u32),
-}
-
-/// The batch that is being filled.
-#[derive(Default)]
-struct Window {
-    slots: Vec<Slot>,
-    ready: usize,
-    bytes: usize,
-    topic: Option<String>,
-    /// Something did not fit any more.
-    closed: bool,
-}
-
-impl Window {
-    fn fits(&self, prepared: &Prepared) -> bool {
-        match &prepared.result {
-            Err(_) => self.slots.len() < 4 * MAX_BATCH,
-            Ok(ready) => {
-                self.ready < MAX_BATCH
-                    && self.bytes + ready.bytes <= ready.limit
-                    && self.topic.as_ref().is_none_or(|topic| *topic == ready.topic)
-            }
-        }
-    }
-
-    fn push(&mut self, prepared: Prepared) {
-        let state = match prepared.result {
-            Err(problem) => State::Refused(problem),
-            Ok(ready) => {
-                self.ready += 1;
-                self.bytes += ready.bytes;
-                self.topic.get_or_insert_with(|| ready.topic.clone());
-                State::Ready(Box::new(ready))
-            }
-        };
-        self.slots.push(Slot { item: prepared.item, state });
-    }
-
-    fn full(&self) -> bool {
-        self.closed || self.ready >= MAX_BATCH
-    }
-}
-
-/// The topics of a run, each looked up once; a look-up that failed and may succeed is tried again with the next batch.
-#[derive(Clone, Default)]
-struct Finder {
-    known: Arc<Mutex<HashMap<String, Result<Topic, ItemError>>>>,
-    errors: Arc<StdMutex<Vec<BusError>>>,
-}
-
-impl Finder {
-    async fn topic(&self, bus: &Bus, name: &str) -> Result<Topic, ItemError> {
-        let mut known = self.known.lock().await;
-        if let Some(found) = known.get(name) {
-            return found.clone();
-        }
-        let found = bus.topic(name).await.map_err(|error| {
-            let item = error.to_item();
-            let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-            errors.retain(|before| before.message != error.message);
-            errors.push(error);
-            item
-        });
-        // What may be otherwise next time is asked next time: one lost connection must not fail every event after it.
-        if !matches!(&found, Err(error) if error.retryable) {
-            known.insert(name.to_owned(), found.clone());
-        }
-        found
-    }
 }
 
 struct Sending<'a> {
@@ -225,34 +78,44 @@ struct Sending<'a> {
     report: Report,
     found: Finder,
     shutdown: &'a Shutdown,
+    /// How much was read, of how much.
+    reading: Option<(Arc<AtomicU64>, u64)>,
 }
 
 impl Sending<'_> {
     async fn run(mut self, mut inputs: mpsc::Receiver<Produced>) -> Result<Report, PublishError> {
         let mut flights: FuturesOrdered<BoxFuture<'static, Vec<Slot>>> = FuturesOrdered::new();
-        let mut window = Window::default();
+        let mut pace = Pace::new(self.request.rate);
+        let mut window = Window::new(pace.batch());
         let mut next: Option<Prepared> = None;
         let mut ended = false;
-        let mut due = tokio::time::Instant::now();
+        let mut complete = false;
+        let mut due = Instant::now();
         let mut failure = None;
+        let mut batches = 0u64;
         loop {
-            let lingered = tokio::time::Instant::now() >= due;
-            // Batches of a FIFO topic follow each other: its order is what it is for.
+            let lingered = Instant::now() >= due;
+            // Batches of a FIFO topic follow each other: its order is what it is for. Those of other topics are begun in the
+            // order of reading on one task, and the embedded bus has a batch in its writer's hands when its future was polled
+            // once, so there the order stays; standard topics promise none.
             let fifo = window.topic.as_deref().is_some_and(|topic| topic.ends_with(".fifo"));
-            let room = flights.len() < if fifo { 1 } else { IN_FLIGHT };
-            if !window.slots.is_empty() && room && (window.full() || ended || lingered) {
-                let batch = std::mem::take(&mut window);
+            let room = flights.len() < if fifo { 1 } else { self.request.concurrency.max(1) };
+            let paced = if window.messages() > 0 { pace.wait() } else { None };
+            if !window.slots.is_empty() && room && paced.is_none() && (window.full() || ended || lingered) {
+                let batch = std::mem::replace(&mut window, Window::new(pace.batch()));
+                pace.spend(batch.messages());
                 flights.push_back(self.flight(batch));
                 if let Some(prepared) = next.take() {
                     window.push(prepared);
-                    due = tokio::time::Instant::now() + LINGER;
+                    due = Instant::now() + LINGER;
                 }
                 continue;
             }
             if ended && window.slots.is_empty() && flights.is_empty() {
                 break;
             }
-            let waiting = !window.slots.is_empty() && !window.full() && room;
+            let waiting = !window.slots.is_empty() && !window.full() && !ended && room;
+            let wake = if waiting { due.max(paced.unwrap_or(due)) } else { paced.unwrap_or(due) };
             tokio::select! {
                 biased;
                 () = self.shutdown.draining(), if !ended => {
@@ -266,10 +129,16 @@ impl Sending<'_> {
                         }
                     }
                 }
-                Some(slots) = flights.next(), if !flights.is_empty() => self.settle(slots).await,
+                Some(slots) = flights.next(), if !flights.is_empty() => {
+                    self.settle(slots).await;
+                    batches += 1;
+                    if batches.is_multiple_of(WORD) {
+                        self.tell_reading().await;
+                    }
+                }
                 produced = inputs.recv(), if !ended && !window.full() => {
                     if window.slots.is_empty() {
-                        due = tokio::time::Instant::now() + LINGER;
+                        due = Instant::now() + LINGER;
                     }
                     let mut produced = produced.unwrap_or(Produced::Failed(PublishError::Reader));
                     // What has come already is taken at once: going round the loop for each would cost more than the event.
@@ -283,7 +152,10 @@ impl Sending<'_> {
                             Produced::Warning(text) => {
                                 let _ = self.emit.emit_until(Event::Warning(text), self.shutdown.aborting()).await;
                             }
-                            Produced::End => ended = true,
+                            Produced::End => {
+                                ended = true;
+                                complete = true;
+                            }
                             Produced::Failed(error) => {
                                 failure = Some(error);
                                 ended = true;
@@ -298,14 +170,31 @@ impl Sending<'_> {
                         }
                     }
                 }
-                () = tokio::time::sleep_until(due), if waiting => {}
+                () = tokio::time::sleep_until(wake), if waiting || (paced.is_some() && room) => {}
+                // A stream that is slow on purpose ends at once; what waits for its turn was not sent.
+                () = self.shutdown.aborting(), if paced.is_some() => {
+                    pace = Pace::new(None);
+                }
             }
         }
-        self.report.topic_errors =
-            std::mem::take(&mut *self.found.errors.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(outbox) = self.request.outbox.clone().filter(|_| !self.request.dry_run) {
+            let tidied = tokio::task::spawn_blocking(move || outbox.tidy(complete)).await;
+            if let (Ok(Err(error)), None) = (tidied, &failure) {
+                failure = Some(PublishError::Outbox(error));
+            }
+        }
+        self.report.topic_errors = self.found.errors();
         match failure {
             Some(error) => Err(error),
             None => Ok(self.report),
+        }
+    }
+
+    async fn tell_reading(&self) {
+        if let Some((read, total)) = &self.reading {
+            let (read, total) = (read.load(Ordering::Relaxed), *total);
+            let _ =
+                self.emit.emit_until(Event::Publish(Progress::Reading { read, total }), self.shutdown.aborting()).await;
         }
     }
 
@@ -315,39 +204,34 @@ impl Sending<'_> {
             return futures::future::ready(window.slots).boxed();
         };
         let (bus, found, shutdown) = (bus.clone(), self.found.clone(), self.shutdown.clone());
+        let outbox = self.request.outbox.clone();
         async move {
             let mut slots = window.slots;
-            let found = tokio::select! {
-                biased;
-                () = shutdown.aborting() => Err(ended("ended by a second signal, it was not sent")),
-                found = found.topic(&bus, &topic) => found,
-            };
-            match found {
-                Ok(topic) => send(&bus, &topic, &mut slots, &shutdown).await,
-                Err(error) => {
-                    for slot in slots.iter_mut().filter(|slot| matches!(slot.state, State::Ready(_))) {
-                        slot.state = State::Failed(error.clone(), 0);
-                    }
-                }
-            }
+            batch::deliver(&bus, &found, &topic, &mut slots, outbox.as_ref(), &shutdown).await;
             slots
         }
         .boxed()
     }
 
     async fn settle(&mut self, slots: Vec<Slot>) {
-        for Slot { item, state } in slots {
+        for Slot { item, state, row, in_doubt } in slots {
             let progress = match state {
                 State::Refused(problem) => {
                     self.report.refused += 1;
                     Progress::Refused { item, problem }
                 }
+                State::Skipped(why) => {
+                    self.report.skipped += 1;
+                    Progress::Skipped { item, why }
+                }
                 State::Sent(Sent { message_id, sequence_number }) => {
                     self.report.sent += 1;
+                    self.report.perhaps_twice += u64::from(in_doubt);
                     Progress::Sent { item, message_id, sequence_number }
                 }
                 State::Failed(error, tries) => {
                     self.report.failed += 1;
+                    self.report.kept += u64::from(row.is_some());
                     self.report.first_failure.get_or_insert_with(|| error.clone());
                     Progress::Failed { item, error, tries }
                 }
@@ -362,58 +246,4 @@ impl Sending<'_> {
             let _ = self.emit.emit_until(Event::Publish(progress), self.shutdown.aborting()).await;
         }
     }
-}
-
-/// Sends what is ready among `slots`, and again what failed and may succeed; each ends as sent or failed.
-async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown) {
-    let begun = tokio::time::Instant::now();
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let open: Vec<usize> = (0..slots.len()).filter(|&at| matches!(slots[at].state, State::Ready(_))).collect();
-        let messages: Vec<&Outgoing> = open
-            .iter()
-            .filter_map(|&at| match &slots[at].state {
-                State::Ready(ready) => Some(&ready.outgoing),
-                _ => None,
-            })
-            .collect();
-        let outcomes = if shutdown.is_aborting() {
-            vec![Err(ended("ended by a second signal, it was not sent")); messages.len()]
-        } else {
-            tokio::select! {
-                biased;
-                outcomes = bus.publish_batch(topic, &messages) => outcomes,
-                // Nobody waits for the answer any more; whether the bus took them is not known.
-                () = shutdown.aborting() => {
-                    let unknown = "ended by a second signal before the bus answered, it may have arrived";
-                    vec![Err(ended(unknown)); messages.len()]
-                }
-            }
-        };
-        let mut again = false;
-        for (at, outcome) in open.into_iter().zip(outcomes) {
-            match outcome {
-                Ok(sent) => slots[at].state = State::Sent(sent),
-                Err(error)
-                    if error.retryable && tries < TRIES && begun.elapsed() < PATIENCE && !shutdown.is_aborting() =>
-                {
-                    again = true
-                }
-                Err(error) => slots[at].state = State::Failed(error, tries),
-            }
-        }
-        if !again {
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE.after(tries, random())) => {}
-            () = shutdown.aborting() => {}
-        }
-    }
-}
-
-/// What became of a message when the run was ended by force.
-fn ended(message: &str) -> ItemError {
-    ItemError { code: "Ended".into(), message: message.into(), sender_fault: false, retryable: false, request_id: None }
 }

@@ -49,6 +49,12 @@ impl Project {
     fn request(&self, event: &str, files: &[&str]) -> Request {
         Request {
             event: Some(event.into()),
+            event_field: None,
+            map: None,
+            repeat: 1,
+            rate: None,
+            concurrency: CONCURRENCY,
+            outbox: None,
             sources: files.iter().map(|file| Source::path(*file, self.0.path().join(file), None)).collect(),
             catalogue: Arc::new(Catalogue::open(&self.0.path().join("schemas")).unwrap()),
             schema_version: None,
@@ -476,7 +482,7 @@ fn bad_input_of_every_kind_is_refused_by_name_and_place() {
             "lines.ndjson:2 2 violations of SCHEMA: line 2, column 1: the payload lacks the property `email` …",
             "lines.ndjson:4 line 4, column 1: expected a value, found `x`",
             "none.ndjson the input is empty, expected a line per event",
-            "folder the folder holds no `.json`, `.ndjson` or `.jsonl` file",
+            "folder the folder holds no `.json`, `.ndjson`, `.jsonl`, `.csv` or `.tsv` file",
         ]
     );
 }

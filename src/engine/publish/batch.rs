@@ -1,0 +1,288 @@
+//! A batch: what is in it, how it is filled, and how it is sent until each of its messages is sent or has failed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::prepare::{Fate, Prepared, Ready};
+use super::{Item, Problem, Skip};
+use crate::bus::{Bus, BusError, ItemError, MAX_BATCH, Outgoing, Sent, Topic};
+use crate::engine::backoff::{Backoff, random};
+use crate::engine::outbox::{Outbox, Settled};
+use crate::engine::shutdown::Shutdown;
+
+/// Tries per message, the first included. Each is itself retried by the SDK where the whole call failed.
+const TRIES: u32 = 5;
+
+/// A batch that failed is not sent again once so much time went by: a locked bus file answers after half a minute only.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between tries.
+const PAUSE: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
+
+/// Where nothing is lost by it, a topic that could not be looked up is not looked up again for so long.
+const OFFLINE: Duration = Duration::from_secs(5);
+
+/// One input in a batch, in the order of reading; what is refused travels along so that reports keep that order.
+pub(super) struct Slot {
+    pub(super) item: Item,
+    pub(super) state: State,
+    /// Its row in the outbox.
+    pub(super) row: Option<i64>,
+    /// A run before this one sent it without learning whether it arrived.
+    pub(super) in_doubt: bool,
+}
+
+pub(super) enum State {
+    Refused(Problem),
+    Skipped(Skip),
+    Ready(Box<Ready>),
+    Sent(Sent),
+    Failed(ItemError, u32),
+}
+
+/// The batch that is being filled.
+pub(super) struct Window {
+    pub(super) slots: Vec<Slot>,
+    ready: usize,
+    bytes: usize,
+    pub(super) topic: Option<String>,
+    /// Something did not fit any more.
+    pub(super) closed: bool,
+    /// Messages that it takes.
+    most: usize,
+}
+
+impl Window {
+    pub(super) fn new(most: usize) -> Self {
+        Self { slots: Vec::new(), ready: 0, bytes: 0, topic: None, closed: false, most: most.min(MAX_BATCH) }
+    }
+
+    pub(super) fn fits(&self, prepared: &Prepared) -> bool {
+        match &prepared.fate {
+            Fate::Refused(_) | Fate::Skipped(_) => self.slots.len() < 4 * MAX_BATCH,
+            Fate::Ready(ready) => {
+                self.ready < self.most
+                    && self.bytes + ready.bytes <= ready.limit
+                    && self.topic.as_ref().is_none_or(|topic| *topic == ready.topic)
+            }
+        }
+    }
+
+    pub(super) fn push(&mut self, prepared: Prepared) {
+        let (mut row, mut in_doubt) = (None, false);
+        let state = match prepared.fate {
+            Fate::Refused(problem) => State::Refused(problem),
+            Fate::Skipped(why) => State::Skipped(why),
+            Fate::Ready(ready) => {
+                self.ready += 1;
+                self.bytes += ready.bytes;
+                self.topic.get_or_insert_with(|| ready.topic.clone());
+                (row, in_doubt) = (ready.row, ready.in_doubt);
+                State::Ready(ready)
+            }
+        };
+        self.slots.push(Slot { item: prepared.item, state, row, in_doubt });
+    }
+
+    /// Messages in it.
+    pub(super) fn messages(&self) -> usize {
+        self.ready
+    }
+
+    pub(super) fn full(&self) -> bool {
+        self.closed || self.ready >= self.most
+    }
+}
+
+/// The topics of a run, each looked up once; a look-up that failed and may succeed is tried again with the next batch.
+#[derive(Clone, Default)]
+pub(super) struct Finder {
+    known: Arc<Mutex<HashMap<String, Result<Topic, ItemError>>>>,
+    /// Until when a look-up that failed and may succeed is not tried again.
+    offline: Arc<StdMutex<Option<(Instant, ItemError)>>>,
+    /// Nothing is lost by believing that the bus is away for a while.
+    patient: bool,
+    errors: Arc<StdMutex<Vec<BusError>>>,
+}
+
+impl Finder {
+    pub(super) fn new(patient: bool) -> Self {
+        Self { patient, ..Self::default() }
+    }
+
+    pub(super) async fn topic(&self, bus: &Bus, name: &str) -> Result<Topic, ItemError> {
+        let mut known = self.known.lock().await;
+        if let Some(found) = known.get(name) {
+            return found.clone();
+        }
+        if let Some((until, error)) = &*self.offline.lock().unwrap_or_else(PoisonError::into_inner)
+            && *until > Instant::now()
+        {
+            return Err(error.clone());
+        }
+        let found = bus.topic(name).await.map_err(|error| {
+            let item = error.to_item();
+            let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+            errors.retain(|before| before.message != error.message);
+            errors.push(error);
+            item
+        });
+        // What may be otherwise next time is asked next time: one lost connection must not fail every event after it.
+        if !matches!(&found, Err(error) if error.retryable) {
+            known.insert(name.to_owned(), found.clone());
+        } else if let (true, Err(error)) = (self.patient, &found) {
+            let until = Instant::now() + OFFLINE;
+            *self.offline.lock().unwrap_or_else(PoisonError::into_inner) = Some((until, error.clone()));
+        }
+        found
+    }
+
+    /// What the look-ups that failed answered.
+    pub(super) fn errors(&self) -> Vec<BusError> {
+        std::mem::take(&mut *self.errors.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Looks the topic up and sends the batch to it; with an outbox each event is kept there before, and marked after.
+pub(super) async fn deliver(
+    bus: &Bus,
+    finder: &Finder,
+    topic: &str,
+    slots: &mut [Slot],
+    outbox: Option<&Arc<Outbox>>,
+    shutdown: &Shutdown,
+) {
+    if let Some(outbox) = outbox
+        && let Err(error) = keep(outbox, topic, slots).await
+    {
+        return fail(slots, &error);
+    }
+    let found = tokio::select! {
+        biased;
+        () = shutdown.aborting() => Err(ended("ended by a second signal, it was not sent")),
+        found = finder.topic(bus, topic) => found,
+    };
+    match found {
+        Ok(topic) => send(bus, &topic, slots, shutdown).await,
+        Err(error) => fail(slots, &error),
+    }
+    if let Some(outbox) = outbox {
+        mark(outbox, slots).await;
+    }
+}
+
+fn fail(slots: &mut [Slot], error: &ItemError) {
+    for slot in slots.iter_mut().filter(|slot| matches!(slot.state, State::Ready(_))) {
+        slot.state = State::Failed(error.clone(), 0);
+    }
+}
+
+/// Writes what is about to be sent to the outbox.
+async fn keep(outbox: &Arc<Outbox>, topic: &str, slots: &mut [Slot]) -> Result<(), ItemError> {
+    let mut events = Vec::new();
+    for slot in slots.iter() {
+        if let State::Ready(ready) = &slot.state {
+            events.push((slot.item.clone(), slot.row, ready.digest, ready.outgoing.clone()));
+        }
+    }
+    let (outbox, topic) = (outbox.clone(), topic.to_owned());
+    let kept = tokio::task::spawn_blocking(move || outbox.keep(&topic, &events)).await;
+    let rows = match kept {
+        Ok(Ok(rows)) => rows,
+        Ok(Err(error)) => return Err(not_kept(&error)),
+        Err(error) => return Err(not_kept(&error)),
+    };
+    let ready = slots.iter_mut().filter(|slot| matches!(slot.state, State::Ready(_)));
+    for (slot, row) in ready.zip(rows) {
+        slot.row = Some(row);
+    }
+    Ok(())
+}
+
+fn not_kept(error: &dyn std::error::Error) -> ItemError {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    ItemError {
+        code: "Outbox".into(),
+        message: format!("it was not sent, since it could not be kept before: {error}{cause}"),
+        sender_fault: false,
+        retryable: false,
+        request_id: None,
+    }
+}
+
+/// Writes to the outbox what became of each. Should that fail, what was sent counts as in doubt there, which is true.
+async fn mark(outbox: &Arc<Outbox>, slots: &[Slot]) {
+    let mut settled = Vec::new();
+    for slot in slots {
+        let Some(row) = slot.row else { continue };
+        let fate = match &slot.state {
+            State::Sent(sent) => Settled::Sent(sent.message_id.clone()),
+            State::Failed(error, tries) => Settled::Unsent {
+                error: error.to_string(),
+                in_doubt: slot.in_doubt || (*tries > 0 && !error.sender_fault && !error.is_throttled()),
+            },
+            State::Ready(_) | State::Refused(_) | State::Skipped(_) => continue,
+        };
+        settled.push((row, fate));
+    }
+    let outbox = outbox.clone();
+    let _ = tokio::task::spawn_blocking(move || outbox.settle(&settled)).await;
+}
+
+/// Sends what is ready among `slots`, and again what failed and may succeed; each ends as sent or failed.
+async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown) {
+    let begun = tokio::time::Instant::now();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let open: Vec<usize> = (0..slots.len()).filter(|&at| matches!(slots[at].state, State::Ready(_))).collect();
+        let messages: Vec<&Outgoing> = open
+            .iter()
+            .filter_map(|&at| match &slots[at].state {
+                State::Ready(ready) => Some(&ready.outgoing),
+                _ => None,
+            })
+            .collect();
+        let outcomes = if shutdown.is_aborting() {
+            vec![Err(ended("ended by a second signal, it was not sent")); messages.len()]
+        } else {
+            tokio::select! {
+                biased;
+                outcomes = bus.publish_batch(topic, &messages) => outcomes,
+                // Nobody waits for the answer any more; whether the bus took them is not known.
+                () = shutdown.aborting() => {
+                    let unknown = "ended by a second signal before the bus answered, it may have arrived";
+                    vec![Err(ended(unknown)); messages.len()]
+                }
+            }
+        };
+        let mut again = false;
+        for (at, outcome) in open.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(sent) => slots[at].state = State::Sent(sent),
+                Err(error)
+                    if error.retryable && tries < TRIES && begun.elapsed() < PATIENCE && !shutdown.is_aborting() =>
+                {
+                    again = true
+                }
+                Err(error) => slots[at].state = State::Failed(error, tries),
+            }
+        }
+        if !again {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE.after(tries, random())) => {}
+            () = shutdown.aborting() => {}
+        }
+    }
+}
+
+/// What became of a message when the run was ended by force.
+fn ended(message: &str) -> ItemError {
+    ItemError { code: "Ended".into(), message: message.into(), sender_fault: false, retryable: false, request_id: None }
+}
