@@ -88,7 +88,7 @@ pub enum Command {
     /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
     Provision(commands::provision::ProvisionArgs),
     /// Show what waits in a queue, then what comes, each message once
-    Tail(commands::tail::TailArgs),
+    Tail(Box<commands::tail::TailArgs>),
     /// Run a command for each event of a queue, and acknowledge by its exit code
     Consume(commands::consume::ConsumeArgs),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another

@@ -18,11 +18,13 @@ pub mod provision;
 pub mod publish;
 pub mod pull;
 mod record;
+pub mod recording;
 pub mod rejected;
 pub mod replay;
 pub mod select;
 pub mod shutdown;
 pub mod tail;
+pub mod tap;
 
 pub use backoff::Backoff;
 pub use confirmed::Confirmed;
