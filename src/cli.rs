@@ -89,10 +89,18 @@ pub enum Command {
     Provision(commands::provision::ProvisionArgs),
     /// Show what waits in a queue, then what comes, each message once
     Tail(Box<commands::tail::TailArgs>),
+    /// Say what lies in a queue or a recording: grouped, counted, aged, with one sample each
+    Inspect(commands::inspect::InspectArgs),
+    /// Write what waits in a queue, and what comes, into a file without losing anything of it
+    Record(commands::record::RecordArgs),
     /// Run a command for each event of a queue, and acknowledge by its exit code
     Consume(commands::consume::ConsumeArgs),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
     Replay(commands::replay::ReplayArgs),
+    /// Delete every message of a queue, after saying what is in it
+    Purge(commands::purge::PurgeArgs),
+    /// List the temporary queues that looking made, and remove those left behind
+    Tap(commands::tap::TapArgs),
     /// Say who gets an event, and which clause of the filter stops it at the others
     Explain(commands::explain::ExplainArgs),
     /// Look at a topology: draw it, describe it, export it, or write it from a live bus

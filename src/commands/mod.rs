@@ -9,13 +9,17 @@ pub mod demo;
 pub mod explain;
 pub mod iam_policy;
 pub mod init;
+pub mod inspect;
 pub mod local;
 pub mod look;
 pub mod provision;
 pub mod publish;
+pub mod purge;
+pub mod record;
 pub mod replay;
 pub mod select;
 pub mod tail;
+pub mod tap;
 pub mod topology;
 
 use std::future::Future;
@@ -316,6 +320,10 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Topology(args) => topology::verb::run(cx, args).await,
         Command::IamPolicy(args) => iam_policy::run(cx, &args),
         Command::Explain(args) => explain::run(cx, &args),
+        Command::Inspect(args) => inspect::run(cx, args).await,
+        Command::Purge(args) => purge::run(cx, args).await,
+        Command::Record(args) => record::run(cx, args).await,
+        Command::Tap(args) => tap::run(cx, args).await,
         Command::Tail(args) => tail::run(cx, *args).await,
         Command::Replay(args) => replay::run(cx, args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),

@@ -6,11 +6,13 @@
 pub mod consume;
 pub mod explain;
 mod format;
+pub mod inspect;
 pub mod local;
 mod progress;
 mod prompt;
 pub mod provision;
 pub mod publish;
+pub mod record;
 pub mod replay;
 mod sanitize;
 mod table;

@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn what_is_no_template_is_said() {
         for (text, says) in [
-            ("{evnt}", "did you mean `event`?"),
+            ("{evnt}", "did you mean `event` or"),
             ("{}", "is no field"),
             ("{event", "without its"),
             ("event}", "without its"),
