@@ -97,6 +97,8 @@ pub enum Command {
     Consume(commands::consume::ConsumeArgs),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
     Replay(commands::replay::ReplayArgs),
+    /// Show the path of one entity or trace through recordings, queues and topics
+    Trace(commands::trace::TraceArgs),
     /// Delete every message of a queue, after saying what is in it
     Purge(commands::purge::PurgeArgs),
     /// List the temporary queues that looking made, and remove those left behind

@@ -21,6 +21,8 @@ pub mod select;
 pub mod tail;
 pub mod tap;
 pub mod topology;
+pub mod trace;
+pub mod wait;
 
 use std::future::Future;
 use std::io;
@@ -324,6 +326,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Purge(args) => purge::run(cx, args).await,
         Command::Record(args) => record::run(cx, args).await,
         Command::Tap(args) => tap::run(cx, args).await,
+        Command::Trace(args) => trace::run(cx, args).await,
         Command::Tail(args) => tail::run(cx, *args).await,
         Command::Replay(args) => replay::run(cx, args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),

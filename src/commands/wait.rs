@@ -10,11 +10,11 @@ use clap::Args;
 use super::{Cx, duration, look, outcome_of_signal, written};
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::engine::Event;
 use crate::engine::publish;
 use crate::engine::shutdown::Shutdown;
 use crate::engine::tail::Progress;
 use crate::engine::wait::{self, Asked, Waiter};
-use crate::engine::Event;
 use crate::error::{CliError, ErrorKind};
 use crate::outcome::Outcome;
 use crate::output::Reporter;
@@ -81,7 +81,8 @@ impl WaitArgs {
         for name in &names {
             topics.push(bus.topic(name).await?);
         }
-        let waiter = Waiter::open(bus, &topics, self.wait_for.clone(), &Clock::system()).await.map_err(look::untapped)?;
+        let waiter =
+            Waiter::open(bus, &topics, self.wait_for.clone(), &Clock::system()).await.map_err(look::untapped)?;
         let trace = cx.config.trace.map(|trace| trace.to_string()[3..35].to_owned());
         let asked = Arc::new(Mutex::new(Asked { trace, ..Asked::default() }));
         Ok(Some(Waiting { waiter, args: self, asked }))

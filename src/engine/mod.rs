@@ -27,6 +27,8 @@ pub mod select;
 pub mod shutdown;
 pub mod tail;
 pub mod tap;
+pub mod trace;
+pub mod wait;
 
 pub use backoff::Backoff;
 pub use confirmed::Confirmed;

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::Emitter;
 use super::rejected::REASON_ATTRIBUTE;
 use super::shutdown::Shutdown;
 use super::tail::{self, Request, Sink, Stop, TailError};
-use super::Emitter;
 use crate::bus::Bus;
 use crate::event::{Attribute, Record};
 
@@ -110,13 +110,15 @@ impl Found {
         // The copies of one event: the same message of SNS, or what nobody published twice in the same moment.
         let mut steps: BTreeMap<String, Step> = BTreeMap::new();
         for step in self.candidates.iter().filter(belongs) {
-            let key = step
-                .sns_message_id
-                .clone()
-                .unwrap_or_else(|| format!("{}\0{:?}\0{:?}\0{:?}", step.event, step.entity_id, step.at, step.publisher));
+            let key = step.sns_message_id.clone().unwrap_or_else(|| {
+                format!("{}\0{:?}\0{:?}\0{:?}", step.event, step.entity_id, step.at, step.publisher)
+            });
             let merged = steps.entry(key).or_insert_with(|| Step { copies: Vec::new(), ..step.clone() });
             for copy in &step.copies {
-                match merged.copies.iter_mut().find(|known| known.queue == copy.queue && known.message_id == copy.message_id)
+                match merged
+                    .copies
+                    .iter_mut()
+                    .find(|known| known.queue == copy.queue && known.message_id == copy.message_id)
                 {
                     // The same message seen twice: the later look knows more.
                     Some(known) if known.receives < copy.receives => *known = copy.clone(),
@@ -189,7 +191,8 @@ mod tests {
 
     fn path(id: &str, records: &[Record]) -> Path {
         let candidates = records.iter().filter_map(step);
-        let candidates = candidates.filter(|step| step.trace.is_some() || step.entity_id.as_deref() == Some(id)).collect();
+        let candidates =
+            candidates.filter(|step| step.trace.is_some() || step.entity_id.as_deref() == Some(id)).collect();
         Found { id: id.into(), candidates }.path()
     }
 

@@ -18,6 +18,7 @@ mod sanitize;
 mod table;
 pub mod tail;
 pub mod topology;
+pub mod trace;
 mod ui;
 
 pub use format::Format;

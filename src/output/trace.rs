@@ -63,7 +63,9 @@ fn event(ui: &Ui, step: &Step, begin: Option<Timestamp>) -> String {
 }
 
 fn place(ui: &Ui, copy: &Copy, published: Option<Timestamp>) -> String {
-    let mut parts = vec![copy.queue.as_deref().map_or_else(|| "seen on the topic".to_owned(), |queue| format!("queue {}", safe(queue)))];
+    let mut parts = vec![
+        copy.queue.as_deref().map_or_else(|| "seen on the topic".to_owned(), |queue| format!("queue {}", safe(queue))),
+    ];
     if let Some(sent) = copy.sent {
         parts.push(match published {
             Some(published) if sent >= published => after(published, sent),

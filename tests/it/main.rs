@@ -26,3 +26,4 @@ mod tail;
 mod tail_modes;
 mod topology;
 mod torture;
+mod trace;
