@@ -88,7 +88,11 @@ pub enum Command {
     /// Plan and apply topics, queues, dead-letter queues, policies and subscriptions
     Provision(commands::provision::ProvisionArgs),
     /// Show what waits in a queue, then what comes, each message once
-    Tail(commands::tail::TailArgs),
+    Tail(Box<commands::tail::TailArgs>),
+    /// Say what lies in a queue or a recording: grouped, counted, aged, with one sample each
+    Inspect(commands::inspect::InspectArgs),
+    /// Write what waits in a queue, and what comes, into a file without losing anything of it
+    Record(commands::record::RecordArgs),
     /// Run a command for each event of a queue, and acknowledge by its exit code
     Consume(commands::consume::ConsumeArgs),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
@@ -97,6 +101,12 @@ pub enum Command {
     Run(Box<commands::run::RunArgs>),
     /// Look at, send or forget the events that an outbox keeps
     Outbox(commands::outbox::OutboxArgs),
+    /// Show the path of one entity or trace through recordings, queues and topics
+    Trace(commands::trace::TraceArgs),
+    /// Delete every message of a queue, after saying what is in it
+    Purge(commands::purge::PurgeArgs),
+    /// List the temporary queues that looking made, and remove those left behind
+    Tap(commands::tap::TapArgs),
     /// Say who gets an event, and which clause of the filter stops it at the others
     Explain(commands::explain::ExplainArgs),
     /// Look at a topology: draw it, describe it, export it, or write it from a live bus

@@ -70,6 +70,7 @@ impl Bus {
             region,
             account: Arc::new(account),
             peek: options.peek,
+            peek_whole: false,
         })
     }
 }

@@ -52,6 +52,8 @@ pub struct Bus {
     region: String,
     account: Arc<OnceCell<String>>,
     peek: bool,
+    /// The peek shows everything at every look, as LocalStack's does.
+    peek_whole: bool,
 }
 
 /// What [`Bus::connect`] needs to know; the config room resolves it.
@@ -208,6 +210,19 @@ impl Bus {
     /// Whether [`Bus::peek`] works here.
     pub fn can_peek(&self) -> bool {
         self.peek
+    }
+
+    /// Whether every peek shows the messages from the first on, whatever the cursor.
+    pub fn peeks_from_the_start(&self) -> bool {
+        self.peek_whole
+    }
+
+    /// The same bus, whose endpoint turned out to show messages without receiving them: in the way of the embedded bus, or
+    /// with `whole` in that of LocalStack.
+    #[must_use]
+    pub fn peeking(mut self, whole: bool) -> Self {
+        (self.peek, self.peek_whole) = (true, whole);
+        self
     }
 }
 

@@ -238,7 +238,7 @@ impl Bus {
     fn placed(&self, mut error: BusError) -> BusError {
         match &self.endpoint_url {
             None => error.message.push_str(&format!(" in {}", self.region)),
-            Some(_) if self.peek => error.message.push_str(" on the embedded bus"),
+            Some(_) if self.peek && !self.peek_whole => error.message.push_str(" on the embedded bus"),
             Some(url) => error.message.push_str(&format!(" at {}", super::error::redact(url))),
         }
         error

@@ -1,4 +1,4 @@
-//! The developer peek: what lies in a queue, without receiving it. Only the embedded bus answers it.
+//! The developer peek: what lies in a queue, without receiving it. The embedded bus answers it, and LocalStack in its own way.
 //!
 //! `GET {endpoint}/_eventbus/messages?QueueUrl=URL&after=SEQ&limit=N&wait=MILLISECONDS` answers
 //! `{"cursor": SEQ, "messages": [{"seq", "MessageId", "Body", "Attributes", "MessageAttributes"}]}`.
@@ -7,15 +7,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_sdk_sqs::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_sqs::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sqs::error::BoxError;
+use aws_sdk_sqs::types::MessageSystemAttributeName as Name;
 use aws_smithy_types::body::SdkBody;
 use base64::Engine as _;
 use serde::Deserialize;
 
+use super::receive;
 use super::{Bus, BusError, BusErrorKind, MAX_WAIT, Message, Peeked, Queue, SystemFields};
 use crate::event::{Attribute, AttributeValue};
+
+/// How long it is waited between two looks at an endpoint that does not wait itself.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 
 impl Bus {
     /// Shows up to `limit` messages that came after the cursor `after` (0 = from the beginning): waiting, in flight or delayed
@@ -31,6 +36,9 @@ impl Bus {
                 format!("queue `{}`: this bus cannot show messages without receiving them", queue.name),
             ));
         };
+        if self.peek_whole {
+            return self.peek_whole(endpoint, queue, after, wait).await;
+        }
         let query: String = form_urlencoded::Serializer::new(String::new())
             .append_pair("QueueUrl", &queue.url)
             .append_pair("after", &after.to_string())
@@ -62,6 +70,36 @@ impl Bus {
     }
 }
 
+impl Bus {
+    /// LocalStack's developer endpoint, which is asked as `ReceiveMessage` is and shows every message at every look:
+    /// <https://docs.localstack.cloud/aws/services/sqs/>. It does not wait, so that is done here; the cursor only says whether
+    /// it is the first look.
+    async fn peek_whole(&self, endpoint: &str, queue: &Queue, after: u64, wait: Duration) -> Result<Peeked, BusError> {
+        if after > 0 {
+            tokio::time::sleep(wait.min(BETWEEN_LOOKS)).await;
+        }
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("QueueUrl", &queue.url)
+            .append_pair("ShowInvisible", "true")
+            .append_pair("ShowDelayed", "true")
+            .finish();
+        let uri = format!("{endpoint}/_aws/sqs/messages?{query}");
+        let call = self.sqs.receive_message().queue_url(&queue.url).max_number_of_messages(10);
+        let call = call.message_system_attribute_names(Name::All).message_attribute_names("All").customize();
+        let call = call.mutate_request(move |request| {
+            // The endpoint was parsed when the bus was connected, so this cannot fail.
+            let _ = request.set_uri(uri.as_str());
+        });
+        let answer = call
+            .send()
+            .await
+            .map_err(|error| BusError::from_sdk("peek", &format!("queue `{}`", queue.name), &error))?;
+        let messages = answer.messages.unwrap_or_default().into_iter();
+        let messages = messages.map(|message| Message { receipt_handle: String::new(), ..receive::read(message) });
+        Ok(Peeked { cursor: 1, messages: messages.collect() })
+    }
+}
+
 /// Keeps the bytes of the answer, which the borrowed operation's parser would drop.
 #[derive(Clone, Debug, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -72,9 +110,10 @@ impl Intercept for Captured {
         "peek answer"
     }
 
-    fn read_before_deserialization(
+    // Only now has the body been fetched, where it comes over a connection.
+    fn read_after_deserialization(
         &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {

@@ -34,13 +34,17 @@ impl Bus {
         let request_id = answer.request_id().map(str::to_owned);
         let mut messages = Vec::new();
         for message in answer.messages.unwrap_or_default() {
-            let body = message.body.unwrap_or_default();
-            let id = message.message_id.unwrap_or_default();
-            if message.md5_of_body.as_deref().is_some_and(|digest| digest_differs(digest, &body)) {
+            let digest = message.md5_of_body.clone();
+            let message = read(message);
+            if digest.is_some_and(|digest| digest_differs(&digest, &message.body)) {
                 return Err(BusError {
                     retryable: true,
                     request_id: request_id.clone(),
-                    answer: Some(Answer::new(format!("message {id} (request id {})", request_id.unwrap_or_default()))),
+                    answer: Some(Answer::new(format!(
+                        "message {} (request id {})",
+                        message.id,
+                        request_id.unwrap_or_default()
+                    ))),
                     ..BusError::new(
                         BusErrorKind::Other,
                         "ReceiveMessage",
@@ -48,14 +52,7 @@ impl Bus {
                     )
                 });
             }
-            let attributes = message.message_attributes.unwrap_or_default();
-            messages.push(Message {
-                id,
-                receipt_handle: message.receipt_handle.unwrap_or_default(),
-                body,
-                attributes: attributes.into_iter().map(|(name, value)| (name, attribute(value))).collect(),
-                system: SystemFields::read(message.attributes.unwrap_or_default()),
-            });
+            messages.push(message);
         }
         Ok(messages)
     }
@@ -74,6 +71,18 @@ pub(super) fn digest_differs(digest: &str, body: &str) -> bool {
     let own = Md5::digest(body.as_bytes());
     let hex: String = own.iter().map(|byte| format!("{byte:02x}")).collect();
     !hex.eq_ignore_ascii_case(digest)
+}
+
+/// A message as the SDK has it.
+pub(super) fn read(message: aws_sdk_sqs::types::Message) -> Message {
+    let attributes = message.message_attributes.unwrap_or_default();
+    Message {
+        id: message.message_id.unwrap_or_default(),
+        receipt_handle: message.receipt_handle.unwrap_or_default(),
+        body: message.body.unwrap_or_default(),
+        attributes: attributes.into_iter().map(|(name, value)| (name, attribute(value))).collect(),
+        system: SystemFields::read(message.attributes.unwrap_or_default()),
+    }
 }
 
 fn attribute(value: aws_sdk_sqs::types::MessageAttributeValue) -> Attribute {

@@ -4,7 +4,7 @@
 //! that was cut off can be repeated.
 
 use super::resources::{found, queue_subject, subscription_subject, topic_subject};
-use super::{Bus, BusError};
+use super::{Bus, BusError, Queue};
 
 impl Bus {
     /// Deletes a topic, and with it every subscription to it, whoever made them.
@@ -24,6 +24,17 @@ impl Bus {
     pub async fn delete_queue(&self, url: &str) -> Result<(), BusError> {
         let answer = self.sqs.delete_queue().queue_url(url).send().await;
         found(answer.map_err(|e| BusError::from_sdk("DeleteQueue", &queue_subject(url), &e)))?;
+        Ok(())
+    }
+
+    /// Deletes every message in a queue, in flight or not. SQS takes up to 60 seconds for it, in which messages that were
+    /// there may still be received and new ones may be deleted, and refuses a second purge within 60 seconds.
+    ///
+    /// # Errors
+    /// What `PurgeQueue` answers: `Conflict` or `Other` with the code `PurgeQueueInProgress` for a second purge.
+    pub async fn purge_queue(&self, queue: &Queue) -> Result<(), BusError> {
+        let answer = self.sqs.purge_queue().queue_url(&queue.url).send().await;
+        answer.map_err(|e| BusError::from_sdk("PurgeQueue", &queue_subject(&queue.url), &e))?;
         Ok(())
     }
 

@@ -9,14 +9,22 @@ pub mod demo;
 pub mod explain;
 pub mod iam_policy;
 pub mod init;
+pub mod inspect;
 pub mod local;
 pub mod outbox;
+pub mod look;
 pub mod provision;
 pub mod publish;
+pub mod purge;
+pub mod record;
 pub mod replay;
 pub mod run;
+pub mod select;
 pub mod tail;
+pub mod tap;
 pub mod topology;
+pub mod trace;
+pub mod wait;
 
 use std::future::Future;
 use std::io;
@@ -25,11 +33,11 @@ use std::time::Duration;
 
 use crate::bus::{Bus, ConnectOptions};
 use crate::cli::Command;
-use crate::config::{Config, DEFAULT_BUS, Target};
+use crate::config::{Config, DEFAULT_BUS, Target, is_loopback};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{self, Emitter};
 use crate::error::CliError;
-use crate::local::{LocalBus, OnWait, OpenError, OpenOptions};
+use crate::local::{Listening, LocalBus, OnWait, OpenError, OpenOptions};
 use crate::outcome::Outcome;
 use crate::output::{Reporter, Ui, dispatch, quoted};
 
@@ -108,6 +116,21 @@ impl Cx {
         let bus = connected?;
         self.bus = Some(bus.clone());
         Ok(bus)
+    }
+
+    /// [`Cx::bus`] for those who look into queues: an endpoint of this machine is asked whether it shows messages without
+    /// receiving them, as the embedded bus and LocalStack do.
+    ///
+    /// # Errors
+    /// As [`Cx::bus`].
+    pub async fn looking_bus(&mut self) -> Result<Bus, CliError> {
+        let bus = self.bus().await?;
+        let port = bus.endpoint_url().filter(|url| is_loopback(url)).and_then(port_of);
+        let Some(port) = port.filter(|_| !bus.can_peek()) else { return Ok(bus) };
+        if crate::local::answers(port).await != Listening::NoBus {
+            return Ok(bus.peeking(false));
+        }
+        Ok(if crate::local::is_localstack(port).await { bus.peeking(true) } else { bus })
     }
 
     fn say_bus(&self) {
@@ -222,6 +245,12 @@ pub fn open_local_with(ui: &Ui, path: &Path, options: OpenOptions) -> Result<Loc
     })
 }
 
+/// The port of a plain HTTP endpoint.
+fn port_of(url: &str) -> Option<u16> {
+    let uri: http::Uri = url.parse().ok()?;
+    (uri.scheme_str() == Some("http")).then(|| uri.port_u16().unwrap_or(80))
+}
+
 /// How the embedded bus is reached: in process, as the account and in the region that everything local has.
 fn embedded(bus: LocalBus) -> ConnectOptions {
     ConnectOptions {
@@ -295,7 +324,12 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Topology(args) => topology::verb::run(cx, args).await,
         Command::IamPolicy(args) => iam_policy::run(cx, &args),
         Command::Explain(args) => explain::run(cx, &args).await,
-        Command::Tail(args) => tail::run(cx, args).await,
+        Command::Inspect(args) => inspect::run(cx, args).await,
+        Command::Purge(args) => purge::run(cx, args).await,
+        Command::Record(args) => record::run(cx, args).await,
+        Command::Tap(args) => tap::run(cx, args).await,
+        Command::Trace(args) => trace::run(cx, args).await,
+        Command::Tail(args) => tail::run(cx, *args).await,
         Command::Replay(args) => replay::run(cx, args).await,
         Command::Outbox(args) => outbox::run(cx, args).await,
         Command::Run(args) => run::run(cx, *args).await,

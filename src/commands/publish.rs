@@ -8,6 +8,7 @@ use clap::Args;
 use clap::builder::PossibleValue;
 
 use super::topology::TopologyArgs;
+use super::wait::Noted;
 use super::{Cx, outcome_of_signal, written};
 use crate::bus::ItemError;
 use crate::clock::Clock;
@@ -29,8 +30,10 @@ use crate::schema::{Catalogue, CatalogueError};
     producer | eventbus publish UserRegistered - --input ndjson -o ndjson\n  \
     eventbus publish --event-field type --map .data 'export/*.ndjson' --rate 500/s\n  \
     eventbus publish UserRegistered users.csv --outbox users.outbox\n  \
-    eventbus publish --input records recording.ndjson\n\n\
-    Exit codes: 0 all sent, 3 some sent and some not, 4 all refused before sending, 1 failed.")]
+    eventbus publish --input records recording.ndjson\n  \
+    eventbus publish OrderPlaced order.json --wait-for OrderShipped,OrderFailed --timeout 30s\n\n\
+    Exit codes: 0 all sent, 3 some sent and some not, 4 all refused before sending, 7 no answer\n\
+    came (`--wait-for`), 1 failed.")]
 pub struct PublishArgs {
     /// The event's name; left out with `--input records`, which name theirs, and with `--event-field`
     #[arg(value_name = "EVENT")]
@@ -98,6 +101,8 @@ pub struct PublishArgs {
         value_parser = Format::one_of(&[Format::Table, Format::Ndjson]))]
     output: Option<Format>,
     #[command(flatten)]
+    wait: super::wait::WaitArgs,
+    #[command(flatten)]
     topology_args: TopologyArgs,
 }
 
@@ -129,7 +134,8 @@ impl clap::ValueEnum for InputFormat {
 /// # Errors
 /// Wrong usage, an unknown event, a broken schema or topology, a bus that cannot be reached. What befalls single inputs is
 /// told by the reporter and in the outcome.
-pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
+pub async fn run(cx: &mut Cx, mut args: PublishArgs) -> Result<Outcome, CliError> {
+    let wait = std::mem::take(&mut args.wait);
     let format = args.output.unwrap_or(if cx.ui.stdout_is_terminal() { Format::Table } else { Format::Ndjson });
     let kept = args.outbox.clone().map(|file| (file, key(&args), what(&args)));
     let mut request = resolve(cx, args)?;
@@ -140,10 +146,28 @@ pub async fn run(cx: &mut Cx, args: PublishArgs) -> Result<Outcome, CliError> {
     let outbox = request.outbox.clone();
     let shutdown = Shutdown::from_signals().map_err(|e| CliError::failed("signals cannot be handled").because(&e))?;
     let dry_run = request.dry_run;
-    let reporter = reporters::Reporter::new(cx.ui.clone(), format);
+    let waiting = wait.open(cx, bus.as_ref(), request.topology.as_ref()).await?;
+    let asked = waiting.as_ref().map(super::wait::Waiting::asked);
+    let reporter = Noted { inner: reporters::Reporter::new(cx.ui.clone(), format), asked };
     let watched = &shutdown;
     let work = |emit| async move { publish::run(bus.as_ref(), request, &emit, watched).await };
     let (done, told) = cx.drive_until(&shutdown, reporter, work).await?;
+    let told = told.map(|(reporter, wrote)| (reporter.inner, wrote));
+    let published = finish(cx, done, told, dry_run, &shutdown);
+    match waiting {
+        Some(waiting) => waiting.finish(cx, published, &shutdown).await,
+        None => published,
+    }
+}
+
+/// Says how it went, and how the run ends.
+fn finish(
+    cx: &Cx,
+    done: Result<Report, PublishError>,
+    told: Option<(reporters::Reporter, std::io::Result<()>)>,
+    dry_run: bool,
+    shutdown: &Shutdown,
+) -> Result<Outcome, CliError> {
     let report = done.map_err(explain)?;
     for error in &report.topic_errors {
         cx.ui.error(&error.into());

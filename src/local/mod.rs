@@ -41,7 +41,7 @@ use rusqlite::Connection;
 
 pub use connector::connector;
 pub use overview::{BusFileError, Overview, QueueView, Removed, SubscriptionView, TopicView};
-pub use server::{Access, Listening, answers, room_for_connections, serve};
+pub use server::{Access, Listening, answers, is_localstack, room_for_connections, serve};
 pub use signature::Credentials;
 pub use store::{OnWait, OpenError};
 

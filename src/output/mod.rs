@@ -6,18 +6,21 @@
 pub mod consume;
 pub mod explain;
 mod format;
+pub mod inspect;
 pub mod local;
 pub mod outbox;
 mod progress;
 mod prompt;
 pub mod provision;
 pub mod publish;
+pub mod record;
 pub mod replay;
 pub mod run;
 mod sanitize;
 mod table;
 pub mod tail;
 pub mod topology;
+pub mod trace;
 mod ui;
 
 pub use format::Format;

@@ -51,6 +51,8 @@ pub enum Tone {
     Dim,
     /// A heading.
     Strong,
+    /// One of several of a kind, told apart by colour.
+    Numbered(usize),
 }
 
 impl Tone {
@@ -63,6 +65,11 @@ impl Tone {
             Self::Name => color(AnsiColor::Cyan),
             Self::Dim => Style::new().dimmed(),
             Self::Strong => Style::new().bold(),
+            Self::Numbered(number) => {
+                use AnsiColor::{Blue, BrightGreen, BrightRed, Cyan, Magenta, Yellow};
+                let all = [Cyan, Magenta, Yellow, Blue, BrightGreen, BrightRed];
+                color(all[number % all.len()])
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{TestEnv, assert_matches};
+use crate::support::{TestEnv, Veil, assert_matches, veiled};
 
 fn ok(env: &TestEnv, args: &[&str]) {
     let _ = env.run(args).success();
@@ -67,8 +67,8 @@ fn an_unknown_queue_is_told_with_the_nearest_names() {
 fn an_endpoint_without_peek_refuses_where_looking_can_dead_letter() {
     let env = TestEnv::with_three_events();
     let server = env.serve();
-    let url = server.url.as_str();
-    let args = ["tail", "user_events", "--endpoint-url", url, "--idle", "1s"];
+    let url = veiled(&server.url, Veil::All);
+    let args = ["tail", "user_events", "--endpoint-url", &url, "--idle", "1s", "--mode", "receive"];
     let refused = env.run(&args).expect_code(1);
     assert!(refused.stderr().contains("`user_events_dlq` once it was received"), "{}", refused.stderr());
     assert!(refused.stderr().contains("--force"), "{}", refused.stderr());

@@ -1,36 +1,101 @@
-//! Looking into a queue: what waits, then what comes, each message once.
+//! Looking into queues: what waits, then what comes, each message once. It is said what looking costs, before the first look.
 //!
-//! Where the bus has a peek, looking changes nothing. Elsewhere there is only *receive and hold*: each message is received
-//! once, kept invisible to others while this run lasts, and given back at its end. That raises its receive count, so it is
-//! refused where the count can move a message to a dead-letter queue, or where a hold blocks a FIFO group.
+//! | mode | what it does to the queue |
+//! |---|---|
+//! | peek | nothing: the bus shows messages without receiving them |
+//! | tap | nothing: a temporary queue hangs beside it on the same topics, and shows what comes from now on |
+//! | receive | each message is received once, held, and given back at the end; its receive count stays raised |
+//! | drain | each message is handed on, made safe, and deleted |
+//!
+//! Receiving is refused where the count can move a message to a dead-letter queue, or where a hold blocks a FIFO group.
 
+mod look;
+mod plan;
+mod sink;
 #[cfg(test)]
 mod tests;
+mod ways;
 
-use std::collections::HashSet;
 use std::future::Future;
-use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::watch;
 
-use crate::bus::{Bus, BusError, MAX_BATCH, MAX_WAIT, Message, Queue, Receive};
-use crate::engine::hold::{FIRST, Holds, Released};
-use crate::engine::record::record_of;
+use crate::bus::{Bus, BusError, Queue, Topic};
+use crate::clock::Clock;
+use crate::engine::hold::Released;
+use crate::engine::jq::Failed;
+use crate::engine::recording::{Reading, RecordingError};
+use crate::engine::select::Selection;
 use crate::engine::shutdown::Shutdown;
-use crate::engine::{Emitter, Event, Untold};
+use crate::engine::{Confirmed, Emitter, Event, OutputClosed};
 use crate::event::Record;
 
-/// How many messages one peek brings at most: few enough that a slow reader holds little in memory.
-const PEEK_LIMIT: u32 = 50;
+use look::{Look, Run, lock};
+pub use sink::Outlets;
+use sink::Spread;
+pub(crate) use sink::{Sink, Stop, Told};
+
+/// What is looked at.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A queue.
+    Queue(Queue),
+    /// All that is published to a topic.
+    Topic(Topic),
+    /// A recording; `-` is stdin.
+    Recording(PathBuf),
+}
+
+/// How it shall be looked.
+#[derive(Debug, Default)]
+pub enum Choice {
+    /// The first of peek, tap and receive that the bus has and that harms nothing.
+    #[default]
+    Auto,
+    /// Only by peeking.
+    Peek,
+    /// Only through a tap.
+    Tap,
+    /// By receiving, where that harms nothing.
+    Receive,
+    /// By receiving and deleting.
+    Drain(Confirmed),
+}
+
+/// A part of all messages, the same one at every look.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample(f64);
+
+impl Sample {
+    /// So many percent, more than 0 and at most 100.
+    pub fn percent(percent: f64) -> Option<Self> {
+        (percent > 0.0 && percent <= 100.0).then_some(Self(percent))
+    }
+
+    /// Whether the message with this id is in it.
+    pub fn takes(self, id: &str) -> bool {
+        // FNV-1a: an id must fall on the same side in every run and version.
+        let hash = id
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        // Its high bits, which are mixed best, as a share of one.
+        (hash >> 11) as f64 / (1_u64 << 53) as f64 * 100.0 < self.0
+    }
+}
 
 /// What to look at, and until when. Without any bound it goes on until a signal or until nobody reads.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 pub struct Request {
-    /// The queue.
-    pub queue: Queue,
-    /// Show only events of this name.
-    pub event: Option<String>,
+    /// What is looked at.
+    pub sources: Vec<Source>,
+    /// How.
+    pub mode: Choice,
+    /// Which messages.
+    pub selection: Selection,
+    /// How many of those.
+    pub sample: Option<Sample>,
     /// End after so many were shown.
     pub count: Option<u64>,
     /// End when nothing came for so long.
@@ -39,6 +104,8 @@ pub struct Request {
     pub duration: Option<Duration>,
     /// Look even where looking can dead-letter a message or block a FIFO group.
     pub force: bool,
+    /// The time of day, for leases and for the end of the selection.
+    pub clock: Clock,
 }
 
 /// How it is looked.
@@ -46,8 +113,14 @@ pub struct Request {
 pub enum Mode {
     /// The bus shows messages without receiving them.
     Peek,
+    /// A temporary queue beside the one that is looked at.
+    Tap,
     /// Each message is received once, held, and given back at the end.
     Receive,
+    /// Each message is handed on and deleted.
+    Drain,
+    /// A recording is read.
+    Read,
 }
 
 /// What a tail tells.
@@ -60,8 +133,15 @@ pub enum Progress {
         /// A sentence for the user.
         says: String,
     },
+    /// A tap is open: what is published from now on is seen.
+    Open {
+        /// The name of its queue.
+        tap: String,
+    },
     /// A message.
     Message(Box<Record>),
+    /// So many messages more were written into the recording.
+    Kept(u64),
 }
 
 /// Why it ended.
@@ -77,19 +157,33 @@ pub enum Ended {
     OutputClosed,
     /// A signal came.
     Signal,
+    /// Everything was seen: recordings come to their end.
+    All,
+    /// Another source of the same run failed.
+    Failed,
 }
 
 /// How a tail went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// How it was looked.
-    pub mode: Mode,
+    /// How it was looked, a mode for each source.
+    pub modes: Vec<Mode>,
     /// Messages shown.
     pub shown: u64,
     /// Messages seen and not asked for.
     pub passed_over: u64,
+    /// Messages that a program could not judge, and the first reason.
+    pub unjudged: (u64, Option<Failed>),
     /// What was held and given back; zero when peeking.
     pub released: Released,
+    /// Messages deleted, by draining.
+    pub drained: u64,
+    /// Messages that were made safe and could not be deleted: they will be seen again.
+    pub undeleted: u64,
+    /// How reading went, for each recording.
+    pub readings: Vec<(PathBuf, Reading)>,
+    /// Taps that could not be removed, with the reason: the next run does it.
+    pub left: Vec<String>,
     /// Why it ended.
     pub ended: Ended,
 }
@@ -105,25 +199,67 @@ pub enum TailError {
         /// What looking could do there.
         why: String,
     },
+    /// The mode was asked for, and is not to be had.
+    #[error("{0}")]
+    NoSuchWay(String),
+    /// A recording cannot be used.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// The bus failed. What was held has been given back.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// What was taken could not be written. What was held has been given back.
+    #[error("{what}")]
+    Unwritten {
+        /// What could not be written.
+        what: String,
+        /// Why.
+        #[source]
+        error: std::io::Error,
+    },
 }
 
-/// Looks into the queue. `reader_gone` ends it as a closed stdout does.
+/// Looks, and tells every message as [`Progress::Message`]; without a bus only at recordings. `reader_gone` ends it as a closed stdout does.
 ///
-/// Whatever ends it, what is held is given back first.
+/// Whatever ends it, what is held is given back first, and taps are removed.
 ///
 /// # Errors
-/// [`TailError::Costly`] without `force`, before anything is received; [`TailError::Bus`] when the bus fails.
+/// [`TailError::Costly`] without `force` and [`TailError::NoSuchWay`], before anything is received; the others while looking.
 pub async fn run(
-    bus: &Bus,
+    bus: Option<&Bus>,
     request: Request,
     emit: &Emitter,
     shutdown: &Shutdown,
     reader_gone: impl Future<Output = ()>,
 ) -> Result<Report, TailError> {
-    let mut look = Look::new(&request);
+    run_into(bus, request, &mut Told { emit, shutdown }, emit, shutdown, reader_gone).await
+}
+
+/// The same with the messages going to `outlets`. What is drained is deleted once the recording among them has it on the disk.
+///
+/// # Errors
+/// As [`run`], and [`TailError::Unwritten`].
+pub async fn run_with(
+    bus: Option<&Bus>,
+    request: Request,
+    outlets: Outlets<'_>,
+    emit: &Emitter,
+    shutdown: &Shutdown,
+    reader_gone: impl Future<Output = ()>,
+) -> Result<Report, TailError> {
+    let mut sink = Spread { told: Told { emit, shutdown }, outlets, kept: 0 };
+    run_into(bus, request, &mut sink, emit, shutdown, reader_gone).await
+}
+
+/// The same with `sink` taking the messages.
+pub(crate) async fn run_into<S: Sink>(
+    bus: Option<&Bus>,
+    request: Request,
+    sink: &mut S,
+    emit: &Emitter,
+    shutdown: &Shutdown,
+    reader_gone: impl Future<Output = ()>,
+) -> Result<Report, TailError> {
     let ends = async {
         tokio::select! {
             () = shutdown.draining() => Ended::Signal,
@@ -132,196 +268,60 @@ pub async fn run(
         }
     };
     tokio::pin!(ends);
-    if bus.can_peek() {
-        let says = format!("looking into `{}` without receiving: nothing is changed", request.queue.name);
-        let ended = match tell(emit, shutdown, Progress::Cost { mode: Mode::Peek, says }).await {
-            Ok(()) => peek(bus, &request, (emit, shutdown), &mut look, ends).await?,
-            Err(ended) => ended,
-        };
-        return Ok(look.report(Mode::Peek, Released::default(), ended));
+    let mut report = Report {
+        modes: Vec::new(),
+        shown: 0,
+        passed_over: 0,
+        unjudged: (0, None),
+        released: Released::default(),
+        drained: 0,
+        undeleted: 0,
+        readings: Vec::new(),
+        left: Vec::new(),
+        ended: Ended::Signal,
+    };
+    let planned = tokio::select! {
+        biased;
+        ended = &mut ends => return Ok(Report { ended, ..report }),
+        planned = plan::ways(bus, &request) => planned?,
+    };
+    report.modes = planned.iter().map(|way| way.mode()).collect();
+    for way in &planned {
+        let cost = Progress::Cost { mode: way.mode(), says: way.says.clone() };
+        if let Err(Stop::Ended(ended)) = sink::tell(emit, shutdown, cost).await {
+            return Ok(Report { ended, ..report });
+        }
     }
-    let says = cost(bus, &request).await?;
-    if let Err(ended) = tell(emit, shutdown, Progress::Cost { mode: Mode::Receive, says }).await {
-        return Ok(look.report(Mode::Receive, Released::default(), ended));
-    }
-    let holds = Holds::start(bus, &request.queue);
-    let ended = receive(bus, &request, (emit, shutdown), &mut look, &holds, ends).await;
-    let released = holds.release_all().await;
-    Ok(look.report(Mode::Receive, released, ended?))
-}
-
-/// Hands `progress` on, waiting for a reader that is behind until a signal comes: what it will not see is given back.
-async fn tell(emit: &Emitter, shutdown: &Shutdown, progress: Progress) -> Result<(), Ended> {
-    emit.emit_until(progress, shutdown.draining()).await.map_err(|untold| match untold {
-        Untold::Closed => Ended::OutputClosed,
-        Untold::Over => Ended::Signal,
-    })
-}
-
-/// The sentence that says what looking by receiving costs, or the refusal.
-async fn cost(bus: &Bus, request: &Request) -> Result<String, TailError> {
-    let queue = &request.queue;
-    let attributes = bus.queue_attributes(queue).await?;
-    let mut dangers = Vec::new();
-    if attributes.fifo {
-        dangers.push("is FIFO: a message that is being looked at blocks the rest of its group".to_owned());
-    }
-    if let Some(redrive) = &attributes.redrive {
-        let dead_letters = redrive.dead_letter_arn.rsplit(':').next().unwrap_or_default();
-        let times = if redrive.max_receives == 1 { "time" } else { "times" };
-        dangers.push(format!(
-            "moves a message to `{dead_letters}` once it was received {} {times}, and looking counts as a receive",
-            redrive.max_receives
-        ));
-    }
-    if !dangers.is_empty() && !request.force {
-        return Err(TailError::Costly { queue: queue.name.clone(), why: dangers.join("; it ") });
-    }
-    let mut says = format!(
-        "This bus cannot show messages without receiving them: each message of `{}` is received once (its receive count goes \
-         up by one), hidden from consumers while this runs, and given back at the end",
-        queue.name
-    );
-    if !dangers.is_empty() {
-        says.push_str(&format!("; forced, although the queue {}", dangers.join("; it ")));
-    }
-    Ok(says)
-}
-
-async fn peek(
-    bus: &Bus,
-    request: &Request,
-    (emit, shutdown): (&Emitter, &Shutdown),
-    look: &mut Look,
-    mut ends: std::pin::Pin<&mut impl Future<Output = Ended>>,
-) -> Result<Ended, TailError> {
-    let mut cursor = 0;
-    loop {
-        let wait = match look.wait() {
-            Ok(wait) => wait,
-            Err(ended) => return Ok(ended),
-        };
-        let peeked = tokio::select! {
+    let (over, _) = watch::channel(None);
+    let run = Run { request: &request, emit, look: Look::new(&request).into(), sink: sink.into(), over };
+    let results = {
+        let looking = futures::future::join_all(planned.into_iter().map(|way| ways::follow(&run, way)));
+        tokio::pin!(looking);
+        tokio::select! {
             biased;
-            ended = &mut ends => return Ok(ended),
-            peeked = bus.peek(&request.queue, cursor, PEEK_LIMIT, wait) => peeked?,
-        };
-        cursor = peeked.cursor;
-        for message in peeked.messages {
-            if let Some(ended) = look.show(message, request, (emit, shutdown)).await {
-                return Ok(ended);
+            results = &mut looking => results,
+            ended = &mut ends => {
+                run.end(ended);
+                looking.await
             }
         }
+    };
+    let over = *run.over.borrow();
+    let look = run.look.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    (report.shown, report.passed_over, report.unjudged) = (look.shown, look.passed_over, look.unjudged);
+    report.ended = over.unwrap_or(Ended::All);
+    let mut failed = None;
+    for outcome in results {
+        report.released = report.released + outcome.released;
+        report.drained += outcome.drained;
+        report.undeleted += outcome.undeleted;
+        report.readings.extend(outcome.reading);
+        report.left.extend(outcome.left);
+        failed = failed.or(outcome.result.err());
     }
-}
-
-async fn receive(
-    bus: &Bus,
-    request: &Request,
-    (emit, shutdown): (&Emitter, &Shutdown),
-    look: &mut Look,
-    holds: &Holds,
-    mut ends: std::pin::Pin<&mut impl Future<Output = Ended>>,
-) -> Result<Ended, TailError> {
-    // Only hashes: what is held may be a hundred thousand messages.
-    let hasher = RandomState::new();
-    let mut seen = HashSet::new();
-    loop {
-        let wait = match look.wait() {
-            Ok(wait) => wait,
-            Err(ended) => return Ok(ended),
-        };
-        let max = match (request.count, &request.event) {
-            (Some(count), None) => (count - look.shown).min(MAX_BATCH as u64) as u32,
-            _ => MAX_BATCH as u32,
-        };
-        let received = tokio::select! {
-            biased;
-            ended = &mut ends => return Ok(ended),
-            received = bus.receive(&request.queue, Receive { max, wait, visibility: Some(FIRST) }) => received?,
-        };
-        // All are held before the first is shown: a reader that blocks must not let the others lapse.
-        for message in &received {
-            holds.add(&message.receipt_handle);
-        }
-        for message in received {
-            // Seen before: its hold lapsed, or SQS delivered it twice.
-            if seen.insert(hasher.hash_one(&message.id))
-                && let Some(ended) = look.show(message, request, (emit, shutdown)).await
-            {
-                return Ok(ended);
-            }
-        }
-    }
-}
-
-/// The bounds and the counts of one run.
-struct Look {
-    shown: u64,
-    passed_over: u64,
-    count: Option<u64>,
-    idle: Option<Duration>,
-    last: Instant,
-    over: Option<Instant>,
-}
-
-impl Look {
-    fn new(request: &Request) -> Self {
-        let now = Instant::now();
-        Self {
-            shown: 0,
-            passed_over: 0,
-            count: request.count,
-            idle: request.idle,
-            last: now,
-            over: request.duration.and_then(|duration| now.checked_add(duration)),
-        }
-    }
-
-    /// How long the next look may wait, or that there is none.
-    fn wait(&self) -> Result<Duration, Ended> {
-        if self.count.is_some_and(|count| self.shown >= count) {
-            return Err(Ended::Count);
-        }
-        let now = Instant::now();
-        let mut wait = MAX_WAIT;
-        if let Some(over) = self.over {
-            wait = wait.min(over.saturating_duration_since(now));
-            if wait.is_zero() {
-                return Err(Ended::Time);
-            }
-        }
-        if let Some(idle) = self.idle {
-            let left = idle.saturating_sub(now.duration_since(self.last));
-            wait = wait.min(left);
-            if wait.is_zero() {
-                return Err(Ended::Idle);
-            }
-        }
-        Ok(wait)
-    }
-
-    async fn show(
-        &mut self,
-        message: Message,
-        request: &Request,
-        (emit, shutdown): (&Emitter, &Shutdown),
-    ) -> Option<Ended> {
-        self.last = Instant::now();
-        let record = record_of(&request.queue.name, message);
-        if !is_wanted(&record, request.event.as_deref()) {
-            self.passed_over += 1;
-            return None;
-        }
-        if let Err(ended) = tell(emit, shutdown, Progress::Message(Box::new(record))).await {
-            return Some(ended);
-        }
-        self.shown += 1;
-        self.count.is_some_and(|count| self.shown >= count).then_some(Ended::Count)
-    }
-
-    fn report(self, mode: Mode, released: Released, ended: Ended) -> Report {
-        Report { mode, shown: self.shown, passed_over: self.passed_over, released, ended }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(report),
     }
 }
 
@@ -337,5 +337,11 @@ pub(crate) fn is_wanted(record: &Record, event: Option<&str>) -> bool {
 impl From<Progress> for Event {
     fn from(progress: Progress) -> Self {
         Self::Tail(progress)
+    }
+}
+
+impl From<OutputClosed> for Stop {
+    fn from(_: OutputClosed) -> Self {
+        Self::Ended(Ended::OutputClosed)
     }
 }

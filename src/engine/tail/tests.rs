@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::bus::tests::fake::{Fake, Fault};
 use crate::engine::channel;
@@ -9,7 +11,7 @@ use crate::engine::shutdown::{Signal, Trigger};
 
 async fn request(bus: &Bus) -> Request {
     let queue = bus.queue("q").await.unwrap();
-    Request { queue, event: None, count: None, idle: None, duration: None, force: false }
+    Request { sources: vec![Source::Queue(queue)], mode: Choice::Receive, ..Request::default() }
 }
 
 struct Ran {
@@ -40,7 +42,7 @@ async fn tail(fake: &Fake, shutdown: Shutdown, change: impl FnOnce(&mut Request)
         }
         told
     });
-    let result = run(&bus, request, &emitter, &shutdown, std::future::pending()).await;
+    let result = run(Some(&bus), request, &emitter, &shutdown, std::future::pending()).await;
     drop(emitter);
     Ran { result, told: listening.join().unwrap() }
 }
@@ -113,8 +115,10 @@ async fn count_counts_what_is_shown_and_takes_no_more_than_it_needs() {
     let wanted =
         json!({"Metadata": {"EventName": "X", "EntityName": "X", "PublisherName": "P"}, "Payload": {}}).to_string();
     let fake = queue_of(&["no event", &wanted, "no event"]);
-    let ran =
-        tail(&fake, Shutdown::never(), |request| (request.count, request.event) = (Some(1), Some("X".into()))).await;
+    let ran = tail(&fake, Shutdown::never(), |request| {
+        (request.count, request.selection.events) = (Some(1), vec!["X".into()])
+    })
+    .await;
     assert_eq!(ran.bodies(), [wanted]);
     assert!(given_back(&fake));
 }
@@ -154,11 +158,12 @@ async fn a_signal_a_closed_output_and_a_failing_bus_give_everything_back() {
     let bus = fake.bus().await;
     let (emitter, events) = channel();
     drop(events);
-    let report = run(&bus, request(&bus).await, &emitter, &Shutdown::never(), std::future::pending()).await.unwrap();
+    let report =
+        run(Some(&bus), request(&bus).await, &emitter, &Shutdown::never(), std::future::pending()).await.unwrap();
     assert_eq!((report.ended, fake.calls("ReceiveMessage")), (Ended::OutputClosed, 0));
     let (emitter, _events) = channel();
     let gone = tokio::time::sleep(Duration::from_secs(5));
-    let report = run(&bus, request(&bus).await, &emitter, &Shutdown::never(), gone).await.unwrap();
+    let report = run(Some(&bus), request(&bus).await, &emitter, &Shutdown::never(), gone).await.unwrap();
     assert_eq!(report.ended, Ended::OutputClosed);
     assert!(given_back(&fake));
 }
@@ -171,7 +176,7 @@ async fn a_reader_that_does_not_read_holds_nothing_beyond_the_signal() {
     let request = request(&bus).await;
     let (trigger, shutdown) = Shutdown::manual();
     let (emitter, _unread) = channel();
-    let (report, ()) = tokio::join!(run(&bus, request, &emitter, &shutdown, std::future::pending()), async {
+    let (report, ()) = tokio::join!(run(Some(&bus), request, &emitter, &shutdown, std::future::pending()), async {
         // Ten minutes of standing still: nothing may lapse meanwhile.
         tokio::time::sleep(Duration::from_secs(600)).await;
         assert!(fake.messages("q").iter().filter(|message| !message.is_visible()).count() > 200);

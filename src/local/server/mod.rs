@@ -143,6 +143,13 @@ pub async fn answers(port: u16) -> Listening {
     if ask(port, "/").await.0.starts_with("HTTP/1.1 403") { Listening::SignedBus } else { Listening::Bus }
 }
 
+/// Whether LocalStack, or what answers as it does, answers on this loopback port.
+pub async fn is_localstack(port: u16) -> bool {
+    let (head, body) = ask(port, "/_localstack/health").await;
+    // Only the beginning of a long answer is read.
+    head.starts_with("HTTP/1.1 200") && body.contains(r#""services""#) && body.contains(r#""sqs""#)
+}
+
 /// Head and body of the answer to a request; empty when there is none.
 async fn ask(port: u16, path: &str) -> (String, String) {
     let ask = async {

@@ -12,11 +12,13 @@ mod output;
 mod process;
 pub(crate) mod proxy;
 mod schema;
+mod veiled;
 
 pub(crate) use http::Client;
 pub(crate) use output::Output;
 pub(crate) use process::{Running, Server};
 pub(crate) use schema::{assert_lines_match, assert_matches, violations};
+pub(crate) use veiled::{Veil, veiled};
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -1,101 +1,34 @@
-//! What `tail` shows: each message for people (`-o pretty`), or its record as a line (`-o ndjson`).
+//! One message for people.
 //!
-//! For people on a terminal a body is hostile: control characters are escaped, what is long is cut, and the payload of an
-//! event that contains personal data is hidden unless asked for. On a pipe nothing of that is done.
+//! On a terminal a body is hostile: control characters are escaped, what is long is cut or folded, and the payload of an event
+//! that contains personal data is hidden unless asked for. On a pipe nothing of that is done.
 
-use std::io::{self, BufWriter, Stdout, Write};
-
-use super::{Format, Reporter, Tone, Ui, escape_control, escape_control_keeping_lines};
-use crate::engine;
+use super::foreign;
 use crate::engine::rejected::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE};
-use crate::engine::tail::{Mode, Progress, Report};
 use crate::event::{AttributeValue, Record, json};
+use crate::output::{Tone, Ui, escape_control, escape_control_keeping_lines};
 use crate::words::count;
 
 /// How much of one body a terminal shows.
 const LONGEST_ON_TERMINAL: usize = 16 * 1024;
 
-/// The reporter of `tail`.
-#[derive(Debug)]
-pub struct TailReporter {
-    ui: Ui,
-    out: BufWriter<Stdout>,
-    lines: bool,
-    show_personal_data: bool,
-}
-
-impl TailReporter {
-    /// A reporter that writes `format`; without one, what fits stdout.
-    pub fn new(ui: &Ui, format: Option<Format>, show_personal_data: bool) -> Self {
-        let lines = match format {
-            Some(format) => format == Format::Ndjson,
-            None => !ui.stdout_is_terminal(),
-        };
-        Self { ui: ui.clone(), out: ui.out(), lines, show_personal_data }
-    }
-
-    /// Says how it went, on stderr.
-    pub fn summary(&self, report: &Report) {
-        let mut text = format!("Showed {}", count(report.shown, "message"));
-        if report.passed_over > 0 {
-            text.push_str(&format!(", passed over {}", report.passed_over));
-        }
-        if report.mode == Mode::Receive {
-            text.push_str(&format!("; gave back {}", report.released.given_back));
-        }
-        self.ui.status(text);
-        if report.released.not_yet > 0 {
-            self.ui.warn(format!(
-                "{} could not be given back now and will be visible again within two minutes",
-                count(report.released.not_yet, "message")
-            ));
-        }
-    }
-
-    fn pretty(&mut self, record: &Record) -> io::Result<()> {
-        let text = Pretty { ui: &self.ui, terminal: self.ui.stdout_is_terminal(), personal: self.show_personal_data };
-        let text = text.of(record);
-        self.out.write_all(text.as_bytes())
-    }
-}
-
-impl Reporter for TailReporter {
-    fn event(&mut self, event: &engine::Event) -> io::Result<()> {
-        match event {
-            engine::Event::Tail(Progress::Cost { mode: Mode::Peek, says }) => self.ui.note(says),
-            engine::Event::Tail(Progress::Cost { mode: Mode::Receive, says }) => self.ui.warn(says),
-            engine::Event::Tail(Progress::Message(record)) => {
-                if self.lines {
-                    self.out.write_all(record.to_line().as_bytes())?;
-                    self.out.write_all(b"\n")?;
-                } else {
-                    self.pretty(record)?;
-                }
-                // Each is seen when it comes; a reader waits for it.
-                self.out.flush()?;
-            }
-            engine::Event::Warning(text) => self.ui.warn(text),
-            engine::Event::Note(text) => self.ui.note(text),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
-}
+/// How many lines of one body a terminal shows.
+const MOST_LINES: usize = 60;
 
 /// One message for people.
-struct Pretty<'a> {
-    ui: &'a Ui,
-    terminal: bool,
-    personal: bool,
+pub(super) struct Pretty<'a> {
+    pub(super) ui: &'a Ui,
+    pub(super) terminal: bool,
+    /// Personal data is shown.
+    pub(super) personal: bool,
+    /// The number of the queue among several, which its name is coloured by; none when there is only one.
+    pub(super) queue: Option<usize>,
 }
 
 impl Pretty<'_> {
-    fn of(&self, record: &Record) -> String {
-        let mut text = self.heading(record);
+    pub(super) fn of(&self, record: &Record, invalid: &[String]) -> String {
+        let foreign = if record.event.is_none() { foreign::read(&record.message_text()) } else { None };
+        let mut text = self.heading(record, foreign.as_ref());
         if !record.attributes.is_empty() {
             let shown: Vec<String> = record
                 .attributes
@@ -115,19 +48,30 @@ impl Pretty<'_> {
             let says = self.safe(&format!("rejected{from}: {reason}"));
             text.push_str(&format!("  {}\n", self.ui.paint(Tone::Warn, says)));
         }
+        for violation in invalid {
+            text.push_str(&format!(
+                "  {}\n",
+                self.ui.paint(Tone::Bad, format!("breaks its schema: {}", self.safe(violation)))
+            ));
+        }
         match &record.event {
             Some(event) if self.terminal && event.metadata.contains_personal_data && !self.personal => {
                 let hidden = "(personal data: hidden, `--show-personal-data` shows it)";
                 text.push_str(&format!("  {}\n", self.ui.paint(Tone::Dim, hidden)));
             }
-            Some(event) => self.block(&mut text, &indented(event.payload.get())),
+            Some(event) => self.block(&mut text, &indented(event.payload.get()), true),
+            None if foreign.is_some() => {
+                if let Some(found) = &foreign {
+                    self.block(&mut text, &indented(&found.detail), true);
+                }
+            }
             None => {
                 let reason = record.unreadable.as_deref().unwrap_or("the body is no event");
                 text.push_str(&format!(
                     "  {}\n",
                     self.ui.paint(Tone::Warn, format!("no event: {}", self.safe(reason)))
                 ));
-                self.block(&mut text, &record.body);
+                self.block(&mut text, &record.body, false);
             }
         }
         text.push('\n');
@@ -135,19 +79,32 @@ impl Pretty<'_> {
     }
 
     /// Time, event, entity, publisher; and what a reader of dead letters asks first: where from, how often.
-    fn heading(&self, record: &Record) -> String {
+    fn heading(&self, record: &Record, foreign: Option<&foreign::Foreign>) -> String {
         let metadata = record.event.as_ref().map(|event| &event.metadata);
-        let time =
-            metadata.and_then(|m| m.publish_date.as_deref()).or(record.message.sent_at.as_deref()).unwrap_or("-");
-        let name = metadata.map_or("message", |m| m.event_name.as_str());
-        let mut parts = vec![self.safe(time), self.ui.paint(Tone::Strong, self.safe(name))];
+        let time = metadata
+            .and_then(|m| m.publish_date.as_deref())
+            .or(foreign.and_then(|found| found.time.as_deref()))
+            .or(record.message.sent_at.as_deref())
+            .unwrap_or("-");
+        let name = metadata.map(|m| m.event_name.as_str()).or(foreign.map(|found| found.name.as_str()));
+        let mut parts = Vec::new();
+        if let Some(number) = self.queue {
+            let name = record.message.queue.as_deref().or(record.message.topic.as_deref().map(last)).unwrap_or("-");
+            parts.push(self.ui.paint(Tone::Numbered(number), format!("[{}]", self.safe(name))));
+        }
+        parts.push(self.safe(time));
+        parts.push(self.ui.paint(Tone::Strong, self.safe(name.unwrap_or("message"))));
+        if let Some(found) = foreign {
+            parts.push(self.ui.paint(Tone::Name, self.safe(&found.subject)));
+            parts.push(format!("from {}", self.safe(&found.from)));
+        }
         if let Some(id) = metadata.and_then(|m| m.entity_id.as_deref()) {
             parts.push(self.ui.paint(Tone::Name, self.safe(id)));
         }
         if let Some(publisher) = metadata.and_then(|m| m.publisher_name.as_deref()) {
             parts.push(format!("from {}", self.safe(publisher)));
         }
-        if record.event.is_none() {
+        if record.event.is_none() && foreign.is_none() {
             parts.push(self.safe(&record.message.id));
         }
         if let Some(source) = &record.message.dead_letter_source {
@@ -160,13 +117,29 @@ impl Pretty<'_> {
         format!("{}\n", parts.join("  "))
     }
 
-    fn block(&self, text: &mut String, body: &str) {
+    fn block(&self, text: &mut String, body: &str, is_json: bool) {
         let shown = self.cut(body);
         let shown = if self.terminal { escape_control_keeping_lines(&shown) } else { shown };
-        for line in shown.lines() {
+        let lines = shown.lines().count();
+        let most = if self.terminal { MOST_LINES } else { usize::MAX };
+        for line in shown.lines().take(most) {
             text.push_str("  ");
-            text.push_str(line);
+            match key_of(line).filter(|_| is_json) {
+                Some((blanks, key, rest)) => {
+                    text.push_str(blanks);
+                    text.push_str(&self.ui.paint(Tone::Name, key));
+                    text.push_str(rest);
+                }
+                None => text.push_str(line),
+            }
             text.push('\n');
+        }
+        if lines > most {
+            let rest = count((lines - most) as u64, "line");
+            text.push_str(&format!(
+                "  {}\n",
+                self.ui.paint(Tone::Dim, format!("… {rest} more; `-o ndjson` shows all"))
+            ));
         }
     }
 
@@ -185,6 +158,27 @@ impl Pretty<'_> {
         let rest = count((text.len() - end) as u64, "byte");
         format!("{}… ({rest} more; `-o ndjson` shows all)", &text[..end]).into()
     }
+}
+
+fn last(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+/// The key with which a line of laid out JSON begins: blanks, key, rest.
+fn key_of(line: &str) -> Option<(&str, &str, &str)> {
+    let start = line.len() - line.trim_start().len();
+    let (blanks, rest) = line.split_at(start);
+    if !rest.starts_with('"') {
+        return None;
+    }
+    let mut escaped = false;
+    let end = rest.char_indices().skip(1).find(|(_, c)| {
+        let ends = *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        ends
+    })?;
+    let (key, rest) = rest.split_at(end.0 + 1);
+    rest.starts_with(": ").then_some((blanks, key, rest))
 }
 
 /// JSON with a line per member; strings and numbers stay as their author wrote them.
@@ -246,7 +240,7 @@ mod tests {
 
     fn pretty(body: &str, terminal: bool, personal: bool) -> String {
         let ui = Ui::new(UiOptions { color: crate::output::ColorChoice::Never, ..UiOptions::default() });
-        Pretty { ui: &ui, terminal, personal }.of(&record(body))
+        Pretty { ui: &ui, terminal, personal, queue: None }.of(&record(body), &[])
     }
 
     const PERSONAL: &str = r#"{"Metadata":{"ContainsPersonalData":true,"EntityId":"7","EntityName":"User","PublisherName":"Users","EventName":"UserRegistered"},
@@ -256,6 +250,24 @@ mod tests {
     fn json_is_laid_out_and_not_rewritten() {
         let expected = "{\n  \"a\": [\n    1.50,\n    \"x:,{\\\"\"\n  ],\n  \"e\": {},\n  \"b\": 1e400\n}";
         assert_eq!(indented(r#"{"a":[1.50,"x:,{\""],"e":{ },"b":1e400}"#), expected);
+    }
+
+    #[test]
+    fn keys_are_told_from_values() {
+        assert_eq!(key_of("  \"a\\\"b\": 1"), Some(("  ", "\"a\\\"b\"", ": 1")));
+        assert_eq!(key_of("  \"a: b\","), None);
+        assert_eq!(key_of("}"), None);
+    }
+
+    #[test]
+    fn many_lines_are_folded_on_a_terminal() {
+        let lines: Vec<String> = (0..100).map(|n| format!("line {n}")).collect();
+        let shown = pretty(&lines.join("\n"), true, false);
+        assert!(
+            shown.contains("line 59\n") && shown.contains("… 40 lines more") && !shown.contains("line 60"),
+            "{shown}"
+        );
+        assert!(pretty(&lines.join("\n"), false, false).contains("line 99"));
     }
 
     #[test]

@@ -1,0 +1,287 @@
+//! The four ways of looking, each until the run is over, and what has to be done after it.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+
+use super::look::Run;
+use super::plan::{Way, What};
+use super::{Ended, Progress, Sink, TailError};
+use crate::bus::{Bus, MAX_BATCH, Queue, Receive};
+use crate::engine::hold::{FIRST, Holds, Released};
+use crate::engine::record::record_of;
+use crate::engine::recording::{self, Reading, Window};
+use crate::engine::tap::{self, Spot, Tap};
+use crate::event::Record;
+use crate::words::count;
+
+/// How many messages one peek brings at most: few enough that a slow reader holds little in memory.
+const PEEK_LIMIT: u32 = 50;
+
+/// How it went at one source.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) result: Result<(), TailError>,
+    pub(super) released: Released,
+    pub(super) drained: u64,
+    pub(super) undeleted: u64,
+    pub(super) reading: Option<(PathBuf, Reading)>,
+    pub(super) left: Vec<String>,
+}
+
+impl From<Result<(), TailError>> for Outcome {
+    fn from(result: Result<(), TailError>) -> Self {
+        Self { result, released: Released::default(), drained: 0, undeleted: 0, reading: None, left: Vec::new() }
+    }
+}
+
+/// Looks until the run is over; a failure here ends it for the others, too.
+pub(super) async fn follow<S: Sink>(run: &Run<'_, S>, way: Way) -> Outcome {
+    let outcome = match (way.what, &way.bus) {
+        (What::Read(path), _) => recorded(run, path).await,
+        (What::Peek(queue), Some(bus)) => peek(run, bus, &queue).await.into(),
+        (What::Receive(queue), Some(bus)) => {
+            let holds = Holds::start(bus, &queue);
+            let result = receive(run, bus, &queue, &holds).await;
+            end_after(run, &result);
+            Outcome { released: holds.release_all().await, ..result.into() }
+        }
+        (What::Drain(queue), Some(bus)) => {
+            let holds = Holds::start(bus, &queue);
+            let (mut drained, mut undeleted) = (0, 0);
+            let result = drain(run, bus, &queue, &holds, (&mut drained, &mut undeleted)).await;
+            end_after(run, &result);
+            Outcome { released: holds.release_all().await, drained, undeleted, ..result.into() }
+        }
+        (What::Tap(spot), Some(bus)) => tapped(run, bus, *spot).await,
+        // The plan gives a bus to all that needs one.
+        (_, None) => Ok(()).into(),
+    };
+    end_after(run, &outcome.result);
+    outcome
+}
+
+fn end_after<S: Sink>(run: &Run<'_, S>, result: &Result<(), TailError>) {
+    if result.is_err() {
+        run.end(Ended::Failed);
+    }
+}
+
+/// The value of a future, or the end of the function when the run is over first.
+macro_rules! unless_over {
+    ($run:expr, $work:expr) => {
+        tokio::select! {
+            biased;
+            () = $run.ended() => return Ok(()),
+            done = $work => done?,
+        }
+    };
+}
+
+/// Goes on, or ends the function as the sink says.
+macro_rules! or_stop {
+    ($run:expr, $taken:expr) => {
+        match $taken {
+            Ok(taken) => taken,
+            Err(stop) => return $run.stop(stop),
+        }
+    };
+}
+
+async fn peek<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue) -> Result<(), TailError> {
+    let mut cursor = 0;
+    let mut seen = Seen::default();
+    while let Some(wait) = run.wait() {
+        let peeked = unless_over!(run, bus.peek(queue, cursor, PEEK_LIMIT, wait));
+        cursor = peeked.cursor;
+        for message in peeked.messages {
+            // Some endpoints show everything at every look.
+            if !bus.peeks_from_the_start() || seen.is_new(&message.id) {
+                or_stop!(run, run.show(record_of(&queue.name, message)).await);
+            }
+        }
+        or_stop!(run, run.sink.lock().await.rest().await);
+    }
+    Ok(())
+}
+
+async fn receive<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue, holds: &Holds) -> Result<(), TailError> {
+    let mut seen = Seen::default();
+    while let Some(wait) = run.wait() {
+        let max = run.at_most().map_or(MAX_BATCH as u32, |left| left.clamp(1, MAX_BATCH as u64) as u32);
+        let received = unless_over!(run, bus.receive(queue, Receive { max, wait, visibility: Some(FIRST) }));
+        // All are held before the first is shown: a reader that blocks must not let the others lapse.
+        for message in &received {
+            holds.add(&message.receipt_handle);
+        }
+        for message in received {
+            // Seen before: its hold lapsed, or SQS delivered it twice.
+            if seen.is_new(&message.id) {
+                or_stop!(run, run.show(record_of(&queue.name, message)).await);
+            }
+        }
+        or_stop!(run, run.sink.lock().await.rest().await);
+    }
+    Ok(())
+}
+
+async fn drain<S: Sink>(
+    run: &Run<'_, S>,
+    bus: &Bus,
+    queue: &Queue,
+    holds: &Holds,
+    (drained, undeleted): (&mut u64, &mut u64),
+) -> Result<(), TailError> {
+    let mut seen = Seen::default();
+    while let Some(wait) = run.wait() {
+        let max = run.at_most().map_or(MAX_BATCH as u32, |left| left.clamp(1, MAX_BATCH as u64) as u32);
+        let received = unless_over!(run, bus.receive(queue, Receive { max, wait, visibility: Some(FIRST) }));
+        for message in &received {
+            holds.add(&message.receipt_handle);
+        }
+        let mut taken = Vec::new();
+        let mut stopped = None;
+        for message in received {
+            let (handle, id) = (message.receipt_handle.clone(), message.id.clone());
+            if seen.has(&id) {
+                continue;
+            }
+            match run.show(record_of(&queue.name, message)).await {
+                Ok(true) => taken.push((handle, id)),
+                Ok(false) => {
+                    seen.is_new(&id);
+                }
+                Err(stop) => {
+                    stopped = Some(stop);
+                    break;
+                }
+            }
+        }
+        // What was handed on is made safe before its original goes, whatever ended the run meanwhile.
+        if !taken.is_empty() {
+            or_stop!(run, run.sink.lock().await.secure().await);
+            let handles: Vec<String> = taken.iter().map(|(handle, _)| handle.clone()).collect();
+            for ((handle, id), outcome) in taken.iter().zip(bus.delete_batch(queue, &handles).await) {
+                match outcome {
+                    Ok(()) => {
+                        holds.remove(handle);
+                        *drained += 1;
+                    }
+                    Err(_) => {
+                        // It is in the file; shown again it would be there twice.
+                        seen.is_new(id);
+                        *undeleted += 1;
+                    }
+                }
+            }
+        }
+        if let Some(stop) = stopped {
+            return run.stop(stop);
+        }
+    }
+    Ok(())
+}
+
+async fn tapped<S: Sink>(run: &Run<'_, S>, bus: &Bus, spot: Spot) -> Outcome {
+    // What others left behind. That this cannot be done is no reason not to look.
+    match tap::tidy(bus, run.request.clock.now()).await {
+        Ok(swept) if !swept.removed.is_empty() => {
+            let note =
+                format!("removed {} that earlier runs had left behind", count(swept.removed.len() as u64, "tap"));
+            let _ = run.emit.emit(crate::engine::Event::Note(note)).await;
+        }
+        _ => {}
+    }
+    // Not given up half-way: what was made would be left.
+    let tap = match Tap::open(bus, spot, &run.request.clock).await {
+        Ok(tap) => tap,
+        Err(error) => return Err(TailError::Bus(error)).into(),
+    };
+    let _ = run.emit.emit(Progress::Open { tap: tap.name().to_owned() }).await;
+    let result = through(run, &tap).await;
+    end_after(run, &result);
+    super::lock(&run.look).passed_over += tap.stopped();
+    let name = tap.name().to_owned();
+    let left = tap.close().await.err().map(|error| format!("`{name}`: {error}"));
+    Outcome { left: left.into_iter().collect(), ..result.into() }
+}
+
+async fn through<S: Sink>(run: &Run<'_, S>, tap: &Tap) -> Result<(), TailError> {
+    while let Some(wait) = run.wait() {
+        let records = unless_over!(run, tap.receive(wait));
+        for record in records {
+            or_stop!(run, run.show(record).await);
+        }
+        or_stop!(run, run.sink.lock().await.rest().await);
+    }
+    Ok(())
+}
+
+/// Records that may wait for their reader.
+const READ_AHEAD: usize = 256;
+
+async fn recorded<S: Sink>(run: &Run<'_, S>, path: PathBuf) -> Outcome {
+    let selection = &run.request.selection;
+    let window = Window { since: selection.since, until: selection.until };
+    let (records, mut read) = mpsc::channel(READ_AHEAD);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut take = |record| match records.blocking_send(record) {
+            Ok(()) => ControlFlow::Continue(()),
+            // Nobody wants more.
+            Err(_) => ControlFlow::Break(()),
+        };
+        let reading = recording::read(&path, window, &mut take);
+        (path, reading)
+    });
+    let result = from_file(run, &mut read).await;
+    let over = run.over.borrow().is_some();
+    drop(read);
+    if over {
+        // It may be reading a pipe that gives nothing: that is not waited for.
+        return result.into();
+    }
+    match reading.await {
+        Ok((path, Ok(reading))) => Outcome { reading: Some((path, reading)), ..result.into() },
+        Ok((_, Err(error))) => result.and(Err(error.into())).into(),
+        Err(_) => result.into(),
+    }
+}
+
+async fn from_file<S: Sink>(run: &Run<'_, S>, read: &mut mpsc::Receiver<Record>) -> Result<(), TailError> {
+    loop {
+        let record = tokio::select! {
+            biased;
+            () = run.ended() => return Ok(()),
+            record = read.recv() => record,
+        };
+        match record {
+            Some(record) => {
+                or_stop!(run, run.show(record).await);
+            }
+            None => {
+                or_stop!(run, run.sink.lock().await.rest().await);
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Which messages were seen. Only hashes: what is held may be a hundred thousand messages.
+#[derive(Default)]
+struct Seen {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+}
+
+impl Seen {
+    fn is_new(&mut self, id: &str) -> bool {
+        self.hashes.insert(self.hasher.hash_one(id))
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.hashes.contains(&self.hasher.hash_one(id))
+    }
+}

@@ -1,0 +1,219 @@
+//! The path of one entity or trace: what was published, which queues got it, and when it was first taken there.
+//!
+//! A `traceparent` names the trace and the event's own span, not the span it came from; so the events of a path stand in the
+//! order of their times, each with its queues below it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::Emitter;
+use super::rejected::REASON_ATTRIBUTE;
+use super::shutdown::Shutdown;
+use super::tail::{self, Request, Sink, Stop, TailError};
+use crate::bus::Bus;
+use crate::event::{Attribute, Record};
+
+/// One event of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The event's name.
+    pub event: String,
+    /// The entity it is about.
+    pub entity_id: Option<String>,
+    /// Who published it.
+    pub publisher: Option<String>,
+    /// When it was published, as far as can be told.
+    pub at: Option<Timestamp>,
+    /// The trace it belongs to.
+    pub trace: Option<String>,
+    /// SNS's id of its message.
+    pub sns_message_id: Option<String>,
+    /// The topic it went to (name).
+    pub topic: Option<String>,
+    /// Where it was found.
+    pub copies: Vec<Copy>,
+}
+
+/// A copy of an event in a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copy {
+    /// The queue; none when it was seen on its topic.
+    pub queue: Option<String>,
+    /// SQS's id.
+    pub message_id: String,
+    /// When it got there.
+    pub sent: Option<Timestamp>,
+    /// When it was first received.
+    pub first_received: Option<Timestamp>,
+    /// How often it was received.
+    pub receives: Option<u32>,
+    /// The queue that it was dead-lettered from (name).
+    pub dead_letter_of: Option<String>,
+    /// Why it was rejected.
+    pub reason: Option<String>,
+}
+
+/// A path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path {
+    /// Its events, the earliest first.
+    pub steps: Vec<Step>,
+    /// The traces that it touches.
+    pub traces: BTreeSet<String>,
+    /// The entities that it touches.
+    pub entities: BTreeSet<String>,
+}
+
+/// Looks for the path of `id`, an entity's id or a trace's, in all that `request` selects.
+///
+/// # Errors
+/// As [`tail::run`].
+pub async fn run(
+    bus: Option<&Bus>,
+    request: Request,
+    id: &str,
+    emit: &Emitter,
+    shutdown: &Shutdown,
+) -> Result<(tail::Report, Path), TailError> {
+    let mut found = Found { id: id.to_owned(), candidates: Vec::new() };
+    let report = tail::run_into(bus, request, &mut found, emit, shutdown, std::future::pending()).await?;
+    Ok((report, found.path()))
+}
+
+/// What may belong to the path. Which trace the entity's events belong to is known only at the end, so whatever is traced may.
+#[derive(Debug)]
+struct Found {
+    id: String,
+    candidates: Vec<Step>,
+}
+
+impl Sink for Found {
+    async fn take(&mut self, record: Record) -> Result<(), Stop> {
+        if let Some(step) = step(&record)
+            && (step.trace.is_some() || step.entity_id.as_deref() == Some(self.id.as_str()))
+        {
+            self.candidates.push(step);
+        }
+        Ok(())
+    }
+}
+
+impl Found {
+    fn path(self) -> Path {
+        let is_meant = |step: &&Step| {
+            step.entity_id.as_deref() == Some(self.id.as_str()) || step.trace.as_deref() == Some(self.id.as_str())
+        };
+        let traces: BTreeSet<String> =
+            self.candidates.iter().filter(is_meant).filter_map(|step| step.trace.clone()).collect();
+        let belongs = |step: &&Step| is_meant(step) || step.trace.as_ref().is_some_and(|trace| traces.contains(trace));
+        // The copies of one event: the same message of SNS, or what nobody published twice in the same moment.
+        let mut steps: BTreeMap<String, Step> = BTreeMap::new();
+        for step in self.candidates.iter().filter(belongs) {
+            let key = step.sns_message_id.clone().unwrap_or_else(|| {
+                format!("{}\0{:?}\0{:?}\0{:?}", step.event, step.entity_id, step.at, step.publisher)
+            });
+            let merged = steps.entry(key).or_insert_with(|| Step { copies: Vec::new(), ..step.clone() });
+            for copy in &step.copies {
+                match merged
+                    .copies
+                    .iter_mut()
+                    .find(|known| known.queue == copy.queue && known.message_id == copy.message_id)
+                {
+                    // The same message seen twice: the later look knows more.
+                    Some(known) if known.receives < copy.receives => *known = copy.clone(),
+                    Some(_) => {}
+                    None => merged.copies.push(copy.clone()),
+                }
+            }
+        }
+        let mut steps: Vec<Step> = steps.into_values().collect();
+        steps.sort_by(|a, b| (a.at, &a.event).cmp(&(b.at, &b.event)));
+        for step in &mut steps {
+            step.copies.sort_by(|a, b| (a.sent, &a.queue).cmp(&(b.sent, &b.queue)));
+        }
+        let entities = steps.iter().filter_map(|step| step.entity_id.clone()).collect();
+        Path { steps, traces, entities }
+    }
+}
+
+fn step(record: &Record) -> Option<Step> {
+    let metadata = &record.event.as_ref()?.metadata;
+    let system = &record.message;
+    let time = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+    let name = |arn: &str| arn.rsplit(':').next().unwrap_or(arn).to_owned();
+    let traced = metadata.trace().map(|trace| trace.to_string()[3..35].to_owned());
+    let reason = record.outer_attributes.get(REASON_ATTRIBUTE).or_else(|| record.attributes.get(REASON_ATTRIBUTE));
+    let copy = Copy {
+        queue: system.queue.clone(),
+        message_id: system.id.clone(),
+        sent: time(&system.sent_at),
+        first_received: time(&system.first_received_at),
+        receives: system.receive_count,
+        dead_letter_of: system.dead_letter_source.as_deref().map(name),
+        reason: reason.and_then(Attribute::text).map(str::to_owned),
+    };
+    Some(Step {
+        event: metadata.event_name.clone(),
+        entity_id: metadata.entity_id.clone(),
+        publisher: metadata.publisher_name.clone(),
+        at: time(&metadata.publish_date).or(copy.sent),
+        trace: traced,
+        sns_message_id: system.sns_message_id.clone(),
+        topic: system.topic.as_deref().map(name),
+        copies: vec![copy],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Attributes, SystemRecord};
+
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+    fn record(event: &str, entity: &str, second: u32, traced: bool, queue: &str) -> Record {
+        let trace = if traced { format!("00-{TRACE}-b7ad6b7169203331-01") } else { String::new() };
+        let body = serde_json::json!({
+            "Metadata": {"EventName": event, "EntityName": "E", "EntityId": entity, "PublisherName": "P", "Traceparent": trace,
+                "PublishDate": format!("2026-11-23T08:00:{second:02}+00:00")},
+            "Payload": {},
+        });
+        let system = SystemRecord {
+            id: format!("{event}-{queue}"),
+            queue: Some(queue.into()),
+            sent_at: Some(format!("2026-11-23T08:00:{second:02}.500Z")),
+            receive_count: Some(0),
+            ..SystemRecord::default()
+        };
+        Record::new(body.to_string(), Attributes::new(), system)
+    }
+
+    fn path(id: &str, records: &[Record]) -> Path {
+        let candidates = records.iter().filter_map(step);
+        let candidates =
+            candidates.filter(|step| step.trace.is_some() || step.entity_id.as_deref() == Some(id)).collect();
+        Found { id: id.into(), candidates }.path()
+    }
+
+    #[test]
+    fn the_path_of_an_entity_follows_its_trace_in_the_order_of_time() {
+        let records = [
+            record("MailSent", "mail-1", 9, true, "mails"),
+            record("UserRegistered", "7", 3, true, "user_events"),
+            record("UserRegistered", "7", 3, true, "audit"),
+            record("UserRegistered", "7", 3, true, "audit"),
+            record("UserRegistered", "8", 1, false, "user_events"),
+            record("Profile", "7", 20, false, "profiles"),
+        ];
+        let found = path("7", &records);
+        let names: Vec<&str> = found.steps.iter().map(|step| step.event.as_str()).collect();
+        assert_eq!(names, ["UserRegistered", "MailSent", "Profile"]);
+        let queues: Vec<_> = found.steps[0].copies.iter().map(|copy| copy.queue.as_deref().unwrap()).collect();
+        assert_eq!(queues, ["audit", "user_events"], "a message that was seen twice is one");
+        assert_eq!((found.traces.len(), found.entities.len()), (1, 2));
+        let names: Vec<String> = path(TRACE, &records).steps.into_iter().map(|step| step.event).collect();
+        assert_eq!(names, ["UserRegistered", "MailSent"]);
+        assert_eq!(path("9", &records), Path::default());
+    }
+}
