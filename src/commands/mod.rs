@@ -13,6 +13,7 @@ pub mod local;
 pub mod provision;
 pub mod publish;
 pub mod replay;
+pub mod select;
 pub mod tail;
 pub mod topology;
 

@@ -20,6 +20,7 @@ pub mod pull;
 mod record;
 pub mod rejected;
 pub mod replay;
+pub mod select;
 pub mod shutdown;
 pub mod tail;
 
