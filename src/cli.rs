@@ -92,7 +92,7 @@ pub enum Command {
     /// Run a command for each event of a queue, and acknowledge by its exit code
     Consume(commands::consume::ConsumeArgs),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
-    Replay(commands::replay::ReplayArgs),
+    Replay(Box<commands::replay::ReplayArgs>),
     /// Say who gets an event, and which clause of the filter stops it at the others
     Explain(commands::explain::ExplainArgs),
     /// Look at a topology: draw it, describe it, export it, or write it from a live bus

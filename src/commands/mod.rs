@@ -295,7 +295,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::IamPolicy(args) => iam_policy::run(cx, &args),
         Command::Explain(args) => explain::run(cx, &args),
         Command::Tail(args) => tail::run(cx, args).await,
-        Command::Replay(args) => replay::run(cx, args).await,
+        Command::Replay(args) => replay::run(cx, *args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }
 }

@@ -35,6 +35,23 @@ impl Progress {
         }
     }
 
+    /// How many there are about, from which the time that is left is told.
+    pub fn total(&mut self, n: u64) {
+        if self.bar.length().is_none()
+            && let Ok(style) = ProgressStyle::with_template(
+                "{spinner} {prefix} {human_pos} of about {human_len} ({per_sec}, {eta} left)",
+            )
+        {
+            self.bar.set_style(style);
+        }
+        self.bar.set_length(n.max(self.bar.position()));
+    }
+
+    /// So many are done by now.
+    pub fn set(&mut self, n: u64) {
+        self.inc(n.saturating_sub(self.bar.position()));
+    }
+
     /// Takes the indicator off the screen, so that lines below it start on a clean one.
     pub fn clear(&self) {
         self.bar.finish_and_clear();

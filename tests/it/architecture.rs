@@ -62,7 +62,11 @@ const KEPT: &[Kept] = &[
         why: "arguments are parsed before the work begins",
     },
     Kept { word: "std::env", only_in: &["config", "lib.rs", "main.rs"], why: "the environment is read by config" },
-    Kept { word: "rusqlite", only_in: &["local"], why: "the store belongs to the embedded bus" },
+    Kept {
+        word: "rusqlite",
+        only_in: &["local", "engine/ledger.rs", "engine/replay/journal.rs"],
+        why: "the store belongs to the embedded bus, and ledgers to the engine",
+    },
     Kept { word: "comfy_table", only_in: &["output"], why: "every byte the user sees is output's" },
     Kept { word: "indicatif", only_in: &["output"], why: "every byte the user sees is output's" },
     Kept { word: "dialoguer", only_in: &["output"], why: "every byte the user sees is output's" },
