@@ -20,6 +20,8 @@ mod provision_deletes;
 mod publish;
 mod readme;
 mod replay;
+mod replay_kills;
+mod replay_roads;
 mod support;
 mod tail;
 mod topology;

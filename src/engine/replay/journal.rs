@@ -81,8 +81,10 @@ pub struct Memory {
     pub sent: Vec<(String, String, String, String)>,
     /// Done for good, by id.
     pub done: Vec<String>,
-    /// May have arrived.
+    /// May have arrived, and are sent again.
     pub in_flight: Vec<String>,
+    /// Confirmed, after an answer had been lost: they may have arrived twice.
+    pub doubtful: Vec<String>,
     /// Receipt handles of what was held.
     pub held: Vec<String>,
     /// When the journal was written last, milliseconds since the epoch.
@@ -259,11 +261,14 @@ impl Journal {
         let connection = self.connection();
         let read = || -> rusqlite::Result<Memory> {
             let mut memory = Memory::default();
-            let mut statement =
-                connection.prepare("SELECT key, handle, state, place, coalesce(sent, '') FROM items ORDER BY key")?;
+            let mut statement = connection
+                .prepare("SELECT key, handle, state, place, coalesce(sent, ''), doubt FROM items ORDER BY key")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let (key, handle, state): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                if row.get(5)? && matches!(state, 2 | 3) {
+                    memory.doubtful.push(key.clone());
+                }
                 match state {
                     2 => memory.sent.push((key, handle, row.get(3)?, row.get(4)?)),
                     3 => memory.done.push(key),

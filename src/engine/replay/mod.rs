@@ -6,11 +6,13 @@
 //! taken, so that a run that was killed is resumed: nothing is lost, and what may have arrived twice is named.
 
 mod edit;
+mod feed;
 pub mod journal;
 mod native;
 mod pace;
 mod plan;
 mod recording;
+mod resume;
 mod run;
 mod sink;
 #[cfg(test)]

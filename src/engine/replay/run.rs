@@ -7,27 +7,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::journal::{Journal, State, Step};
-use super::pace::{Pace, Rhythm};
+use super::journal::Journal;
+use super::pace::Pace;
 use super::plan::{Origins, Place, Plan, Source};
-use super::recording::{self, Line};
 use super::sink::Sink;
 use super::transfer::Parcel;
 use super::types::{Item, Outcome, Progress, ReplayError, Report, Request};
-use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue, Receive, SystemFields};
+use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue, Receive};
 use crate::engine::hold::{FIRST, Holds, Released};
 use crate::engine::record::record_of;
-use crate::engine::select::time_of;
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{Emitter, Event, Untold};
 use crate::event::Record;
-use crate::words::count;
 
 /// Empty long polls after which a queue is taken to be empty. One is not enough on AWS, where the count is approximate.
 const EMPTY_POLLS: u32 = 2;
 
 /// How long such a poll waits: a long poll asks all servers, a short one only some, so it must not be zero on AWS.
-const POLL: Duration = Duration::from_secs(2);
+pub(super) const POLL: Duration = Duration::from_secs(2);
 
 /// Receives in a row that bring nothing but latecomers, after which those are left to themselves: who rejects as fast as we send
 /// would keep a replay going for ever.
@@ -102,11 +99,13 @@ pub(super) struct Run<'a> {
     /// By hash, the bodies of those.
     pub(super) sent_bodies: Recent,
     /// By id, what the run that is resumed had confirmed and perhaps not deleted: where it went, and as what.
-    sent_before: HashMap<String, (String, String)>,
+    pub(super) sent_before: HashMap<String, (String, String)>,
     /// By hash of the id, what it had done for good.
-    done_before: HashSet<u64>,
+    pub(super) done_before: HashSet<u64>,
     /// Until when what it had received may still be invisible.
-    wait_until: Option<Instant>,
+    pub(super) wait_until: Option<Instant>,
+    /// Whether that was said.
+    pub(super) told_to_wait: bool,
     /// Whether anything was looked at yet.
     looked_at: bool,
     /// What is being sent and has no outcome yet.
@@ -169,6 +168,7 @@ impl<'a> Run<'a> {
             sent_before: HashMap::new(),
             done_before: HashSet::new(),
             wait_until: None,
+            told_to_wait: false,
             looked_at: false,
             in_flight: Mutex::default(),
             blocked: Mutex::default(),
@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
     }
 
     /// Hands `event` on. A reader that is behind is waited for until the second signal; what was done is in the report anyway.
-    async fn tell(&self, event: impl Into<Event>) -> Result<(), Untold> {
+    pub(super) async fn tell(&self, event: impl Into<Event>) -> Result<(), Untold> {
         self.emit.emit_until(event, self.shutdown.aborting()).await
     }
 
@@ -226,77 +226,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Takes up what an interrupted run has left, and opens the file that is written to.
-    async fn take_up(&mut self, source: Option<&Queue>) -> Result<(), ReplayError> {
-        let journal = self.journal.filter(|_| self.request.resume);
-        let memory = journal.map(Journal::memory).transpose()?.unwrap_or_default();
-        if let Some(Place::File(name, path)) = &self.plan.to
-            && !self.request.is_dry_run()
-        {
-            let opened = Sink::open(path, memory.length);
-            let opened = opened.map_err(|error| file_error(name, error))?;
-            *self.sink.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(opened);
-        }
-        if journal.is_none() {
-            return Ok(());
-        }
-        self.report.earlier = memory.done.len() as u64;
-        self.done_before = memory.done.iter().map(|id| self.hash(id)).collect();
-        let in_flight = memory.in_flight;
-        if !in_flight.is_empty() {
-            let shown: Vec<&str> = in_flight.iter().take(20).map(String::as_str).collect();
-            let more = in_flight.len() - shown.len();
-            let more = if more > 0 { format!(" and {more} more (all are in the summary)") } else { String::new() };
-            let says = format!(
-                "{} may have arrived already: the run ended while the answer was awaited; sent again now, they are possible \
-                 duplicates: {}{more}",
-                count(in_flight.len() as u64, "message"),
-                shown.join(", ")
-            );
-            let _ = self.tell(Event::Warning(says)).await;
-        }
-        self.report.possible_duplicates.extend(in_flight);
-        let Some(source) = source else { return Ok(()) };
-        for batch in memory.sent.chunks(MAX_BATCH) {
-            let handles: Vec<String> = batch.iter().map(|(_, handle, ..)| handle.clone()).collect();
-            for (sent, deleted) in batch.iter().zip(self.bus.delete_batch(source, &handles).await) {
-                let (id, _, place, message_id) = sent.clone();
-                match deleted {
-                    Ok(()) => self.finish_earlier(id, place, message_id).await,
-                    // Deleted already, or received again since: then it is deleted when it is seen.
-                    Err(_) => {
-                        self.report.earlier += 1;
-                        self.sent_before.insert(id, (place, message_id));
-                    }
-                }
-            }
-        }
-        for batch in memory.held.chunks(MAX_BATCH) {
-            let changes: Vec<_> = batch.iter().map(|handle| (handle.clone(), Duration::ZERO)).collect();
-            // What is not in flight any more is visible already.
-            let _ = self.bus.change_visibility_batch(source, &changes).await;
-        }
-        // Received just before the end, and not noted any more: that is invisible for as long as a first receive lasts.
-        let age = Duration::from_millis((self.request.clock.now_ms() - memory.touched_ms).max(0).unsigned_abs());
-        let left = (FIRST + POLL).saturating_sub(age);
-        self.wait_until = (!left.is_zero()).then(|| Instant::now() + left);
-        Ok(())
-    }
-
-    /// A message that the earlier run had sent is now deleted.
-    async fn finish_earlier(&mut self, id: String, place: String, message_id: String) {
-        if let Some(journal) = self.journal {
-            journal.settle_late([Step { key: id.clone(), state: State::Done, sent: None, doubt: false }]);
-        }
-        self.done_before.insert(self.hash(&id));
-        self.report.done += 1;
-        let item = Item { message_id: id, event: None, entity_id: None };
-        let outcome = Outcome::Moved { message_id, uncertain: false };
-        if self.tell(Progress::Item { item, to: Some(place), outcome }).await == Err(Untold::Closed) {
-            self.report.output_closed = true;
-        }
-    }
-
     async fn end(mut self, result: Result<(), ReplayError>, released: Released) -> Result<Report, ReplayError> {
         self.report.released = released;
         // A courtesy: without the permission, or on a bus that just failed, the report goes without it.
@@ -315,7 +244,7 @@ impl<'a> Run<'a> {
     }
 
     /// How many may still be taken.
-    fn room(&self) -> u64 {
+    pub(super) fn room(&self) -> u64 {
         let Report { done, earlier, refused, failed, duplicated, .. } = self.report;
         self.request
             .limit
@@ -323,7 +252,7 @@ impl<'a> Run<'a> {
     }
 
     /// How many one wave takes at most: a rate is kept to the second, so that a signal need not wait for long.
-    fn wave(&self, lanes: usize) -> usize {
+    pub(super) fn wave(&self, lanes: usize) -> usize {
         let most = (lanes * MAX_BATCH).min(self.request.rate.map_or(usize::MAX, |rate| rate.max(1) as usize));
         // With a selection it is not known which of ten count, so ten are taken; without, no more than are wanted.
         if self.request.selection.is_everything() {
@@ -436,82 +365,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Waits a little for what the run that is resumed had received and not noted any more; whether it is worth another look.
-    async fn more_may_come_back(&mut self, queue: &Queue) -> bool {
-        let Some(until) = self.wait_until.filter(|until| *until > Instant::now()) else { return false };
-        // The embedded bus counts exactly, so that it is known when nothing more can come.
-        if self.bus.can_peek()
-            && let Ok(now) = self.bus.queue_attributes(queue).await
-            && now.in_flight <= self.stays.len() as u64
-        {
-            self.wait_until = None;
-            return false;
-        }
-        tokio::select! {
-            () = tokio::time::sleep_until(until.min(Instant::now() + POLL)) => {}
-            () = self.shutdown.draining() => {}
-        }
-        true
-    }
-
-    /// The lines of a recording, in its own rhythm where that is asked for.
-    async fn feed_through(&mut self, name: &str, path: Option<std::path::PathBuf>) -> Result<(), ReplayError> {
-        let mut lines = recording::read(path).map_err(|error| file_error(name, error))?;
-        let mut rhythm = self.request.speed.map(Rhythm::new);
-        let lanes = self.request.concurrency.max(1);
-        while self.room() > 0 && !self.report.output_closed {
-            let mut wave: Vec<Line> = Vec::new();
-            let most = if rhythm.is_some() { 1 } else { self.wave(lanes) };
-            let received = tokio::select! {
-                biased;
-                () = self.shutdown.draining() => {
-                    self.report.interrupted.get_or_insert(0);
-                    return Ok(());
-                }
-                line = lines.recv() => line,
-            };
-            let Some(first) = received else { return Ok(()) };
-            let mut next = Some(first);
-            let mut failure = None;
-            while let Some(line) = next.take() {
-                match line {
-                    Ok(line) => wave.push(line),
-                    Err(error) => failure = Some(error),
-                }
-                if failure.is_none() && wave.len() < most {
-                    next = lines.try_recv().ok();
-                }
-            }
-            let mut parcels = Vec::with_capacity(wave.len());
-            for line in wave {
-                if parcels.len() as u64 >= self.room() {
-                    break;
-                }
-                let at = line.record.as_ref().ok().and_then(time_of);
-                let Some(parcel) = self.select_line(line).await? else { continue };
-                if let Some(due) = rhythm.as_mut().and_then(|rhythm| rhythm.due(at)) {
-                    tokio::select! {
-                        () = tokio::time::sleep_until(due) => {}
-                        () = self.shutdown.draining() => {
-                            self.report.interrupted.get_or_insert(0);
-                            return Ok(());
-                        }
-                    }
-                }
-                parcels.push(parcel);
-            }
-            self.go_on(parcels, &[], None).await?;
-            if let Some(error) = failure {
-                return Err(file_error(name, error));
-            }
-            if !self.report.abandoned.is_empty() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    async fn go_on(
+    pub(super) async fn go_on(
         &mut self,
         parcels: Vec<Parcel>,
         held: &[(String, String)],
@@ -589,39 +443,8 @@ impl<'a> Run<'a> {
         self.select(record, message, key, None).await
     }
 
-    async fn select_line(&mut self, line: Line) -> Result<Option<Parcel>, BusError> {
-        let number = line.number;
-        let record = match line.record {
-            Ok(record) => record,
-            Err(reason) => {
-                let item = Item { message_id: format!("line {number}"), event: None, entity_id: None };
-                self.settle(item, None, Outcome::Refused { reason }).await;
-                return Ok(None);
-            }
-        };
-        let id = record.message.id.clone();
-        let key = format!("line {number}{}{id}", if id.is_empty() { "" } else { " " });
-        if self.done_before.contains(&self.hash(&key)) {
-            return Ok(None);
-        }
-        let message = Message {
-            id: if id.is_empty() { key.clone() } else { id },
-            receipt_handle: String::new(),
-            body: record.body.clone(),
-            attributes: record.queue_attributes().clone(),
-            system: SystemFields {
-                group_id: record.message.group_id.clone(),
-                dead_letter_source: record.message.dead_letter_source.clone(),
-                trace_header: record.message.trace_header.clone(),
-                ..SystemFields::default()
-            },
-        };
-        let recorded = record.message.queue.clone();
-        self.select(record, message, key, recorded.as_deref()).await
-    }
-
     /// Makes a parcel of a message that is wanted and has somewhere to go; settles it otherwise.
-    async fn select(
+    pub(super) async fn select(
         &mut self,
         record: Record,
         message: Message,

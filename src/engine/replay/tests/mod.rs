@@ -1,5 +1,7 @@
 //! Replays over a bus that fails at every call: nothing is lost, and what may be doubled is said.
 
+mod model;
+
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
