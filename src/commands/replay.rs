@@ -173,7 +173,7 @@ async fn carry_out(
     };
     // A run that has touched nothing leaves nothing to go on with.
     let begun = report.done + report.earlier + report.failed + report.duplicated > 0 || !report.abandoned.is_empty();
-    let finished = !begun || (failure.is_none() && report.is_finished());
+    let finished = (!begun && !request.resume) || (failure.is_none() && report.is_finished());
     let journal = request.journal.take().and_then(Arc::into_inner);
     let left = journal.as_ref().filter(|_| !finished).map(|journal| journal.path().to_owned());
     let ended = journal.map_or(Ok(()), |journal| journal.end(finished)).map_err(|error| journal_error(&error));

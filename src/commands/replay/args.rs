@@ -73,7 +73,8 @@ pub struct ReplayArgs {
     /// Remove a journal: what it says cannot be resumed any more
     #[arg(long, value_name = "JOURNAL", conflicts_with_all = ["source", "resume"], help_heading = "Journals")]
     pub forget: Option<String>,
-    /// Go ahead without being asked, if this is the source's name; on a protected bus `--yes` is not enough
+    /// Go ahead without being asked, if this is the source's name (into a protected context: the destination's); there `--yes` is
+    /// not enough (can be repeated)
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
     /// How to report [default: pretty on a terminal, else ndjson]

@@ -7,11 +7,10 @@ use tokio::time::Instant;
 
 use super::journal::{Journal, State, Step};
 use super::plan::Place;
-use super::run::{POLL, Run, file_error};
+use super::run::{FIRST, POLL, Run, file_error};
 use super::sink::Sink;
 use super::types::{Item, Outcome, Progress, ReplayError};
 use crate::bus::{MAX_BATCH, Queue};
-use crate::engine::hold::FIRST;
 use crate::engine::{Event, Untold};
 use crate::words::count;
 

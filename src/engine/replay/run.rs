@@ -14,7 +14,7 @@ use super::sink::Sink;
 use super::transfer::Parcel;
 use super::types::{Item, Outcome, Progress, ReplayError, Report, Request};
 use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue, Receive};
-use crate::engine::hold::{FIRST, Holds, Released};
+use crate::engine::hold::{Holds, Released};
 use crate::engine::record::record_of;
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{Emitter, Event, Untold};
@@ -22,6 +22,10 @@ use crate::event::Record;
 
 /// Empty long polls after which a queue is taken to be empty. One is not enough on AWS, where the count is approximate.
 const EMPTY_POLLS: u32 = 2;
+
+/// How long a receive hides its messages at first: long enough for two tries of an extension, and no longer than whoever resumes
+/// a killed run wants to wait for what that had received and not noted.
+pub(super) const FIRST: Duration = Duration::from_secs(30);
 
 /// How long such a poll waits: a long poll asks all servers, a short one only some, so it must not be zero on AWS.
 pub(super) const POLL: Duration = Duration::from_secs(2);
@@ -313,7 +317,7 @@ impl<'a> Run<'a> {
             };
             // All are held before anything else is looked at, a failure beside them included.
             for message in received.iter().flatten().flatten() {
-                holds.add(&message.receipt_handle);
+                holds.add_for(&message.receipt_handle, FIRST);
             }
             let received: Vec<Vec<Message>> = received.into_iter().collect::<Result<_, _>>()?;
             // Many receives at once only while there is plenty: the last messages need no crowd, and idle polls cost.

@@ -162,7 +162,9 @@ impl World {
             }
             for (group, bodies) in order {
                 let came = arrived.iter().filter(|message| message.system["MessageGroupId"] == group);
-                assert_eq!(came.map(|message| message.body.as_str()).collect::<Vec<_>>(), bodies, "{group}: {story}");
+                let came: Vec<&str> = came.map(|message| message.body.as_str()).collect();
+                let expected = if missed { &bodies[..came.len()] } else { &bodies[..] };
+                assert_eq!(came, expected, "{group}: {story}");
             }
         }
     }
@@ -280,7 +282,7 @@ async fn story(seed: u64, kills: &[(usize, bool)], faulty: Option<usize>) -> boo
 fn worlds() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the switch is read by the test, never by the program")]
     let switch = std::env::var("EVENTBUS_TEST_TORTURE");
-    if switch.as_deref() == Ok("full") { 200 } else { 6 }
+    if switch.as_deref() == Ok("full") { 200 } else { 4 }
 }
 
 #[tokio::test(start_paused = true)]
