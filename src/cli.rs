@@ -96,7 +96,7 @@ pub enum Command {
     /// Run a command for each event of a queue, and acknowledge by its exit code
     Consume(commands::consume::ConsumeArgs),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
-    Replay(commands::replay::ReplayArgs),
+    Replay(Box<commands::replay::ReplayArgs>),
     /// Run a command and publish how it ended
     Run(Box<commands::run::RunArgs>),
     /// Look at, send or forget the events that an outbox keeps

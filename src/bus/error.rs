@@ -155,6 +155,12 @@ impl BusError {
         }
     }
 
+    /// Whether the call can have been carried out all the same: the answer was lost, could not be read, or was a fault of the
+    /// service's.
+    pub fn may_have_been_done(&self) -> bool {
+        matches!(self.kind, BusErrorKind::Network | BusErrorKind::Other)
+    }
+
     /// The same failure as the outcome of one entry.
     pub(crate) fn to_item(&self) -> ItemError {
         ItemError {

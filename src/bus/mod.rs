@@ -6,6 +6,7 @@
 
 mod connect;
 mod error;
+mod moves;
 mod names;
 mod peek;
 mod publish;
@@ -26,6 +27,7 @@ use tokio::sync::OnceCell;
 use crate::event::Attributes;
 
 pub use error::{Answer, BusError, BusErrorKind, ItemError};
+pub use moves::MoveTask;
 pub use names::partition;
 pub use queue::{QueueAttributes, RedrivePolicy};
 

@@ -4,11 +4,21 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use aws_sdk_sns::operation::RequestId as _;
+use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::primitives::Blob;
 
 use super::settle::Outcomes;
 use super::{Bus, BusError, ItemError, Outgoing, Queue, Sent, Topic};
 use crate::event::AttributeValue;
+
+/// Who tries again where a call fails as a whole.
+#[derive(Clone, Copy, Debug)]
+enum Tries {
+    /// The SDK, as it sees fit.
+    Sdk,
+    /// Nobody here.
+    One,
+}
 
 impl Bus {
     /// Publishes up to ten messages to a topic in one call.
@@ -20,8 +30,32 @@ impl Bus {
         topic: &Topic,
         messages: &[M],
     ) -> Vec<Result<Sent, ItemError>> {
+        match self.try_publish_batch(topic, messages, Tries::Sdk).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => messages.iter().map(|_| Err(error.to_item())).collect(),
+        }
+    }
+
+    /// The same in one try, for callers who have to know of every message whether it can have been sent twice.
+    ///
+    /// # Errors
+    /// The call as a whole failed.
+    pub async fn publish_batch_once(
+        &self,
+        topic: &Topic,
+        messages: &[Outgoing],
+    ) -> Result<Vec<Result<Sent, ItemError>>, BusError> {
+        self.try_publish_batch(topic, messages, Tries::One).await
+    }
+
+    async fn try_publish_batch<M: Borrow<Outgoing>>(
+        &self,
+        topic: &Topic,
+        messages: &[M],
+        tries: Tries,
+    ) -> Result<Vec<Result<Sent, ItemError>>, BusError> {
         if messages.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let entries = messages.iter().enumerate().map(|(index, message)| {
             let message: &Outgoing = message.borrow();
@@ -38,20 +72,16 @@ impl Bus {
                 .expect("an entry's only required fields are id, which is set, and those the builder defaults")
         });
         let entries = entries.collect();
-        let answer = self
-            .sns
-            .publish_batch()
-            .topic_arn(&topic.arn)
-            .set_publish_batch_request_entries(Some(entries))
-            .send()
-            .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = BusError::from_sdk("PublishBatch", &format!("topic `{}`", topic.name), &error);
-                return messages.iter().map(|_| Err(error.to_item())).collect();
+        let call = self.sns.publish_batch().topic_arn(&topic.arn).set_publish_batch_request_entries(Some(entries));
+        let answer = match tries {
+            Tries::Sdk => call.send().await,
+            Tries::One => {
+                let once = aws_sdk_sns::config::Builder::new().retry_config(RetryConfig::disabled());
+                call.customize().config_override(once).send().await
             }
         };
+        let answer =
+            answer.map_err(|error| BusError::from_sdk("PublishBatch", &format!("topic `{}`", topic.name), &error))?;
         let request_id = answer.request_id().map(str::to_owned);
         let mut outcomes = Outcomes::new(messages.len());
         for sent in answer.successful.unwrap_or_default() {
@@ -63,25 +93,51 @@ impl Bus {
                 ItemError::refused(&failed.code, failed.message.as_deref(), failed.sender_fault, request_id.clone());
             outcomes.set(&failed.id, Err(error));
         }
-        outcomes.finish(request_id)
+        Ok(outcomes.finish(request_id))
     }
 
     /// Sends up to ten messages to a queue in one call; outcomes as with [`Bus::publish_batch`].
     ///
     /// A confirmation whose digest is not that of the body sent counts as a failure: what lies there is not the message.
     pub async fn send_batch(&self, queue: &Queue, messages: &[Outgoing]) -> Vec<Result<Sent, ItemError>> {
+        match self.try_send_batch(queue, messages, Tries::Sdk).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => messages.iter().map(|_| Err(error.to_item())).collect(),
+        }
+    }
+
+    /// The same in one try, for callers who have to know of every message whether it can have been sent twice.
+    ///
+    /// # Errors
+    /// The call as a whole failed.
+    pub async fn send_batch_once(
+        &self,
+        queue: &Queue,
+        messages: &[Outgoing],
+    ) -> Result<Vec<Result<Sent, ItemError>>, BusError> {
+        self.try_send_batch(queue, messages, Tries::One).await
+    }
+
+    async fn try_send_batch(
+        &self,
+        queue: &Queue,
+        messages: &[Outgoing],
+        tries: Tries,
+    ) -> Result<Vec<Result<Sent, ItemError>>, BusError> {
         if messages.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let entries = messages.iter().enumerate().map(|(index, message)| sqs_entry(index, message)).collect();
-        let answer = self.sqs.send_message_batch().queue_url(&queue.url).set_entries(Some(entries)).send().await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = BusError::from_sdk("SendMessageBatch", &format!("queue `{}`", queue.name), &error);
-                return messages.iter().map(|_| Err(error.to_item())).collect();
+        let call = self.sqs.send_message_batch().queue_url(&queue.url).set_entries(Some(entries));
+        let answer = match tries {
+            Tries::Sdk => call.send().await,
+            Tries::One => {
+                let once = aws_sdk_sqs::config::Builder::new().retry_config(RetryConfig::disabled());
+                call.customize().config_override(once).send().await
             }
         };
+        let answer = answer
+            .map_err(|error| BusError::from_sdk("SendMessageBatch", &format!("queue `{}`", queue.name), &error))?;
         let request_id = answer.request_id().map(str::to_owned);
         let mut outcomes = Outcomes::new(messages.len());
         for sent in answer.successful {
@@ -105,7 +161,7 @@ impl Bus {
                 ItemError::refused(&failed.code, failed.message.as_deref(), failed.sender_fault, request_id.clone());
             outcomes.set(&failed.id, Err(error));
         }
-        outcomes.finish(request_id)
+        Ok(outcomes.finish(request_id))
     }
 }
 

@@ -330,7 +330,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Tap(args) => tap::run(cx, args).await,
         Command::Trace(args) => trace::run(cx, args).await,
         Command::Tail(args) => tail::run(cx, *args).await,
-        Command::Replay(args) => replay::run(cx, args).await,
+        Command::Replay(args) => replay::run(cx, *args).await,
         Command::Outbox(args) => outbox::run(cx, args).await,
         Command::Run(args) => run::run(cx, *args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),

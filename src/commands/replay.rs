@@ -1,142 +1,439 @@
-//! `eventbus replay`: a dead-letter queue back to where its messages came from, without losing one.
+//! `eventbus replay`: dead letters back to where they came from, queues and recordings to wherever they are wanted, without losing
+//! a message.
 
-use std::str::FromStr;
+mod args;
 
-use clap::Args;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Parser as _;
 
 use super::Cx;
+use crate::bus::{Bus, ConnectOptions};
+use crate::cli::{App, Command};
 use crate::clock::Clock;
-use crate::engine::replay::{self, Plan, ReplayError, Report, Request, To, Work};
+use crate::config::{Config, Context, Env, Overrides, Target, arguments};
+use crate::engine::replay::journal::{self, Facts, Journal, JournalError};
+use crate::engine::replay::{self, Edit, From, Place, Plan, ReplayError, Report, Request, Source, To, Work};
 use crate::engine::shutdown::Shutdown;
+use crate::engine::{Confirmed, Emitter};
 use crate::error::CliError;
 use crate::outcome::Outcome;
-use crate::output::Format;
+use crate::output::quoted;
 use crate::output::replay::ReplayReporter;
+use crate::schema::Catalogue;
 use crate::words::count;
 
-/// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Each message is sent, confirmed, and only then deleted; what fails stays where it was. Delivery is at least once:\n\
-    a message whose answer was lost may arrive twice, and is named.\n\n\
-    Ctrl-C finishes what is in flight and gives back the rest.\n\n\
-    Examples: eventbus replay user_events_dlq --dry-run\n          \
-    eventbus replay user_events_dlq --event UserRegistered --limit 10 --yes"
-)]
-pub struct ReplayArgs {
-    /// The queue to empty, by name, ARN or URL
-    #[arg(value_name = "SOURCE")]
-    pub source: String,
-    /// Where to: `origin`, or `queue:NAME`
-    #[arg(long, value_name = "WHERE", default_value = "origin")]
-    pub to: Destination,
-    /// Only events of this name
-    #[arg(long, value_name = "EVENT")]
-    pub event: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: Option<u64>,
-    /// Only show what would be done
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Leave the originals where they are
-    #[arg(long)]
-    pub copy: bool,
-    /// Go ahead without being asked, if this is the source's name; on a protected bus `--yes` is not enough
-    #[arg(long, value_name = "NAME")]
-    pub confirm: Option<String>,
-    /// How to report [default: pretty on a terminal, else ndjson]
-    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_parser = Format::one_of(&[Format::Pretty, Format::Ndjson]))]
-    pub output: Option<Format>,
-}
+pub use args::{Destination, ReplayArgs};
 
-/// The value of `--to`.
-#[derive(Clone, Debug)]
-pub struct Destination(To);
-
-impl FromStr for Destination {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "origin" => Ok(Self(To::Origin)),
-            Some(("queue", name)) if !name.is_empty() => Ok(Self(To::Queue(name.to_owned()))),
-            _ => Err("expected `origin` or `queue:NAME`".into()),
-        }
-    }
-}
+/// Where the journals of a project lie, beside its configuration.
+const JOURNALS: &str = ".eventbus/replays";
 
 /// Runs the verb.
 ///
 /// # Errors
 /// A queue does not exist, no origin can be told, nobody confirmed, or the bus fails (what was held is given back first).
 pub async fn run(cx: &mut Cx, args: ReplayArgs) -> Result<Outcome, CliError> {
-    let bus = cx.bus().await?;
-    let plan = replay::plan(&bus, &args.source, &args.to.0).await.map_err(|error| cli_error(error, &args.source))?;
-    let work = if args.dry_run {
-        Work::DryRun { copy: args.copy }
-    } else {
-        let question = question(&plan, &args);
-        // A copy adds, a move takes away.
-        let asks_for_name = cx.config.context.value.protected && !args.copy;
-        let confirmed = if asks_for_name || args.confirm.is_some() {
-            cx.ui.confirm_name(&question, &plan.source.name, args.confirm.as_deref())?
-        } else {
-            cx.ui.confirm(&question, cx.yes, Some("`--dry-run` to only look"))?
-        };
-        match confirmed {
-            None => return Ok(Outcome::Failed),
-            Some(confirmed) if args.copy => Work::Copy(confirmed),
-            Some(confirmed) => Work::Move(confirmed),
+    let folder = journals(cx);
+    if args.journals {
+        let reported = crate::output::replay::journals(&cx.ui, args.output, &journal::list(&folder));
+        return super::written(reported).map(|()| Outcome::Done);
+    }
+    if let Some(which) = &args.forget {
+        let path = journal_path(&folder, which)?;
+        journal::remove(&path).map_err(|error| journal_error(&error))?;
+        cx.ui.status(format!("Removed the journal {}", cx.shown(&path.display().to_string())));
+        return Ok(Outcome::Done);
+    }
+    match &args.resume {
+        None => replay(cx, args, None).await,
+        Some(which) => {
+            let path = journal_path(&folder, which)?;
+            let journal = Journal::open(&path, &Clock::system()).map_err(|error| journal_error(&error))?;
+            let facts = journal.facts();
+            let again =
+                App::try_parse_from(std::iter::once("eventbus").chain(facts.arguments.iter().map(String::as_str)));
+            let Ok(App { command: Command::Replay(was), .. }) = again else {
+                return Err(CliError::failed(format!(
+                    "journal {} names a command line that this version does not know",
+                    path.display()
+                )));
+            };
+            // The command line of old, with what says how to do it and how to tell it now.
+            let rate = args.rate.or(was.rate);
+            let was =
+                ReplayArgs { rate, output: args.output, confirm: args.confirm, concurrency: args.concurrency, ..*was };
+            cx.cwd.clone_from(&facts.folder);
+            replay(cx, was, Some(journal)).await
         }
+    }
+}
+
+async fn replay(cx: &mut Cx, args: ReplayArgs, resumed: Option<Journal>) -> Result<Outcome, CliError> {
+    let from = source(cx, &args)?;
+    let to = match &args.to {
+        Destination::Origin => To::Origin,
+        Destination::Queue(name) => To::Queue(name.clone()),
+        Destination::Topic(name) => To::Topic(name.clone()),
+        Destination::File(path) => To::File(path.display().to_string(), cx.path(path)),
     };
-    let request = Request { event: args.event, limit: args.limit, work, clock: Clock::system() };
+    if let (From::Recording(name, Some(read)), To::File(_, written)) = (&from, &to)
+        && (read == written || same_file(read, written))
+    {
+        return Err(CliError::usage(format!("source and destination are both `{name}`")));
+    }
+    if args.speed.is_some() && matches!(from, From::Queue(_)) {
+        return Err(CliError::usage("`--speed` is for recordings, which know when their messages were sent")
+            .hint("for a queue say how many a second: `--rate 50`"));
+    }
+    let shown = source_name(&args).to_owned();
+    let bus = cx.bus().await?;
+    let other = match &args.to_context {
+        Some(name) => bus_of(cx, name).await?,
+        None => None,
+    };
+    let there = other.as_ref().map(|(bus, _)| bus);
+    let plan = replay::plan(&bus, &from, &to, there).await.map_err(|error| cli_error(error, &shown))?;
+    let other = other.map(|(_, context)| context);
+    if let Some(journal) = &resumed {
+        same_bus(cx, journal.facts(), &plan)?;
+    }
+    let mut request = Request {
+        selection: args.select.selection(cx)?,
+        limit: args.limit,
+        work: Work::DryRun { copy: args.copy },
+        edit: edit(cx, &args)?,
+        rate: args.rate,
+        speed: args.speed,
+        concurrency: usize::from(args.concurrency),
+        journal: None,
+        resume: resumed.is_some(),
+        clock: Clock::system(),
+    };
+    if let Some(journal) = &resumed {
+        // `--since 10m` was ten minutes before the first start.
+        let started = jiff::Timestamp::from_millisecond(journal.facts().started_ms).unwrap_or(jiff::Timestamp::MIN);
+        request.selection.since = args.select.since.map(|when| when.seen_from(started));
+        request.selection.until = args.select.until.map(|when| when.seen_from(started));
+    }
+    if !args.dry_run {
+        let Some(confirmed) = confirm(cx, &args, &plan, &request, other.as_ref())? else {
+            return Ok(Outcome::Failed);
+        };
+        // What is read from a file stays there, too.
+        let copies = args.copy || matches!(plan.source, Source::Recording(..));
+        request.work = if copies { Work::Copy(confirmed) } else { Work::Move(confirmed) };
+    }
+    if args.native {
+        // A dry run has no token to move with; the sentence says so.
+        if let Some(why) = replay::why_not_native(&plan, &request) {
+            return Err(CliError::usage(format!("`--native` is not possible: {why}")).hint("leave out `--native`"));
+        }
+    } else if !args.dry_run {
+        request.journal = Some(Arc::new(match resumed {
+            Some(journal) => journal,
+            None => {
+                let facts = facts(cx, &plan);
+                Journal::create(&journals(cx), facts, &request.clock).map_err(|error| journal_error(&error))?
+            }
+        }));
+    }
+    carry_out(cx, &args, &bus, &plan, request).await
+}
+
+async fn carry_out(
+    cx: &Cx,
+    args: &ReplayArgs,
+    bus: &Bus,
+    plan: &Plan,
+    mut request: Request,
+) -> Result<Outcome, CliError> {
     // Only now: at the prompt a Ctrl-C simply ends the program.
     let shutdown = Shutdown::from_signals()?;
-    let reporter = ReplayReporter::new(&cx.ui, args.output, &request);
-    let (source, to) = (plan.source.name.clone(), plan.destination());
-    let watched = &shutdown;
-    let work = |emit| async move { replay::run(&bus, &plan, &request, &emit, watched).await };
-    let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
-    let report = match result {
-        Ok(report) => report,
-        Err(ReplayError::Bus { error, report }) => {
-            if let Some((mut reporter, _)) = told {
-                let _ = reporter.summary(&source, &to, &report);
-            }
-            return Err(error.into());
+    let reporter = ReplayReporter::new(&cx.ui, args.output, &request, plan);
+    let (source, to) = (plan.source.name().to_owned(), plan.destination());
+    let (watched, wanted) = (&shutdown, &request);
+    let work = |emit: Emitter| async move {
+        if args.native {
+            replay::run_native(bus, plan, wanted, &emit, watched).await
+        } else {
+            replay::run(bus, plan, wanted, &emit, watched).await
         }
-        Err(other) => return Err(cli_error(other, &source)),
     };
-    match told {
-        Some((mut reporter, written)) => {
-            super::written(written.and_then(|()| reporter.summary(&source, &to, &report)))?;
+    let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
+    let (report, failure) = match result {
+        Ok(report) => (report, None),
+        Err(ReplayError::Bus { error, report }) => (*report, Some(CliError::from(error))),
+        Err(ReplayError::Journal { error, report }) => (*report, Some(journal_error(&error))),
+        Err(ReplayError::File { name, error, report }) => {
+            (*report, Some(CliError::failed(format!("`{name}` cannot be used")).because(&error)))
         }
-        None => return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)),
+        // Nothing was sent.
+        Err(other) => (Report { skipped: 1, ..Report::default() }, Some(cli_error(other, &source))),
+    };
+    // A run that has touched nothing leaves nothing to go on with.
+    let begun = report.done + report.earlier + report.failed + report.duplicated > 0 || !report.abandoned.is_empty();
+    let finished = (!begun && !request.resume) || (failure.is_none() && report.is_finished());
+    let journal = request.journal.take().and_then(Arc::into_inner);
+    let left = journal.as_ref().filter(|_| !finished).map(|journal| journal.path().to_owned());
+    let ended = journal.map_or(Ok(()), |journal| journal.end(finished)).map_err(|error| journal_error(&error));
+    let go_on = || {
+        if let Some(path) = &left {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            cx.ui.hint(format!("go on where it ended: `eventbus replay --resume {name}`"));
+        }
+    };
+    let by_signal = || super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed);
+    let silent = failure.is_some() && !begun;
+    match told {
+        Some((mut reporter, written)) if !silent => {
+            let told = written.and_then(|()| reporter.summary(&source, &to, &report, left.as_deref()));
+            if failure.is_none() {
+                super::written(told)?;
+            }
+        }
+        Some(_) => {}
+        None if failure.is_none() => return Ok(by_signal()),
+        None => {}
     }
+    go_on();
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    ended?;
     if report.interrupted.is_some() {
-        return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
+        return Ok(by_signal());
     }
     Ok(outcome(&report))
 }
 
-fn question(plan: &Plan, args: &ReplayArgs) -> String {
-    let verb = if args.copy { "Copy" } else { "Move" };
-    let there = plan.attributes.visible;
-    let what = match (&args.event, args.limit) {
-        (Some(event), Some(limit)) => format!("up to {} `{event}` of about {}", limit, count(there, "message")),
-        (Some(event), None) => format!("the `{event}` among about {}", count(there, "message")),
-        (None, Some(limit)) => format!("up to {limit} of about {}", count(there, "message")),
-        (None, None) => format!("about {}", count(there, "message")),
+/// Where the journals of this project are.
+fn journals(cx: &Cx) -> PathBuf {
+    cx.config.file.as_deref().and_then(Path::parent).unwrap_or(&cx.cwd).join(JOURNALS)
+}
+
+/// The journal of this name, or the latest that nobody works on.
+fn journal_path(folder: &Path, which: &str) -> Result<PathBuf, CliError> {
+    if !which.is_empty() {
+        let named = folder.join(format!("{}.db", which.trim_end_matches(".db")));
+        return Ok(if which.contains('/') { PathBuf::from(which) } else { named });
+    }
+    let found = journal::list(folder).into_iter().rfind(|listed| !listed.running && listed.facts.is_some());
+    found.map(|listed| listed.path).ok_or_else(|| {
+        CliError::usage(format!("there is no replay to go on with: {} holds no journal", folder.display()))
+            .hint("a replay that ended by itself with everything done leaves none; start one: `eventbus replay SOURCE`")
+    })
+}
+
+fn facts(cx: &Cx, plan: &Plan) -> Facts {
+    Facts {
+        arguments: arguments(),
+        folder: cx.cwd.clone(),
+        bus: cx.config.context.value.describe(),
+        source: identity(cx, plan),
+        to: plan.destination(),
+        ..Facts::default()
+    }
+}
+
+/// What tells the source from its namesakes.
+fn identity(cx: &Cx, plan: &Plan) -> String {
+    match &plan.source {
+        Source::Queue { queue, .. } => queue.arn.clone(),
+        Source::Recording(_, Some(path)) => path.display().to_string(),
+        Source::Recording(_, None) => format!("standard input in {}", cx.cwd.display()),
+    }
+}
+
+/// A journal's messages are those of one bus: on another they would be others.
+fn same_bus(cx: &Cx, facts: &Facts, plan: &Plan) -> Result<(), CliError> {
+    let (bus, source) = (cx.config.context.value.describe(), identity(cx, plan));
+    if bus == facts.bus && source == facts.source {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "journal `{}` is of `{}` on {}, and this is `{source}` on {bus}",
+        facts.id, facts.source, facts.bus
+    ))
+    .hint("choose the same bus as then: `--context`, `--profile`, `--region` or `--endpoint-url`"))
+}
+
+fn source_name(args: &ReplayArgs) -> &str {
+    args.source.as_deref().unwrap_or_default()
+}
+
+/// A name with a dot or a slash is no queue's, but for `.fifo`, URLs and ARNs.
+fn source(cx: &Cx, args: &ReplayArgs) -> Result<From, CliError> {
+    let name = source_name(args);
+    if name == "-" {
+        return Ok(From::Recording("stdin".into(), None));
+    }
+    let is_queue = name.starts_with("arn:")
+        || name.starts_with("https://")
+        || name.starts_with("http://")
+        || !name.contains(['.', '/'])
+        || (name.ends_with(".fifo") && !name.contains('/'));
+    if is_queue {
+        return Ok(From::Queue(name.to_owned()));
+    }
+    let path = cx.path(Path::new(name));
+    if path.is_dir() {
+        return Err(CliError::usage(format!("`{name}` is a folder, expected a recording")));
+    }
+    if !path.exists() {
+        return Err(CliError::usage(format!("there is no recording `{name}`"))
+            .hint("a queue is named without dots and slashes: `eventbus replay user_events_dlq`"));
+    }
+    Ok(From::Recording(name.to_owned(), Some(path)))
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+fn edit(cx: &Cx, args: &ReplayArgs) -> Result<Option<Edit>, CliError> {
+    if args.edits.is_empty() && !args.republish {
+        return Ok(None);
+    }
+    let folder = cx.config.schemas.value.strip_prefix(&cx.cwd).unwrap_or(&cx.config.schemas.value);
+    let catalogue = Catalogue::open(folder)
+        .map_err(|error| CliError::failed("the payload schemas cannot be read").because(&error))?;
+    Ok(Some(Edit {
+        programs: args.edits.clone(),
+        republish: args.republish,
+        catalogue: Some(Arc::new(catalogue)),
+        trace: cx.config.trace,
+    }))
+}
+
+/// The bus of another context; none where it is the one at hand.
+async fn bus_of(cx: &Cx, name: &str) -> Result<Option<(Bus, Context)>, CliError> {
+    let flags = Overrides { context: Some(name.to_owned()), ..Overrides::default() };
+    let mut context = Config::resolve(&flags, &Env::read(), &cx.cwd)?.context.value;
+    if context.target == cx.config.context.value.target {
+        return Ok(None);
+    }
+    let options = match &context.target {
+        Target::Local { path } if !path.exists() => {
+            let shown = cx.shown(&path.display().to_string());
+            return Err(CliError::failed(format!("there is no bus of context `{name}` yet: {shown} does not exist"))
+                .hint(format!("make it from the topology: `eventbus provision --context {}`", quoted(name))));
+        }
+        Target::Local { path } => super::embedded(super::open_local(&cx.ui, path)?),
+        Target::Aws(aws) => ConnectOptions {
+            endpoint_url: aws.endpoint_url.clone(),
+            region: aws.region.clone(),
+            profile: aws.profile.clone(),
+            account: aws.account.clone(),
+            static_credentials: aws.test_credentials.then(|| ("test".into(), "test".into())),
+            http_client: None,
+            peek: false,
+        },
     };
-    format!("{verb} {what} from `{}` to {}?", plan.source.name, plan.destination())
+    let bus = Bus::connect(options).await?;
+    context.answered_at(bus.endpoint_url());
+    cx.ui.note(format!("to bus `{name}`: {}", cx.shown(&context.describe())));
+    Ok(Some((bus, context)))
+}
+
+/// Shows on a terminal what would be done, and asks.
+fn confirm(
+    cx: &Cx,
+    args: &ReplayArgs,
+    plan: &Plan,
+    request: &Request,
+    other: Option<&Context>,
+) -> Result<Option<Confirmed>, CliError> {
+    if !cx.yes && cx.ui.can_prompt() {
+        for line in preview(args, plan, request) {
+            cx.ui.status(line);
+        }
+    }
+    let question = question(plan, args, request);
+    let is_queue = plan.source.queue().is_some();
+    // A copy adds, a move takes away.
+    let protected = cx.config.context.value.protected && !args.copy && is_queue;
+    // To send into another context by mistake is no small thing, even though it only adds.
+    let into = other.filter(|context| context.protected).map(|_| match &plan.to {
+        Some(to) => to.name().to_owned(),
+        None => plan.source.sources().first().map_or_else(|| "origin".to_owned(), |queue| queue.name.clone()),
+    });
+    if let Some(into) = into {
+        let mut asked = vec![crate::output::Asked {
+            why: format!("{} Context `{}` is protected", question, args.to_context.as_deref().unwrap_or_default()),
+            names: vec![into],
+        }];
+        if protected {
+            let why = format!("This bus is protected, and `{}` is emptied", plan.source.name());
+            asked.push(crate::output::Asked { why, names: vec![plan.source.name().to_owned()] });
+        }
+        return cx.ui.confirm_names(&asked, &args.confirm);
+    }
+    if protected || !args.confirm.is_empty() {
+        return cx.ui.confirm_name(&question, plan.source.name(), args.confirm.first().map(String::as_str));
+    }
+    cx.ui.confirm(&question, cx.yes, Some("`--dry-run` to only look"))
+}
+
+/// What the question does not say.
+fn preview(args: &ReplayArgs, plan: &Plan, request: &Request) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !request.selection.is_everything() && plan.source.queue().is_some() {
+        lines.push("Messages that are not selected are looked at, held and given back".to_owned());
+    }
+    if let Some(Place::Topic(topic)) = &plan.to {
+        lines.push(format!("Published to `{}` again, a message reaches every subscription that takes it", topic.name));
+    }
+    for program in &args.edits {
+        lines.push(format!("Each is changed by `{}` and checked against its schema", program.text()));
+    }
+    if args.republish {
+        lines.push("Each gets a fresh publish date and trace".to_owned());
+    }
+    if let Some(rate) = args.rate {
+        lines.push(format!("At most {} a second", count(u64::from(rate), "message")));
+    }
+    lines
+}
+
+fn question(plan: &Plan, args: &ReplayArgs, request: &Request) -> String {
+    let verb = match (args.copy, &plan.source) {
+        (_, Source::Recording(..)) => "Send",
+        (true, _) => "Copy",
+        (false, _) => "Move",
+    };
+    let all = request.selection.is_everything();
+    let there = match &plan.source {
+        Source::Queue { attributes, .. } => format!("about {}", count(attributes.visible, "message")),
+        Source::Recording(..) => "its messages".to_owned(),
+    };
+    let what = match (all, args.select.events.as_slice(), args.limit) {
+        (true, _, None) => there,
+        (true, _, Some(limit)) => format!("up to {limit} of {there}"),
+        (false, [event], Some(limit)) => format!("up to {limit} `{event}` of {there}"),
+        (false, [event], None) => format!("the `{event}` among {there}"),
+        (false, _, Some(limit)) => format!("up to {limit} of those selected of {there}"),
+        (false, _, None) => format!("those selected of {there}"),
+    };
+    format!("{verb} {what} from `{}` to {}?", plan.source.name(), plan.destination())
 }
 
 /// A duplicate is sent but not done: its original is still to be dealt with.
 fn outcome(report: &Report) -> Outcome {
     match report.duplicated {
-        0 => Outcome::of_items(report.done, report.refused, report.failed),
+        0 => Outcome::of_items(report.done + report.earlier, report.refused, report.failed),
         _ => Outcome::Partial,
+    }
+}
+
+fn journal_error(error: &JournalError) -> CliError {
+    let told = match std::error::Error::source(error) {
+        Some(cause) => CliError::failed(error.to_string()).because(cause),
+        None => CliError::failed(error.to_string()),
+    };
+    match error {
+        JournalError::Ledger(_) => told.hint("list the journals: `eventbus replay --journals`"),
+        _ => told,
     }
 }
 
@@ -144,6 +441,8 @@ fn cli_error(error: ReplayError, source: &str) -> CliError {
     let message = error.to_string();
     match error {
         ReplayError::Bus { error, .. } => error.into(),
+        ReplayError::Journal { error, .. } => journal_error(&error),
+        ReplayError::File { error, .. } => CliError::failed(message).because(&error),
         ReplayError::UnknownOrigin { sources, .. } => {
             let to = sources.first().map_or("NAME", String::as_str);
             CliError::usage(message).hint(format!("say where to: `eventbus replay {source} --to queue:{to}`"))
@@ -166,14 +465,5 @@ mod tests {
         assert_eq!(outcome(&report(0, 0, 1, 0)), Outcome::Failed);
         assert_eq!(outcome(&report(0, 2, 0, 0)), Outcome::Refused);
         assert_eq!(outcome(&report(0, 0, 0, 1)), Outcome::Partial);
-    }
-
-    #[test]
-    fn destinations() {
-        assert!(matches!("queue:a".parse(), Ok(Destination(To::Queue(name))) if name == "a"));
-        assert!(matches!("queue:arn:aws:sqs:x:1:a".parse(), Ok(Destination(To::Queue(name))) if name.ends_with(":a")));
-        for wrong in ["queue:", "a", "", "Origin", "topic:a"] {
-            assert!(wrong.parse::<Destination>().is_err(), "{wrong}");
-        }
     }
 }

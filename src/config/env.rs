@@ -93,6 +93,11 @@ pub const CHOOSING_VARIABLES: [&str; 6] = [
     "AWS_ENDPOINT_URL_SQS",
 ];
 
+/// The command line of this very run, without the program's name: what a journal keeps, to be resumed by.
+pub fn arguments() -> Vec<String> {
+    std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
 /// The file of this very program.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ mod file;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use env::{CHOOSING_VARIABLES, Env, Secret, environment_variable, program};
+pub use env::{CHOOSING_VARIABLES, Env, Secret, arguments, environment_variable, program};
 pub use file::{ContextKind, FILE_NAME, HandlerFile, RetryFile};
 
 use crate::error::CliError;

@@ -69,8 +69,13 @@ impl Holds {
 
     /// Holds what was just received with visibility [`FIRST`].
     pub(crate) fn add(&self, handle: &str) {
+        self.add_for(handle, FIRST);
+    }
+
+    /// Holds what was just received with another visibility.
+    pub(crate) fn add_for(&self, handle: &str, visibility: Duration) {
         let now = Instant::now();
-        lock(&self.held).insert(handle.to_owned(), Held { since: now, until: now + FIRST });
+        lock(&self.held).insert(handle.to_owned(), Held { since: now, until: now + visibility });
     }
 
     /// No longer held: deleted, or given up.

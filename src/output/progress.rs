@@ -42,15 +42,24 @@ impl Progress {
             return;
         }
         let whole = u128::from(done) * u128::from(total.max(read)) / u128::from(read);
-        let first = self.bar.length().is_none();
-        self.bar.set_length(u64::try_from(whole).unwrap_or(u64::MAX).max(done));
-        if first
+        self.total(u64::try_from(whole).unwrap_or(u64::MAX).max(done));
+    }
+
+    /// How many there are about, from which the time that is left is told.
+    pub fn total(&mut self, n: u64) {
+        if self.bar.length().is_none()
             && let Ok(style) = ProgressStyle::with_template(
-                "{spinner} {human_pos} of about {human_len} {prefix} ({per_sec}, {eta} left)",
+                "{spinner} {prefix} {human_pos} of about {human_len} ({per_sec}, {eta} left)",
             )
         {
             self.bar.set_style(style);
         }
+        self.bar.set_length(n.max(self.bar.position()));
+    }
+
+    /// So many are done by now.
+    pub fn set(&mut self, n: u64) {
+        self.inc(n.saturating_sub(self.bar.position()));
     }
 
     /// Takes the indicator off the screen, so that lines below it start on a clean one.

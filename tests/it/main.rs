@@ -27,6 +27,8 @@ mod readme;
 mod recording;
 mod replay;
 mod run;
+mod replay_kills;
+mod replay_roads;
 mod support;
 mod tail;
 mod tail_modes;

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     OmitEntries(Vec<usize>),
     /// The answer's digests are wrong.
     Damage,
+    /// Nothing is answered any more: after everything was done, or before anything was.
+    Silence(bool),
 }
 
 type Hook = Box<dyn FnMut(&str, usize, &Value) -> Option<Fault> + Send>;
@@ -55,6 +57,8 @@ struct State {
 struct FakeQueue {
     attributes: BTreeMap<String, String>,
     messages: Vec<FakeMessage>,
+    /// FIFO: what was sent with which deduplication id, and when.
+    sent: BTreeMap<String, (String, Instant)>,
 }
 
 #[derive(Clone, Debug)]
@@ -169,6 +173,7 @@ impl Fake {
         match &fault {
             Some(Fault::Refuse(status, code, message)) => return Ok(failure(*status, code, message)),
             Some(Fault::Reset) => return Err(ConnectorError::io("connection reset by peer".into())),
+            Some(Fault::Silence(false)) => std::future::pending::<()>().await,
             _ => {}
         }
         let deadline = Instant::now() + Duration::from_secs(request["WaitTimeSeconds"].as_u64().unwrap_or(0));
@@ -181,6 +186,7 @@ impl Fake {
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         match (answer, fault) {
+            (_, Some(Fault::Silence(_))) => std::future::pending().await,
             (_, Some(Fault::LoseAnswer)) => Err(ConnectorError::io("connection reset by peer".into())),
             (Ok(answer), _) => Ok(json_response(200, &answer)),
             (Err((code, message)), _) => Ok(failure(400, code, message)),
@@ -242,6 +248,22 @@ impl State {
         id
     }
 
+    /// As a FIFO queue does: what has a deduplication id of the last five minutes is confirmed and dropped.
+    fn put_once(&mut self, queue: &str, body: &str, attributes: Value, system: BTreeMap<String, String>) -> String {
+        const WINDOW: Duration = Duration::from_secs(300);
+        let now = Instant::now();
+        let dedup = system.get("MessageDeduplicationId").cloned().filter(|_| queue.ends_with(".fifo"));
+        let known = dedup.as_ref().and_then(|dedup| self.queues[queue].sent.get(dedup));
+        if let Some((id, _)) = known.filter(|(_, at)| now < *at + WINDOW) {
+            return id.clone();
+        }
+        let id = self.put(queue, body, attributes, system);
+        if let Some(dedup) = dedup {
+            self.queues.get_mut(queue).unwrap().sent.insert(dedup, (id.clone(), now));
+        }
+        id
+    }
+
     fn call(
         &mut self,
         operation: &str,
@@ -286,7 +308,7 @@ impl State {
                 if let Some(trace) = entry["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"].as_str() {
                     system.insert("AWSTraceHeader".to_owned(), trace.to_owned());
                 }
-                let id = state.put(&name, body, entry["MessageAttributes"].clone(), system);
+                let id = state.put_once(&name, body, entry["MessageAttributes"].clone(), system);
                 let md5 = if matches!(fault, Some(Fault::Damage)) { digest("something else") } else { digest(body) };
                 Ok(json!({"Id": entry["Id"], "MessageId": id, "MD5OfMessageBody": md5}))
             })),
@@ -323,7 +345,14 @@ impl State {
         let own: u64 = queue.attributes.get("VisibilityTimeout").and_then(|v| v.parse().ok()).unwrap_or(30);
         let visibility = Duration::from_secs(request["VisibilityTimeout"].as_u64().unwrap_or(own));
         let mut out = Vec::new();
-        for message in queue.messages.iter_mut().filter(|message| message.is_visible()).take(max) {
+        // A FIFO queue hands out nothing of a group of which something is in flight.
+        let group = |message: &FakeMessage| message.system.get("MessageGroupId").cloned();
+        let busy: Vec<Option<String>> = match name.ends_with(".fifo") {
+            true => queue.messages.iter().filter(|message| !message.is_visible()).map(group).collect(),
+            false => Vec::new(),
+        };
+        let due = queue.messages.iter_mut().filter(|message| message.is_visible() && !busy.contains(&group(message)));
+        for message in due.take(max) {
             *next += 1;
             message.handle = format!("h{next}");
             message.receives += 1;

@@ -1,111 +1,240 @@
-//! Where the messages of a queue go: one queue for all, or each back to its origin.
+//! Where the messages come from and where they go: one place for all, or each back to its origin.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::ReplayError;
-use crate::bus::{Bus, BusError, BusErrorKind, Message, Queue, QueueAttributes};
+use crate::bus::{Bus, BusError, BusErrorKind, Message, Queue, QueueAttributes, Topic};
 use crate::engine::rejected::origin_of;
+
+/// Where from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// A queue (name, ARN or URL).
+    Queue(String),
+    /// A recording: its name for people, and its file; none is stdin.
+    Recording(String, Option<PathBuf>),
+}
 
 /// Where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
-    /// Each message to the queue that dead-lettered it.
+    /// Each message to the queue that dead-lettered it, or that it was recorded in.
     Origin,
     /// All to this queue (name, ARN or URL).
     Queue(String),
+    /// All to this topic (name or ARN).
+    Topic(String),
+    /// All to this file, as records: its name for people, and its path.
+    File(String, PathBuf),
 }
 
-/// A replay whose queues are known to exist.
+/// A destination that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A queue.
+    Queue(Queue),
+    /// A topic.
+    Topic(Topic),
+    /// A file: its name for people, and its path.
+    File(String, PathBuf),
+}
+
+impl Place {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Queue(queue) => &queue.name,
+            Self::Topic(topic) => &topic.name,
+            Self::File(name, _) => name,
+        }
+    }
+
+    /// Whether it takes messages in order, of groups.
+    pub fn is_fifo(&self) -> bool {
+        match self {
+            Self::Queue(queue) => queue.is_fifo(),
+            Self::Topic(topic) => topic.is_fifo(),
+            Self::File(..) => false,
+        }
+    }
+}
+
+/// The source of a plan.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A queue.
+    Queue {
+        /// The queue that is emptied.
+        queue: Queue,
+        /// Its settings; the counts are approximate.
+        attributes: Box<QueueAttributes>,
+        /// The queues that dead-letter into it.
+        sources: Vec<Queue>,
+    },
+    /// A recording: its name for people, and its file; none is stdin.
+    Recording(String, Option<PathBuf>),
+}
+
+impl Source {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Queue { queue, .. } => &queue.name,
+            Self::Recording(name, _) => name,
+        }
+    }
+
+    /// The queue, if it is one.
+    pub fn queue(&self) -> Option<&Queue> {
+        match self {
+            Self::Queue { queue, .. } => Some(queue),
+            Self::Recording(..) => None,
+        }
+    }
+
+    /// The queues that dead-letter into it.
+    pub fn sources(&self) -> &[Queue] {
+        match self {
+            Self::Queue { sources, .. } => sources,
+            Self::Recording(..) => &[],
+        }
+    }
+}
+
+/// A replay whose queues and topics are known to exist.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The queue that is emptied.
-    pub source: Queue,
-    /// Its settings; the counts are approximate.
-    pub attributes: QueueAttributes,
+    /// Where from.
+    pub source: Source,
     /// The one destination, or none when each message goes to its own origin.
-    pub to: Option<Queue>,
-    /// The queues that dead-letter into the source; empty when `to` is given.
-    pub sources: Vec<Queue>,
+    pub to: Option<Place>,
+    /// The bus of the destinations, where it is another than the source's.
+    pub other_bus: Option<Bus>,
 }
 
 impl Plan {
     /// The destination in words: `` `orders` ``, or that each goes to its own.
     pub fn destination(&self) -> String {
-        match (&self.to, self.sources.as_slice()) {
-            (Some(to), _) => format!("`{}`", to.name),
+        match (&self.to, self.source.sources()) {
+            (Some(Place::Topic(topic)), _) => format!("topic `{}`", topic.name),
+            (Some(to), _) => format!("`{}`", to.name()),
             (None, [only]) => format!("`{}`", only.name),
             (None, _) => "each message's own origin".into(),
         }
     }
+
+    /// Whether messages have to be sent one after the other.
+    pub fn is_ordered(&self) -> bool {
+        let fifo = |queue: &Queue| queue.is_fifo();
+        self.source.queue().is_some_and(fifo)
+            || self.source.sources().iter().any(fifo)
+            || self.to.as_ref().is_some_and(Place::is_fifo)
+    }
 }
 
-/// Looks everything up. Changes nothing.
+/// Looks everything up. Changes nothing. `other` is the bus of the destination where it is not the source's.
 ///
 /// # Errors
 /// A queue that does not exist, a destination that is the source, or a FIFO queue that could not take the messages.
-pub async fn plan(bus: &Bus, source: &str, to: &To) -> Result<Plan, ReplayError> {
-    let source = bus.queue(source).await?;
-    let attributes = bus.queue_attributes(&source).await?;
-    let (to, sources) = match to {
-        To::Queue(name) => {
-            let to = bus.queue(name).await?;
-            if to.arn == source.arn {
-                return Err(ReplayError::SameQueue(source.name));
-            }
-            if to.is_fifo() && !source.is_fifo() {
-                return Err(ReplayError::FifoMismatch { from: source.name, to: to.name });
-            }
-            (Some(to), Vec::new())
-        }
-        To::Origin => {
+pub async fn plan(bus: &Bus, from: &From, to: &To, other: Option<&Bus>) -> Result<Plan, ReplayError> {
+    let source = match from {
+        From::Recording(name, path) => Source::Recording(name.clone(), path.clone()),
+        From::Queue(name) => {
+            let queue = bus.queue(name).await?;
+            let attributes = Box::new(bus.queue_attributes(&queue).await?);
             // None is no error yet: a message may name the queue that dead-lettered it yesterday.
-            let sources = bus.dead_letter_sources(&source).await?;
-            (None, sources)
+            let sources = if *to == To::Origin { bus.dead_letter_sources(&queue).await? } else { Vec::new() };
+            Source::Queue { queue, attributes, sources }
         }
     };
-    Ok(Plan { source, attributes, to, sources })
+    let there = other.unwrap_or(bus);
+    let to = match to {
+        To::Origin => None,
+        To::File(name, path) => Some(Place::File(name.clone(), path.clone())),
+        To::Topic(name) => Some(Place::Topic(there.topic(name).await?)),
+        To::Queue(name) => {
+            let to = there.queue(name).await?;
+            if let Some(queue) = source.queue() {
+                if to.arn == queue.arn && (other.is_none() || to.url == queue.url) {
+                    return Err(ReplayError::SameQueue(queue.name.clone()));
+                }
+                if to.is_fifo() && !queue.is_fifo() {
+                    return Err(ReplayError::FifoMismatch { from: queue.name.clone(), to: to.name });
+                }
+            }
+            Some(Place::Queue(to))
+        }
+    };
+    Ok(Plan { source, to, other_bus: other.cloned() })
 }
 
 /// Finds each message's destination, each queue looked up once.
 pub(super) struct Origins<'a> {
+    /// Where the messages come from.
     bus: &'a Bus,
     plan: &'a Plan,
-    known: HashMap<String, Result<Queue, String>>,
+    known: HashMap<String, Result<Place, String>>,
+    /// Of a recording: the queues that dead-letter into the one that was recorded, by its name.
+    recorded: HashMap<String, Vec<Queue>>,
 }
 
 impl<'a> Origins<'a> {
     pub(super) fn new(bus: &'a Bus, plan: &'a Plan) -> Self {
-        let known = plan.sources.iter().map(|queue| (queue.arn.clone(), Ok(queue.clone()))).collect();
-        Self { bus, plan, known }
+        let mut known = HashMap::new();
+        if plan.other_bus.is_none() {
+            known = plan.source.sources().iter().map(|q| (q.arn.clone(), Ok(Place::Queue(q.clone())))).collect();
+        }
+        Self { bus, plan, known, recorded: HashMap::new() }
     }
 
     /// Whether none of these messages can have an origin: none names it, and the redrive policies do not settle it.
     pub(super) fn are_unknown(&self, messages: &[Message]) -> bool {
+        let sources = self.plan.source.sources();
         self.plan.to.is_none()
-            && self.plan.sources.len() != 1
-            && messages.iter().all(|message| origin_of(message, &self.plan.sources).is_none())
+            && sources.len() != 1
+            && messages.iter().all(|message| origin_of(message, sources).is_none())
     }
 
-    /// The destination, or why there is none.
-    pub(super) async fn of(&mut self, message: &Message) -> Result<Result<Queue, String>, BusError> {
+    /// The destination, or why there is none. `recorded` is the queue that a recording says it was found in.
+    pub(super) async fn of(
+        &mut self,
+        message: &Message,
+        recorded: Option<&str>,
+    ) -> Result<Result<Place, String>, BusError> {
         if let Some(to) = &self.plan.to {
             return Ok(Ok(to.clone()));
         }
-        let Some(arn) = origin_of(message, &self.plan.sources) else {
-            return Ok(match self.plan.sources.as_slice() {
-                [only] => Ok(only.clone()),
-                _ => Err("it does not say where it came from; name a queue with `--to queue:NAME`".into()),
-            });
+        let sources = match (&self.plan.source, recorded) {
+            (Source::Queue { sources, .. }, _) => sources.clone(),
+            (Source::Recording(..), Some(name)) => self.sources_of(name).await?,
+            (Source::Recording(..), None) => Vec::new(),
         };
-        if let Some(known) = self.known.get(arn) {
+        let arn = match (origin_of(message, &sources), sources.as_slice(), recorded) {
+            (Some(arn), ..) => arn.to_owned(),
+            (None, [only], _) => only.arn.clone(),
+            // Recorded in a queue that holds no dead letters: that is where it belongs.
+            (None, [], Some(name)) if self.plan.source.queue().is_none() => name.to_owned(),
+            _ => return Ok(Err("it does not say where it came from; name a queue with `--to queue:NAME`".into())),
+        };
+        if let Some(known) = self.known.get(&arn) {
             return Ok(known.clone());
         }
-        let found = match self.bus.queue(arn).await {
-            Ok(queue) if queue.arn == self.plan.source.arn => Err("its origin is this very queue".into()),
-            Ok(queue) => Ok(queue),
+        let name = arn.rsplit(':').next().unwrap_or(&arn).to_owned();
+        let found = match &self.plan.other_bus {
+            // Accounts and regions are others there; the names are what the two have in common.
+            Some(other) => other.queue(&name).await,
+            None => self.bus.queue(&arn).await,
+        };
+        let here = self.plan.other_bus.is_none();
+        let found = match found {
+            Ok(queue) if here && self.plan.source.queue().is_some_and(|source| source.arn == queue.arn) => {
+                Err("its origin is this very queue".into())
+            }
+            Ok(queue) => Ok(Place::Queue(queue)),
             Err(error) if error.kind == BusErrorKind::NotFound => {
-                let name = arn.rsplit(':').next().unwrap_or(arn);
-                Err(format!("its origin `{name}` does not exist any more; name another with `--to queue:NAME`"))
+                let there = if here { "does not exist any more" } else { "does not exist there" };
+                Err(format!("its origin `{name}` {there}; name another with `--to queue:NAME`"))
             }
             // Another region's or account's, or no queue's ARN at all: this one message cannot go back, others can.
             Err(error) if error.kind == BusErrorKind::Invalid => {
@@ -113,7 +242,21 @@ impl<'a> Origins<'a> {
             }
             Err(error) => return Err(error),
         };
-        self.known.insert(arn.to_owned(), found.clone());
+        self.known.insert(arn, found.clone());
+        Ok(found)
+    }
+
+    /// The queues that dead-letter into the queue of this name; none where it does not exist.
+    async fn sources_of(&mut self, name: &str) -> Result<Vec<Queue>, BusError> {
+        if let Some(known) = self.recorded.get(name) {
+            return Ok(known.clone());
+        }
+        let found = match self.bus.queue(name).await {
+            Ok(queue) => self.bus.dead_letter_sources(&queue).await?,
+            Err(error) if matches!(error.kind, BusErrorKind::NotFound | BusErrorKind::Invalid) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        self.recorded.insert(name.to_owned(), found.clone());
         Ok(found)
     }
 }

@@ -1,20 +1,42 @@
 //! Replays over a bus that fails at every call: nothing is lost, and what may be doubled is said.
 
+mod model;
+
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use std::time::Duration;
+
+use super::run::Recent;
 use super::*;
 use crate::bus::tests::fake::{Fake, FakeMessage, Fault, arn};
-use crate::engine::channel;
-use crate::engine::shutdown::{Signal, Trigger};
+use crate::clock::Clock;
+use crate::engine::select::Selection;
+use crate::engine::shutdown::{Shutdown, Signal, Trigger};
+use crate::engine::{Confirmed, Event, Released, channel};
 
 /// When the replays start.
 const START: i64 = 1_795_000_000_000;
 
 /// Move all.
 fn request() -> Request {
-    Request { event: None, limit: None, work: Work::Move(Confirmed::by_the_user()), clock: Clock::manual(START) }
+    Request {
+        selection: Selection::default(),
+        limit: None,
+        work: Work::Move(Confirmed::by_the_user()),
+        edit: None,
+        rate: None,
+        speed: None,
+        concurrency: 1,
+        journal: None,
+        resume: false,
+        clock: Clock::manual(START),
+    }
+}
+
+fn only(event: &str) -> Selection {
+    Selection { events: vec![event.into()], ..Selection::default() }
 }
 
 struct Ran {
@@ -45,7 +67,7 @@ impl Ran {
 
 async fn run_on(fake: &Fake, to: To, request: Request, shutdown: Shutdown) -> Ran {
     let bus = fake.bus().await;
-    let plan = match plan(&bus, "dlq", &to).await {
+    let plan = match plan(&bus, &From::Queue("dlq".into()), &to, None).await {
         Ok(plan) => plan,
         Err(error) => return Ran { result: Err(error), told: Vec::new() },
     };
@@ -300,7 +322,7 @@ async fn only_the_events_asked_for_go_and_the_others_are_looked_at_once() {
     bodies.extend(vec![wanted.as_str(); 11]);
     bodies.push("no event");
     let fake = dead_letters(&bodies);
-    let ran = replay(&fake, Request { event: Some("UserRegistered".into()), ..request() }).await;
+    let ran = replay(&fake, Request { selection: only("UserRegistered"), ..request() }).await;
     assert_eq!((ran.report().done, ran.report().skipped, ran.report().left), (11, 25, Some(25)));
     assert_eq!(fake.messages("orders").len(), 11);
     assert_eq!(fake.messages("dlq").len(), 25);
@@ -334,7 +356,7 @@ async fn a_dry_run_and_a_copy_leave_everything_and_say_what_looking_costs() {
 async fn a_queue_that_dead_letters_itself_is_warned_about_before_a_selection() {
     let fake = dead_letters(&["a"]);
     fake.redrive("dlq", "billing");
-    let ran = replay(&fake, Request { event: Some("X".into()), ..request() }).await;
+    let ran = replay(&fake, Request { selection: only("X"), ..request() }).await;
     assert!(ran.warnings()[0].contains("`billing` once it was received 5 times"), "{:?}", ran.warnings());
 }
 
@@ -396,7 +418,7 @@ async fn fifo_messages_keep_their_group_and_get_a_fresh_deduplication_id() {
     fake.put("dlq.fifo", "a", Value::Null, &old);
     fake.put("dlq.fifo", "b", Value::Null, &[]);
     let bus = fake.bus().await;
-    let plan = plan(&bus, "dlq.fifo", &To::Queue("orders.fifo".into())).await.unwrap();
+    let plan = plan(&bus, &From::Queue("dlq.fifo".into()), &To::Queue("orders.fifo".into()), None).await.unwrap();
     let (emitter, _events) = channel();
     let report = run(&bus, &plan, &request(), &emitter, &Shutdown::never()).await.unwrap();
     assert_eq!((report.done, report.refused), (1, 1));
@@ -404,7 +426,7 @@ async fn fifo_messages_keep_their_group_and_get_a_fresh_deduplication_id() {
     assert_eq!(arrived.system["MessageGroupId"], "g1");
     assert_eq!(arrived.system["MessageDeduplicationId"], "replay-m1");
     assert!(matches!(
-        super::plan(&bus, "dlq", &To::Queue("orders.fifo".into())).await,
+        super::plan(&bus, &From::Queue("dlq".into()), &To::Queue("orders.fifo".into()), None).await,
         Err(ReplayError::FifoMismatch { .. })
     ));
 }
@@ -422,7 +444,7 @@ async fn a_reader_that_does_not_read_holds_nothing_beyond_the_second_signal() {
     let bodies: Vec<String> = (0..300).map(|n| n.to_string()).collect();
     let fake = dead_letters(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
     let bus = fake.bus().await;
-    let plan = plan(&bus, "dlq", &To::Origin).await.unwrap();
+    let plan = plan(&bus, &From::Queue("dlq".into()), &To::Origin, None).await.unwrap();
     let (trigger, shutdown) = Shutdown::manual();
     let (emitter, _unread) = channel();
     let wanted = request();
