@@ -13,6 +13,7 @@ pub mod local;
 pub mod provision;
 pub mod publish;
 pub mod replay;
+pub mod schema;
 pub mod tail;
 pub mod topology;
 
@@ -293,6 +294,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Topology(args) => topology::verb::run(cx, args).await,
         Command::IamPolicy(args) => iam_policy::run(cx, &args),
         Command::Explain(args) => explain::run(cx, &args),
+        Command::Schema(args) => schema::run(cx, args),
         Command::Tail(args) => tail::run(cx, args).await,
         Command::Replay(args) => replay::run(cx, args).await,
         Command::Completions(args) => completions::run(&cx.ui, &args),

@@ -13,6 +13,7 @@ pub mod provision;
 pub mod publish;
 pub mod replay;
 mod sanitize;
+pub mod schema;
 mod table;
 pub mod tail;
 pub mod topology;

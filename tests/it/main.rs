@@ -20,6 +20,7 @@ mod provision_deletes;
 mod publish;
 mod readme;
 mod replay;
+mod schema;
 mod support;
 mod tail;
 mod topology;

@@ -1,5 +1,7 @@
 //! The catalogue over folders on disk, and the words for every kind of violation.
 
+pub(super) mod arbitrary;
+
 use std::fs;
 use std::path::Path;
 
@@ -7,7 +9,7 @@ use serde_json::Value;
 
 use super::*;
 
-fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(super) fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = dir.path().join(name);
@@ -15,6 +17,15 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         fs::write(path, text).unwrap();
     }
     dir
+}
+
+/// The schema in `text`, compiled.
+pub(super) fn compiled(text: &str) -> std::sync::Arc<Schema> {
+    let dir = folder(&[("E.json", text)]);
+    let schema = Catalogue::open(dir.path()).unwrap().schema("E", None).unwrap().unwrap();
+    // What it refers to is read while the folder is there.
+    let _ = schema.documents();
+    schema
 }
 
 fn check(schema: &str, payload: &str) -> Vec<Violation> {
@@ -32,7 +43,7 @@ fn refused(files: &[(&str, &str)], event: &str) -> String {
 
 #[test]
 fn all_violations_are_told_at_once_in_the_order_of_the_text() {
-    let schema = include_str!("../../schemas/events/UserRegistered.json");
+    let schema = include_str!("../../../schemas/events/UserRegistered.json");
     let payload = "{\n  \"emial\": \"a@b.c\",\n  \"id\": \"no\",\n  \"plan\": \"gold\",\n  \"name\": \"\"\n}";
     let found = check(schema, payload);
     let told: Vec<_> =
