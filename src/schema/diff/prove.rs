@@ -306,6 +306,8 @@ impl<'d> Prover<'d> {
             if let Some(node) = part.node(&["properties", name]) {
                 let wanted = Flat::of(self.y, &node);
                 let (has, known) = x.property(self.x, name);
+                // What must be there is no stranger, even if nothing is said of it.
+                let known = known || x.required().contains(&name.as_str());
                 self.property(&has, known, &wanted, name, part, &in_path(["properties", name]));
             }
         }
@@ -685,7 +687,7 @@ impl<'d> Prover<'d> {
     fn one_of(&mut self, x: &Flat<'d>, part: &Part<'d>, mask: u8, path: &str) {
         let branches = self.branches(self.y, part, "oneOf");
         let apart = |docs: &'d Documents, forms: &[Flat<'d>]| {
-            forms.iter().enumerate().all(|(at, a)| forms[at + 1..].iter().all(|b| disjoint(a, docs, b, docs, 4)))
+            forms.iter().enumerate().all(|(at, a)| forms[at + 1..].iter().all(|b| disjoint(a, docs, b, docs, mask, 4)))
         };
         if branches.len() < 2 || apart(self.y, &branches) {
             self.any_of(x, part, "oneOf", mask, path);
@@ -709,7 +711,7 @@ impl<'d> Prover<'d> {
                 && branches
                     .iter()
                     .enumerate()
-                    .all(|(other, branch)| other == at || disjoint(x, self.x, branch, self.y, 4))
+                    .all(|(other, branch)| other == at || disjoint(x, self.x, branch, self.y, mask, 4))
         });
         if !just_one {
             let wants = part.get("oneOf").cloned();
@@ -723,7 +725,7 @@ impl<'d> Prover<'d> {
         let Some(node) = part.node(&["not"]) else { return };
         let wanted = Flat::of(self.y, &node);
         let wanted_types = wanted.types(self.y);
-        if wanted_types & mask == 0 || disjoint(x, self.x, &wanted, self.y, 4) {
+        if wanted_types & mask == 0 || disjoint(x, self.x, &wanted, self.y, mask, 4) {
             return;
         }
         let own: Vec<Flat<'d>> =
@@ -764,9 +766,9 @@ impl<'d> Prover<'d> {
     }
 }
 
-/// Whether no payload passes both, as far as types, listed values and required properties tell.
-fn disjoint<'a>(a: &Flat<'a>, left: &'a Documents, b: &Flat<'a>, right: &'a Documents, depth: usize) -> bool {
-    let both = a.types(left) & b.types(right);
+/// Whether no payload of the types `mask` passes both, as far as types, listed values and required properties tell.
+fn disjoint<'a>(a: &Flat<'a>, left: &'a Documents, b: &Flat<'a>, right: &'a Documents, mask: u8, depth: usize) -> bool {
+    let both = a.types(left) & b.types(right) & mask;
     if both == 0 {
         return true;
     }
@@ -781,7 +783,7 @@ fn disjoint<'a>(a: &Flat<'a>, left: &'a Documents, b: &Flat<'a>, right: &'a Docu
     let names: Vec<&str> = a.required().into_iter().chain(b.required()).collect();
     names.into_iter().any(|name| {
         let (a, b) = (a.property(left, name).0, b.property(right, name).0);
-        a.never || b.never || disjoint(&a, left, &b, right, depth - 1)
+        a.never || b.never || disjoint(&a, left, &b, right, types::ALL, depth - 1)
     })
 }
 

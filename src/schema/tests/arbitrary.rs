@@ -154,3 +154,46 @@ pub(in crate::schema) fn changed(value: &Value, dice: &mut Dice) -> Value {
         _ => any(dice, 0),
     }
 }
+
+/// JSON that nobody means: keywords of every kind with values of any.
+pub(in crate::schema) fn junk(dice: &mut Dice, depth: u32) -> Value {
+    match dice.roll(if depth == 0 { 7 } else { 12 }) {
+        0 => Value::Null,
+        1 => (dice.roll(2) == 0).into(),
+        2 => [json!(0), json!(-1), json!(1e308), json!(u64::MAX), json!(i64::MIN), json!(0.1), json!(-0.0)]
+            [dice.roll(7) as usize]
+            .clone(),
+        3 => dice
+            .one(&[
+                "",
+                "object",
+                "#",
+                "#/$defs/a",
+                "E.json",
+                "x.json#y",
+                "(",
+                "^[a-z]+$",
+                "uuid",
+                "\u{0}\u{7f}é",
+                "~1/~0%2e",
+            ])
+            .into(),
+        4 => Value::Object(Map::new()),
+        5 | 6 => any(dice, 1),
+        7 => Value::Array((0..dice.roll(4)).map(|_| junk(dice, depth - 1)).collect()),
+        _ => {
+            let mut map = Map::new();
+            for _ in 0..dice.roll(5) {
+                let key = match dice.roll(8) {
+                    0 => dice
+                        .one(&["$id", "id", "$schema", "$anchor", "examples", "default", "title", "a", "/", ""])
+                        .to_owned(),
+                    1 => "$defs".to_owned(),
+                    _ => crate::schema::flat::KNOWN[dice.roll(48) as usize].to_owned(),
+                };
+                map.insert(key, junk(dice, depth - 1));
+            }
+            Value::Object(map)
+        }
+    }
+}
