@@ -109,6 +109,8 @@ pub enum Command {
     Tap(commands::tap::TapArgs),
     /// Say who gets an event, and which clause of the filter stops it at the others
     Explain(commands::explain::ExplainArgs),
+    /// Look at payload schemas, check payloads against them, make examples, and compare versions
+    Schema(commands::schema::SchemaArgs),
     /// Look at a topology: draw it, describe it, export it, or write it from a live bus
     Topology(commands::topology::verb::TopologyVerb),
     /// Print the AWS permissions that verbs need, and no more

@@ -11,8 +11,8 @@ pub mod iam_policy;
 pub mod init;
 pub mod inspect;
 pub mod local;
-pub mod outbox;
 pub mod look;
+pub mod outbox;
 pub mod provision;
 pub mod publish;
 pub mod purge;
@@ -20,6 +20,7 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod select;
+pub mod schema;
 pub mod tail;
 pub mod tap;
 pub mod topology;
@@ -333,6 +334,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Replay(args) => replay::run(cx, *args).await,
         Command::Outbox(args) => outbox::run(cx, args).await,
         Command::Run(args) => run::run(cx, *args).await,
+        Command::Schema(args) => schema::run(cx, args),
         Command::Completions(args) => completions::run(&cx.ui, &args),
     }
 }

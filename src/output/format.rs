@@ -23,10 +23,12 @@ pub enum Format {
     Dot,
     /// A picture.
     Svg,
+    /// A page for a forge or a wiki.
+    Markdown,
 }
 
 impl Format {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Table,
         Self::Pretty,
         Self::Json,
@@ -36,6 +38,7 @@ impl Format {
         Self::Mermaid,
         Self::Dot,
         Self::Svg,
+        Self::Markdown,
     ];
 
     /// Its spelling on the command line.
@@ -50,6 +53,7 @@ impl Format {
             Self::Mermaid => "mermaid",
             Self::Dot => "dot",
             Self::Svg => "svg",
+            Self::Markdown => "markdown",
         }
     }
 

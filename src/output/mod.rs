@@ -17,6 +17,7 @@ pub mod record;
 pub mod replay;
 pub mod run;
 mod sanitize;
+pub mod schema;
 mod table;
 pub mod tail;
 pub mod topology;

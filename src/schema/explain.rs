@@ -4,11 +4,19 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
+use super::resolve::Documents;
+use super::source::BASE;
 use crate::event::json::{Location, locate, offset_of, shorten};
 use crate::words;
 
 /// Characters of a value that a message shows.
-const SHOWN: usize = 60;
+const SHOWN: usize = 80;
+
+/// What a payload was held against.
+pub(super) struct Sources<'a> {
+    pub(super) validator: &'a Validator,
+    pub(super) documents: &'a Documents,
+}
 
 /// One way in which a payload breaks its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +24,9 @@ pub struct Violation {
     /// JSON pointer into the payload; empty for the payload itself. A missing property is reported at the object that lacks
     /// it, an unexpected one at itself.
     pub pointer: String,
-    /// JSON pointer into the schema, to the keyword that says so.
+    /// The file that says so, as seen from the folder of schemas; its `$id` where it has one.
+    pub schema_file: String,
+    /// JSON pointer into that file, to the keyword that says so.
     pub schema_pointer: String,
     /// A fragment with the value as its silent subject: `is "x", expected an email address`.
     pub message: String,
@@ -45,27 +55,53 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// Every violation, in the order of the text.
-pub(super) fn explain(validator: &Validator, schema: &Value, value: &Value, text: &str) -> Vec<Violation> {
+/// The first `most` violations, in the order of the text, and how many there are.
+pub(super) fn explain(sources: Sources<'_>, value: &Value, text: &str, most: usize) -> (Vec<Violation>, usize) {
     let mut found: Vec<(usize, Violation)> = Vec::new();
-    for error in validator.iter_errors(value) {
-        for mut violation in violations(&error, schema) {
-            let offset = offset_of(text, &violation.pointer);
-            violation.at = offset.map(|offset| locate(text, offset));
-            found.push((offset.unwrap_or(usize::MAX), violation));
+    let mut count = 0;
+    for error in sources.validator.iter_errors(value) {
+        if found.len() >= most {
+            // Counted one by one, but not made into words: there may be a million.
+            count += match error.kind() {
+                ValidationErrorKind::AdditionalProperties { unexpected }
+                | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected.len(),
+                _ => 1,
+            };
+            continue;
+        }
+        for mut violation in violations(&error, sources.documents) {
+            count += 1;
+            if found.len() < most {
+                let offset = offset_of(text, &violation.pointer);
+                violation.at = offset.map(|offset| locate(text, offset));
+                found.push((offset.unwrap_or(usize::MAX), violation));
+            }
         }
     }
+    let told = found.len();
     found.sort_by_key(|(offset, _)| *offset);
     let mut found: Vec<_> = found.into_iter().map(|(_, violation)| violation).collect();
     found.dedup();
-    found
+    let count = count - (told - found.len());
+    (found, count)
 }
 
-fn violations(error: &ValidationError<'_>, schema: &Value) -> Vec<Violation> {
+/// The file and the pointer of the keyword that was broken.
+fn place(error: &ValidationError<'_>, documents: &Documents) -> (String, String) {
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    match error.absolute_keyword_location().map(|uri| uri.as_str().split_once('#').unwrap_or((uri.as_str(), ""))) {
+        Some((address, pointer)) => (decoded(address.strip_prefix(BASE).unwrap_or(address)), decoded(pointer)),
+        None => (documents.root().doc.name.clone(), error.schema_path().as_str().to_owned()),
+    }
+}
+
+fn violations(error: &ValidationError<'_>, documents: &Documents) -> Vec<Violation> {
     let pointer = error.instance_path().as_str().to_owned();
-    let schema_pointer = error.schema_path().as_str().to_owned();
+    let (schema_file, schema_pointer) = place(error, documents);
+    let schema = documents.named(&schema_file);
     let one = |pointer: String, message: String, value: Option<String>, meant: Option<String>| Violation {
         pointer,
+        schema_file: schema_file.clone(),
         schema_pointer: schema_pointer.clone(),
         message,
         value,
@@ -102,14 +138,45 @@ fn violations(error: &ValidationError<'_>, schema: &Value) -> Vec<Violation> {
 }
 
 /// The properties that the object schema which holds the keyword at `pointer` describes.
-fn properties_beside(schema: &Value, pointer: &str) -> Vec<String> {
+fn properties_beside(schema: Option<&Value>, pointer: &str) -> Vec<String> {
     let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let properties = schema.pointer(parent).and_then(|schema| schema.get("properties"));
+    let properties = schema.and_then(|schema| schema.pointer(parent)).and_then(|schema| schema.get("properties"));
     properties.and_then(Value::as_object).map(|known| known.keys().cloned().collect()).unwrap_or_default()
 }
 
+/// A value for a sentence.
+pub(super) fn cut(value: &Value) -> String {
+    shown(value)
+}
+
+/// The value's JSON text, cut to size without writing the rest of it.
 fn shown(value: &Value) -> String {
-    shorten(&value.to_string(), SHOWN).into_owned()
+    /// Takes no more than it shows.
+    struct Start(Vec<u8>);
+    impl std::io::Write for Start {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            // Four bytes are the longest character, and one more character tells that there was more.
+            let room = (SHOWN + 1) * 4 - self.0.len();
+            if room == 0 {
+                return Err(std::io::ErrorKind::WriteZero.into());
+            }
+            let taken = bytes.len().min(room);
+            self.0.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut start = Start(Vec::new());
+    // An error means that it is full.
+    let _ = serde_json::to_writer(&mut start, value);
+    let text = match std::str::from_utf8(&start.0) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&start.0[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    shorten(text, SHOWN).into_owned()
 }
 
 fn words_for(error: &ValidationError<'_>, value: &str) -> String {

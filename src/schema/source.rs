@@ -15,6 +15,15 @@ pub(super) const BASE: &str = "eventbus://schemas/folder/";
 /// The endings of schema files.
 pub(super) const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
 
+/// The address of the file `path` of `folder`, by which references find it.
+pub(super) fn uri_of(folder: &Path, path: &Path) -> String {
+    let inside = path.strip_prefix(folder).ok().or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
+    let encoded = inside.iter().filter_map(|part| part.to_str()).map(|part| {
+        percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string().replace("%2E", ".")
+    });
+    format!("{BASE}{}", encoded.collect::<Vec<_>>().join("/"))
+}
+
 /// Reads a schema file, JSON or YAML by its ending.
 pub(super) fn read(path: &Path) -> Result<Value, CatalogueError> {
     let invalid = |at: Option<Location>, reason: String| CatalogueError::Invalid { path: path.to_owned(), at, reason };
@@ -38,7 +47,13 @@ pub(super) struct FolderRetriever {
 
 impl jsonschema::Retrieve for FolderRetriever {
     fn retrieve(&self, uri: &jsonschema::Uri<String>) -> Result<Value, Box<dyn Error + Send + Sync>> {
-        let wanted = uri.as_str().split('#').next().unwrap_or_default();
+        self.find(uri.as_str().split('#').next().unwrap_or_default())
+    }
+}
+
+impl FolderRetriever {
+    /// The document at the address `wanted`, which has no fragment.
+    pub(super) fn find(&self, wanted: &str) -> Result<Value, Box<dyn Error + Send + Sync>> {
         match wanted.strip_prefix(BASE) {
             Some(path) => {
                 let path = percent_encoding::percent_decode_str(path).decode_utf8()?;
@@ -64,9 +79,7 @@ impl jsonschema::Retrieve for FolderRetriever {
             }),
         }
     }
-}
 
-impl FolderRetriever {
     fn by_id(&self, wanted: &str) -> Option<Value> {
         let files = fs::read_dir(&self.folder).ok()?;
         let mut paths: Vec<PathBuf> = files.filter_map(|entry| Some(entry.ok()?.path())).collect();

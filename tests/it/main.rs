@@ -29,6 +29,7 @@ mod replay;
 mod run;
 mod replay_kills;
 mod replay_roads;
+mod schema;
 mod support;
 mod tail;
 mod tail_modes;

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
-use super::explain::{Violation, explain};
-use super::source::{self, BASE, ENDINGS, FolderRetriever};
+use super::explain::{Sources, Violation, explain};
+use super::resolve::Documents;
+use super::source::{self, ENDINGS, FolderRetriever};
 use crate::event::json::Location;
 
 /// A folder with one payload schema per event: `UserRegistered.json`, or `.yaml`, and later versions as
-/// `UserRegistered.v2.json`. A file without a version is version 1. Names that start with `.` or `_`, and folders, hold no
-/// events but may be referred to.
+/// `UserRegistered.v2.json`, or as `UserRegistered/v2.json` in a folder of the event's name. A file without a version is
+/// version 1. Names that start with `.` or `_`, and other folders, hold no events but may be referred to.
 #[derive(Debug)]
 pub struct Catalogue {
     folder: PathBuf,
@@ -84,9 +85,21 @@ impl Catalogue {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(catalogue),
             other => other.map_err(unreadable)?,
         };
+        let mut paths = Vec::new();
         for entry in entries {
             let path = entry.map_err(unreadable)?.path();
-            let Some((event, version)) = path.is_file().then(|| event_of(&path)).flatten() else { continue };
+            if path.is_dir() {
+                // A folder that cannot be listed may be one of anything.
+                let inside = fs::read_dir(&path).into_iter().flatten();
+                paths.extend(inside.filter_map(|entry| Some(entry.ok()?.path())).filter_map(|path| {
+                    let (event, version) = version_of(&path).filter(|_| path.is_file())?;
+                    Some((event, version, path))
+                }));
+            } else if let Some((event, version)) = event_of(&path).filter(|_| path.is_file()) {
+                paths.push((event, version, path));
+            }
+        }
+        for (event, version, path) in paths {
             let versions = catalogue.files.entry(event.clone()).or_default();
             if let Some(other) = versions.insert(version, path.clone()) {
                 let (first, second) = if other < path { (other, path) } else { (path, other) };
@@ -109,6 +122,11 @@ impl Catalogue {
     /// The versions of an event's schema, ascending; none for an unknown event.
     pub fn versions(&self, event: &str) -> impl Iterator<Item = u32> {
         self.files.get(event).into_iter().flat_map(|versions| versions.keys().copied())
+    }
+
+    /// The file of a version of an event's schema.
+    pub fn file(&self, event: &str, version: u32) -> Option<&Path> {
+        Some(self.files.get(event)?.get(&version)?.as_path())
     }
 
     /// The schema of an event in the given version, or in its highest. `None` if the event has no schema.
@@ -150,24 +168,31 @@ fn event_of(path: &Path) -> Option<(String, u32)> {
     (!event.is_empty()).then(|| (event.to_owned(), version))
 }
 
+/// `UserRegistered/v2.json` is version 2 of `UserRegistered`.
+fn version_of(path: &Path) -> Option<(String, u32)> {
+    let event = path.parent()?.file_name()?.to_str().filter(|name| !name.starts_with(['.', '_']))?;
+    let version = path.file_stem()?.to_str()?.strip_prefix('v')?.parse().ok()?;
+    ENDINGS.contains(&path.extension()?.to_str()?).then(|| (event.to_owned(), version))
+}
+
 /// One event's payload schema, compiled. `format` is asserted.
 #[derive(Debug)]
 pub struct Schema {
     event: String,
     version: u32,
     path: PathBuf,
+    folder: PathBuf,
     source: Value,
     validator: jsonschema::Validator,
+    documents: OnceLock<Documents>,
 }
 
 impl Schema {
     fn compile(folder: &Path, path: &Path, event: &str, version: u32) -> Result<Self, CatalogueError> {
         let source = source::read(path)?;
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(event);
-        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         let validator = jsonschema::options()
             .should_validate_formats(true)
-            .with_base_uri(format!("{BASE}{name}"))
+            .with_base_uri(source::uri_of(folder, path))
             .with_retriever(FolderRetriever { folder: folder.to_owned() })
             .build(&source)
             .map_err(|e| {
@@ -183,7 +208,39 @@ impl Schema {
                 }
                 CatalogueError::Invalid { path: path.to_owned(), at: None, reason }
             })?;
-        Ok(Self { event: event.into(), version, path: path.to_owned(), source, validator })
+        let (event, folder, path) = (event.to_owned(), folder.to_owned(), path.to_owned());
+        Ok(Self { event, version, path, folder, source, validator, documents: OnceLock::new() })
+    }
+
+    /// The schema in a file of its own, named after it; references lead into the file's folder.
+    ///
+    /// # Errors
+    /// The file cannot be read, holds no schema, or refers to something outside its folder.
+    pub fn of_file(path: &Path) -> Result<Self, CatalogueError> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let named = version_of(path).or_else(|| event_of(path));
+        let stem = || path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+        let (event, version) = named.unwrap_or_else(|| (stem(), 1));
+        // A folder of versions shares its parts with the others.
+        let root = if version_of(path).is_some() { folder.parent().unwrap_or(folder) } else { folder };
+        Self::compile(root, path, &event, version)
+    }
+
+    /// The schema and all that it refers to.
+    pub(super) fn documents(&self) -> &Documents {
+        self.documents.get_or_init(|| Documents::load(&self.folder, &self.path, &self.source))
+    }
+
+    /// The schema as one document, with what it refers to in other files under `$defs`; and the references that could not be
+    /// taken in.
+    pub fn self_contained(&self) -> (Value, Vec<String>) {
+        self.documents().self_contained()
+    }
+
+    /// Whether `value` passes.
+    pub fn is_valid(&self, value: &Value) -> bool {
+        self.validator.is_valid(value)
     }
 
     /// The event's name.
@@ -212,6 +269,18 @@ impl Schema {
         if self.validator.is_valid(value) {
             return Vec::new();
         }
-        explain(&self.validator, &self.source, value, text)
+        explain(self.sources(), value, text, usize::MAX).0
+    }
+
+    /// The first `most` ways in which `value` breaks the schema, and how many there are.
+    pub fn check_at_most(&self, value: &Value, text: &str, most: usize) -> (Vec<Violation>, usize) {
+        if self.validator.is_valid(value) {
+            return (Vec::new(), 0);
+        }
+        explain(self.sources(), value, text, most)
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources { validator: &self.validator, documents: self.documents() }
     }
 }
