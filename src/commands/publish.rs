@@ -153,7 +153,7 @@ pub async fn run(cx: &mut Cx, mut args: PublishArgs) -> Result<Outcome, CliError
     let work = |emit| async move { publish::run(bus.as_ref(), request, &emit, watched).await };
     let (done, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let told = told.map(|(reporter, wrote)| (reporter.inner, wrote));
-    let published = finish(cx, done, told, dry_run, &shutdown);
+    let published = finish(cx, done, told, (dry_run, outbox.as_deref()), &shutdown);
     match waiting {
         Some(waiting) => waiting.finish(cx, published, &shutdown).await,
         None => published,
@@ -165,7 +165,7 @@ fn finish(
     cx: &Cx,
     done: Result<Report, PublishError>,
     told: Option<(reporters::Reporter, std::io::Result<()>)>,
-    dry_run: bool,
+    (dry_run, outbox): (bool, Option<&Outbox>),
     shutdown: &Shutdown,
 ) -> Result<Outcome, CliError> {
     let report = done.map_err(explain)?;
@@ -176,7 +176,7 @@ fn finish(
         return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     };
     cx.ui.status(reporter.summary(&report, dry_run));
-    if let Some(outbox) = &outbox {
+    if let Some(outbox) = outbox {
         super::outbox::tell_rest(cx, outbox, &report);
     }
     if let Some(at) = &report.stopped_at {
