@@ -74,8 +74,9 @@ pub async fn sources(cx: &mut Cx, names: &[String], topics: &[String]) -> Result
     let mut bus = None;
     for name in names {
         if is_recording(name) {
-            let path = if name == "-" { PathBuf::from("-") } else { cx.path(name.as_ref()) };
-            if name != "-" && !path.exists() {
+            // As it was typed: that is how messages name it.
+            let path = PathBuf::from(name);
+            if name != "-" && !cx.path(&path).exists() {
                 return Err(CliError::failed(format!("there is no recording {name}")));
             }
             sources.push(Source::Recording(path));

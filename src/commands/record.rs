@@ -85,7 +85,7 @@ pub async fn run(cx: &mut Cx, args: RecordArgs) -> Result<Outcome, CliError> {
     };
     let names = look::names_of(&sources);
     let to = cx.path(&args.to);
-    if sources.iter().any(|source| matches!(source, tail::Source::Recording(path) if *path == to)) {
+    if sources.iter().any(|source| matches!(source, tail::Source::Recording(path) if cx.path(path) == to)) {
         return Err(CliError::usage(format!("{} would be written from itself", args.to.display())));
     }
     let rotation = Rotation { bytes: args.rotate_size, age: args.rotate_every };

@@ -125,7 +125,10 @@ fn has(attribute: &Attribute, value: &str) -> bool {
     let elements: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
     elements.iter().any(|element| match element {
         serde_json::Value::String(element) => element == value,
-        other => other.to_string() == value,
+        other => {
+            let text = other.to_string();
+            text == value
+        }
     })
 }
 

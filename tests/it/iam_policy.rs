@@ -44,6 +44,10 @@ impl Recorder {
         let calls = Arc::new(Mutex::new(BTreeSet::new()));
         let recorded = Arc::clone(&calls);
         let url = proxy::before(upstream, move |request| {
+            // AWS has none of the ways that a bus of ours, or LocalStack, has to be looked into.
+            if request.line.starts_with("GET /_") {
+                return Fate::Unknown;
+            }
             recorded.lock().unwrap().insert(call(&request.target, &request.body));
             Fate::Answered
         });

@@ -36,7 +36,7 @@ fn a_recorder_that_is_killed_leaves_a_recording() {
     let env = TestEnv::with_three_events();
     for file in ["k.ndjson", "k.ndjson.zst"] {
         let mut recorder = env.command(&["record", "user_events", "--to", file, "--verbose"]).spawn();
-        let _begun = recorder.wait_stderr("peeking");
+        let _begun = recorder.wait_stderr("without receiving");
         // It has written what waits when the file has it.
         while env.run(&["tail", file]).stdout().lines().count() < 3 {}
         let busy = env.run(&["record", "user_events", "--to", file, "--idle", "1s"]).expect_code(1);

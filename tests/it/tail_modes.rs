@@ -30,7 +30,7 @@ fn a_served_bus_and_localstack_are_peeked_into() {
     for url in [server.url.as_str(), local_stack.as_str()] {
         for _ in 0..2 {
             let shown = env.run(&["tail", "user_events", "--endpoint-url", url, "--idle", "700ms"]).success();
-            assert!(shown.stderr().contains("peeking into `user_events`"), "{}", shown.snapshot());
+            assert!(shown.stderr().contains("looking into `user_events` without receiving"), "{}", shown.snapshot());
             let records = shown.ndjson();
             assert_eq!(records.len(), 3, "{}", shown.snapshot());
             assert!(records.iter().all(|record| record["message"]["receiveCount"] == 0), "{records:#?}");

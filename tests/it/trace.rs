@@ -29,14 +29,15 @@ fn the_path_of_an_entity_is_shown_from_queues_and_recordings() {
 #[test]
 fn a_trace_joins_events_about_different_entities() {
     let env = TestEnv::provisioned().with_env("TRACEPARENT", format!("00-{TRACE}-b7ad6b7169203331-01"));
-    for id in ["a1", "b2"] {
+    let ids = ["00000000-0000-4000-8000-0000000000a1", "00000000-0000-4000-8000-0000000000b2"];
+    for id in ids {
         env.write("one.json", format!("{{\"id\": \"{id}\", \"email\": \"a@example.com\"}}"));
         let _sent = env.run(&["publish", "UserRegistered", "one.json"]).success();
     }
     let found = env.run(&["trace", &TRACE.to_uppercase(), "user_events", "-o", "json"]).success().json();
-    assert_eq!(found["entities"], serde_json::json!(["a1", "b2"]));
+    assert_eq!(found["entities"], serde_json::json!(ids));
     assert_eq!(
-        env.run(&["trace", "a1", "user_events", "-o", "json"]).success().json()["events"].as_array().unwrap().len(),
+        env.run(&["trace", ids[0], "user_events", "-o", "json"]).success().json()["events"].as_array().unwrap().len(),
         2
     );
 }

@@ -168,9 +168,9 @@ impl Writer {
         let now = self.clock.now();
         let old =
             |age: &Duration| Duration::try_from(now.duration_since(self.current.begun)).is_ok_and(|is| is >= *age);
-        if !self.rotation.bytes.is_some_and(|bytes| self.current.length >= bytes)
-            && !self.rotation.age.as_ref().is_some_and(old)
-        {
+        let due = self.rotation.bytes.is_some_and(|bytes| self.current.length >= bytes)
+            || self.rotation.age.as_ref().is_some_and(old);
+        if !due {
             return Ok(());
         }
         self.current.file.sync_data()?;

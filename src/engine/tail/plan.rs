@@ -112,10 +112,7 @@ async fn auto(bus: &Bus, request: &Request, queue: &Queue) -> Result<Way, TailEr
 }
 
 fn peek(queue: &Queue) -> Way {
-    let says = format!(
-        "peeking into `{}`: looking changes nothing, and messages that are in flight are shown, too",
-        queue.name
-    );
+    let says = format!("looking into `{}` without receiving: nothing is changed", queue.name);
     Way { bus: None, what: What::Peek(queue.clone()), says }
 }
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::bus::tests::fake::{Fake, Fault};
 use crate::engine::channel;
+use crate::engine::recording::{Rotation, Writer};
 use crate::engine::shutdown::{Signal, Trigger};
 
 async fn request(bus: &Bus) -> Request {
@@ -185,4 +186,106 @@ async fn a_reader_that_does_not_read_holds_nothing_beyond_the_signal() {
     let report = report.unwrap();
     assert_eq!((report.ended, report.shown), (Ended::Signal, 255), "all that the channel takes beside the cost");
     assert!(given_back(&fake));
+}
+
+async fn drain(fake: &Fake, change: impl FnOnce(&mut Request)) -> (Result<Report, TailError>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("drained.ndjson");
+    let bus = fake.bus().await;
+    let mut request = request(&bus).await;
+    request.mode = Choice::Drain(Confirmed::by_the_user());
+    request.idle = Some(Duration::from_secs(90));
+    change(&mut request);
+    let (mut writer, _) = Writer::open(&path, Rotation::default(), Clock::manual(1_700_000_000_000)).unwrap();
+    let (emitter, _events) = channel();
+    let outlets = Outlets { show: false, writer: Some(&mut writer), folder: None };
+    let result = run_with(Some(&bus), request, outlets, &emitter, &Shutdown::never(), std::future::pending()).await;
+    // Not finished: what must be safe is safe already.
+    let written = std::fs::read_to_string(&path).unwrap();
+    let bodies = written.lines().map(|line| Record::parse(line).unwrap().body).collect();
+    (result, bodies)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_drained_is_on_the_disk_before_it_is_deleted_and_once() {
+    let bodies: Vec<String> = (0..25).map(|n| n.to_string()).collect();
+    let fake = queue_of(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
+    fake.redrive("q", "dlq");
+    // The second batch is not deleted: one entry is refused, the answer to another is lost.
+    fake.on_call(|operation, before, _| match operation {
+        "DeleteMessageBatch" if before == 1 => Some(Fault::FailEntries(vec![3], "InternalError", true)),
+        _ => None,
+    });
+    let (result, written) = drain(&fake, |_| ()).await;
+    let report = result.unwrap();
+    assert_eq!((report.shown, report.drained, report.undeleted), (25, 24, 1));
+    assert_eq!(written, bodies);
+    assert_eq!(fake.messages("q").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_a_part_leaves_the_rest_and_is_refused_where_that_costs() {
+    let fake = queue_of(&["a", "b", "ab"]);
+    let (result, written) = drain(&fake, |request| request.selection.grep = Some("a".into())).await;
+    let report = result.unwrap();
+    assert_eq!((report.drained, report.released.given_back, written), (2, 1, vec!["a".to_owned(), "ab".to_owned()]));
+    assert!(given_back(&fake) && fake.messages("q").len() == 1);
+    fake.redrive("q", "dlq");
+    let (result, _) = drain(&fake, |request| request.selection.grep = Some("a".into())).await;
+    assert!(matches!(result, Err(TailError::Costly { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_written_is_given_back() {
+    struct Full;
+    impl Sink for Full {
+        async fn take(&mut self, _: Record) -> Result<(), Stop> {
+            Ok(())
+        }
+        async fn secure(&mut self) -> Result<(), Stop> {
+            let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            Err(Stop::Failed(TailError::Unwritten { what: "the recording cannot be written".into(), error }))
+        }
+    }
+    let fake = queue_of(&["a", "b"]);
+    let bus = fake.bus().await;
+    let mut request = request(&bus).await;
+    request.mode = Choice::Drain(Confirmed::by_the_user());
+    let (emitter, _events) = channel();
+    let never = Shutdown::never();
+    let result = run_into(Some(&bus), request, &mut Full, &emitter, &never, std::future::pending()).await;
+    assert!(matches!(result, Err(TailError::Unwritten { .. })));
+    assert_eq!((fake.calls("DeleteMessageBatch"), fake.messages("q").len()), (0, 2));
+    assert!(given_back(&fake));
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_queues_share_bounds_and_all_give_back() {
+    let fake = Fake::new(&["q", "dlq"]);
+    for body in ["a", "b", "c"] {
+        fake.put("q", body, Value::Null, &[]);
+        fake.put("dlq", body, Value::Null, &[]);
+    }
+    let bus = fake.bus().await;
+    let other = bus.queue("dlq").await.unwrap();
+    let ran = tail(&fake, Shutdown::never(), |request| {
+        request.sources.push(Source::Queue(other));
+        request.count = Some(4);
+    })
+    .await;
+    let report = ran.result.as_ref().unwrap();
+    assert_eq!((report.shown, report.ended, ran.bodies().len()), (4, Ended::Count, 4));
+    for queue in ["q", "dlq"] {
+        assert!(fake.messages(queue).iter().all(|message| message.is_visible()));
+    }
+}
+
+#[test]
+fn a_sample_is_a_share_and_always_the_same() {
+    let sample = Sample::percent(10.0).unwrap();
+    let taken = |n: u32| sample.takes(&format!("message-{n}"));
+    let all = (0..10_000).filter(|n| taken(*n)).count();
+    assert!((800..1_200).contains(&all), "{all} of 10,000");
+    assert!((0..100).all(|n| taken(n) == taken(n)));
+    assert!((0..100).all(|n| Sample::percent(100.0).unwrap().takes(&n.to_string())));
 }

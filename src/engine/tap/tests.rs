@@ -109,7 +109,7 @@ async fn a_tap_that_was_left_is_swept_when_its_lease_or_its_process_has_ended() 
     let here = owner::here().unwrap();
     let dead = format!("{}:4194305:1", here.rsplitn(3, ':').last().unwrap());
     world.bus.tag_queue(&left.queue.url, &[(OWNER_TAG.to_owned(), dead)].into()).await.unwrap();
-    assert_eq!(tidy(&world.bus, now).await.unwrap().removed, [left.queue.name.clone()]);
+    assert_eq!(tidy(&world.bus, now).await.unwrap().removed, std::slice::from_ref(&left.queue.name));
     assert_eq!(world.there().await, (1, 1));
 }
 

@@ -7,6 +7,8 @@ use std::thread;
 
 /// What the proxy sees of a request.
 pub(crate) struct Request {
+    /// Its first line.
+    pub(crate) line: String,
     /// The operation of an SQS call (`SendMessage`); empty for the Query protocol, whose body says it.
     pub(crate) target: String,
     pub(crate) body: Vec<u8>,
@@ -30,6 +32,8 @@ pub(crate) enum Fate {
     Answered,
     /// The server answers, and then this is done before anybody hears of it.
     Then(Box<dyn FnOnce() + Send>),
+    /// The proxy answers with 404.
+    Unknown,
 }
 
 /// Starts a proxy in front of `upstream` and returns its URL.
@@ -72,8 +76,12 @@ fn pass(client: &TcpStream, upstream: &str, judge: &dyn Fn(&Request) -> Fate) ->
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let request = Request { target, body };
+    let request = Request { line: head.lines().next().unwrap_or_default().to_owned(), target, body };
     let fate = judge(&request);
+    let mut client = client;
+    if matches!(fate, Fate::Unknown) {
+        return client.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok();
+    }
     let mut server = TcpStream::connect(upstream).ok()?;
     server.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).ok()?;
     server.write_all(&request.body).ok()?;
@@ -82,6 +90,5 @@ fn pass(client: &TcpStream, upstream: &str, judge: &dyn Fn(&Request) -> Fate) ->
     if let Fate::Then(act) = fate {
         act();
     }
-    let mut client = client;
     client.write_all(&answer).ok()
 }
