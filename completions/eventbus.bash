@@ -37,6 +37,9 @@ _eventbus() {
             eventbus,local)
                 cmd="eventbus__subcmd__local"
                 ;;
+            eventbus,outbox)
+                cmd="eventbus__subcmd__outbox"
+                ;;
             eventbus,provision)
                 cmd="eventbus__subcmd__provision"
                 ;;
@@ -45,6 +48,9 @@ _eventbus() {
                 ;;
             eventbus,replay)
                 cmd="eventbus__subcmd__replay"
+                ;;
+            eventbus,run)
+                cmd="eventbus__subcmd__run"
                 ;;
             eventbus,tail)
                 cmd="eventbus__subcmd__tail"
@@ -63,6 +69,15 @@ _eventbus() {
                 ;;
             eventbus__subcmd__local,status)
                 cmd="eventbus__subcmd__local__subcmd__status"
+                ;;
+            eventbus__subcmd__outbox,drop)
+                cmd="eventbus__subcmd__outbox__subcmd__drop"
+                ;;
+            eventbus__subcmd__outbox,flush)
+                cmd="eventbus__subcmd__outbox__subcmd__flush"
+                ;;
+            eventbus__subcmd__outbox,list)
+                cmd="eventbus__subcmd__outbox__subcmd__list"
                 ;;
             eventbus__subcmd__topology,docs)
                 cmd="eventbus__subcmd__topology__subcmd__docs"
@@ -83,7 +98,7 @@ _eventbus() {
 
     case "${cmd}" in
         eventbus)
-            opts="-y -q -v -h -V --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help --version publish provision tail consume replay explain topology iam-policy local init demo completions"
+            opts="-y -q -v -h -V --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help --version publish provision tail consume replay run outbox explain topology iam-policy local init demo completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -259,12 +274,16 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__explain)
-            opts="-o -f -y -q -v -h --topic --attr --publisher --output --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-o -f -y -q -v -h --live --why-not --all-events --topic --attr --publisher --output --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --why-not)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --topic)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -658,6 +677,162 @@ _eventbus() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        eventbus__subcmd__outbox)
+            opts="-y -q -v -h --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help list flush drop"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        eventbus__subcmd__outbox__subcmd__drop)
+            opts="-y -q -v -h --id --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        eventbus__subcmd__outbox__subcmd__flush)
+            opts="-o -y -q -v -h --any-bus --output --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table ndjson" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table ndjson" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        eventbus__subcmd__outbox__subcmd__list)
+            opts="-o -y -q -v -h --output --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table ndjson" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table ndjson" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         eventbus__subcmd__provision)
             opts="-o -f -y -q -v -h --dry-run --check --refresh-only --prune --destroy --adopt --allow-replace --confirm --out --plan --strict --output --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -729,14 +904,26 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__publish)
-            opts="-o -f -y -q -v -h --input --schema-version --all-or-nothing --topic --attr --publisher --entity-id --entity-name --personal-data --group-id --dedup-id --dry-run --output --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-o -f -y -q -v -h --input --event-field --map --repeat --schema-version --all-or-nothing --topic --attr --publisher --entity-id --entity-name --personal-data --group-id --dedup-id --rate --concurrency --outbox --dry-run --output --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --input)
-                    COMPREPLY=($(compgen -W "json ndjson records" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json ndjson records csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --event-field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repeat)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --schema-version)
@@ -768,6 +955,18 @@ _eventbus() {
                     return 0
                     ;;
                 --dedup-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --outbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -851,6 +1050,116 @@ _eventbus() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "pretty ndjson" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        eventbus__subcmd__run)
+            opts="-f -y -q -v -h --on-success --on-failure --payload --id --code --origin --topic --attr --publisher --outbox --retries --backoff --max-backoff --timeout --exec --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --on-success)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --payload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --code)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --origin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --attr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --publisher)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --outbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backoff)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-backoff)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --overlay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vars)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --context)

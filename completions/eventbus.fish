@@ -42,6 +42,8 @@ complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "provision" -d 'Pl
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "tail" -d 'Show what waits in a queue, then what comes, each message once'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "consume" -d 'Run a command for each event of a queue, and acknowledge by its exit code'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "replay" -d 'Send the messages of a dead-letter queue back to their origin, or those of any queue to another'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "run" -d 'Run a command and publish how it ended'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "outbox" -d 'Look at, send or forget the events that an outbox keeps'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "explain" -d 'Say who gets an event, and which clause of the filter stops it at the others'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "topology" -d 'Look at a topology: draw it, describe it, export it, or write it from a live bus'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "iam-policy" -d 'Print the AWS permissions that verbs need, and no more'
@@ -51,7 +53,11 @@ complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "demo" -d 'Show th
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l input -d 'What the inputs hold [default: by the file\'s ending; stdin: json]' -r -f -a "json\t'One payload'
 ndjson\t'A payload a line'
-records\t'A record a line, as tail and recordings write them'"
+records\t'A record a line, as tail and recordings write them'
+csv\t'A row of names, then a payload a row (`.tsv` with tabs)'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l event-field -d 'Take the event\'s name from this field of each input: a property\'s name, or a JSON pointer' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l map -d 'Make payloads of the inputs with this jq program: each of its outputs is one, and none skips the input' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l repeat -d 'Go through the inputs so many times' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l schema-version -d 'Check against this version of the schema [default: the highest]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l topic -d 'Publish to this topic (name or ARN) [default: `events:` of the topology]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l attr -d 'Add or replace a message attribute: `k=text`, `k:=5`, `k:=\'["a","b"]\'` (can be repeated)' -r
@@ -60,6 +66,9 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l entity-id 
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l entity-name -d 'The kind of thing it is about [default: the event\'s name]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l group-id -d 'The message group on a FIFO topic [default: `group_by:` of the topology, else the entity\'s id]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l dedup-id -d 'The deduplication id of the one message on a FIFO topic [default: random]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l rate -d 'Send at most so many events in so much time, such as `500/s` or `30/m`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l concurrency -d 'Batches that may be on their way at once' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l outbox -d 'Keep each event in this file until the bus has confirmed it; the same command goes on where it was interrupted' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s o -l output -d 'How to print the answer [default: table on a terminal, else ndjson]' -r -f -a "table\t''
 ndjson\t''"
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
@@ -175,6 +184,94 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s q -l quiet 
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l on-success -d 'The event to publish when the command exits with 0' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l on-failure -d 'The event to publish when it does not' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l payload -d 'The success event\'s payload: JSON text, or a file that is read when the command has ended' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l id -d 'What the task is about: `data.id` of the failure event [default: the payload\'s `id`, else random]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l code -d '`code` of the failure event' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l origin -d '`origin` of the failure event' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l topic -d 'Publish to this topic (name or ARN) [default: `events:` of the topology]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l attr -d 'Add or replace a message attribute: `k=text`, `k:=5`, `k:=\'["a","b"]\'` (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l publisher -d 'Who publishes [default: `publisher:` of the configuration] [env: EVENTBUS_PUBLISHER]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l outbox -d 'Keep the event in this file until the bus has confirmed it' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l retries -d 'Try a command that failed so many times more; exit 65, 126 and 127 are final [default: 0; 15 without a number]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l backoff -d 'The longest wait before the first retry; doubles with each, half of it is random' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l max-backoff -d 'The longest wait before any retry' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l timeout -d 'End an attempt that takes longer: TERM to its process group, KILL 5 s later' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l exec -d 'Run this shell line (`sh -c`)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -f -a "list" -d 'Show the events that are not sent'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -f -a "flush" -d 'Send the events that are not sent, in the order in which they came'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -f -a "drop" -d 'Forget events that are not sent'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print the answer [default: table on a terminal, else ndjson]' -r -f -a "table\t''
+ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s o -l output -d 'How to print the answer [default: table on a terminal, else ndjson]' -r -f -a "table\t''
+ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l any-bus -d 'Send them to this bus, whichever they were meant for'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l id -d 'Only the event of this number (can be repeated) [default: all]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l why-not -d 'Only say whether this queue gets it, and why not' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l topic -d 'The topic [default: where the topology routes the event]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l attr -d 'A message attribute more: `k=text`, `k:=5`, `k:=\'["a"]\'` (can be repeated)' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l publisher -d 'Who publishes it [default: `publisher` of eventbus.yaml]' -r
@@ -190,6 +287,8 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l endpoint-u
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l live -d 'Ask the bus who subscribes, instead of the topology'
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l all-events -d 'Every event of the routing table and of the schemas, and which queues get it'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s v -l verbose -d 'Say more about what is done'

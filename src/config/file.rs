@@ -31,6 +31,9 @@ pub(super) struct ConfigFile {
     /// Defaults of `consume`.
     #[serde(default)]
     pub(super) consume: ConsumeFile,
+    /// The commands around `publish`.
+    #[serde(default)]
+    pub(super) publish: PublishFile,
     /// The context to use where neither flag nor environment says.
     pub(super) context: Option<String>,
     /// The buses by name.
@@ -46,6 +49,16 @@ pub(super) struct ConsumeFile {
     pub(super) queue: Option<String>,
     /// How long a handler may take where `--timeout` does not say.
     pub(super) timeout: Option<String>,
+}
+
+/// `publish:`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublishFile {
+    /// A command that sees each event before it is sent, and may change or refuse it.
+    pub(super) before: Option<String>,
+    /// A command that is told what became of each.
+    pub(super) after: Option<String>,
 }
 
 /// One of `contexts:`. One struct for both kinds, because an unknown key is an error with its line, which a tagged enum loses.
@@ -218,6 +231,7 @@ contexts:
             for (pointer, yaml) in [
                 ("/properties", "zzz: 1\n"),
                 ("/$defs/consume/properties", "consume: { zzz: 1 }\n"),
+                ("/$defs/publish/properties", "publish: { zzz: 1 }\n"),
                 ("/$defs/context/properties", "contexts: { a: { kind: aws, zzz: 1 } }\n"),
             ] {
                 let described = schema.pointer(pointer).and_then(Value::as_object).unwrap();

@@ -113,6 +113,10 @@ pub struct Config {
     pub consume_queue: Option<Sourced<String>>,
     /// How long a handler of `consume` may take by default.
     pub consume_timeout: Option<Sourced<Duration>>,
+    /// The command that sees each event before it is sent.
+    pub publish_before: Option<String>,
+    /// The command that is told what became of each.
+    pub publish_after: Option<String>,
     /// The span that started this program (`TRACEPARENT`).
     pub trace: Option<TraceParent>,
     /// What requests to `local serve --bind` must be signed with, each half as the environment has it.
@@ -162,6 +166,8 @@ impl Config {
                 Some(text) => Some(Sourced::new(handler_timeout(text, &named)?, &named)),
                 None => None,
             },
+            publish_before: file.publish.before,
+            publish_after: file.publish.after,
             trace: TraceParent::read(env.traceparent.as_deref()),
             serve_credentials: (env.serve_access_key_id.clone(), env.serve_secret_access_key.clone()),
             path: env.path.clone(),
@@ -199,6 +205,8 @@ impl Config {
         let timeout = self.consume_timeout.as_ref();
         let shown = timeout.map_or_else(none, |found| humantime::format_duration(found.value).to_string());
         line("consume.timeout", shown, timeout.map_or("default", |found| &found.from));
+        line("publish.before", self.publish_before.clone().unwrap_or_else(none), "default, or the file");
+        line("publish.after", self.publish_after.clone().unwrap_or_else(none), "default, or the file");
         lines.join("\n")
     }
 }
