@@ -19,6 +19,7 @@ mod outbox;
 mod provision;
 mod provision_deletes;
 mod publish;
+mod publish_hooks;
 mod publish_stream;
 mod readme;
 mod replay;
