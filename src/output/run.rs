@@ -77,11 +77,9 @@ impl super::Reporter for Reporter {
                 self.ui.warn(escape_control(&format!("the command failed: {why}")));
             }
             Event::Publish(progress) => self.published(progress),
-            Event::Warning(text) => {
-                if self.warned.insert(text.clone()) {
-                    self.end_line();
-                    self.ui.warn(escape_control(text));
-                }
+            Event::Warning(text) if self.warned.insert(text.clone()) => {
+                self.end_line();
+                self.ui.warn(escape_control(text));
             }
             _ => {}
         }
