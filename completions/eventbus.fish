@@ -40,13 +40,10 @@ complete -c eventbus -n "__fish_eventbus_needs_command" -s V -l version -d 'Prin
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "publish" -d 'Check payloads against the event\'s schema and publish them to its topic'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "provision" -d 'Plan and apply topics, queues, dead-letter queues, policies and subscriptions'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "tail" -d 'Show what waits in a queue, then what comes, each message once'
-complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "inspect" -d 'Say what lies in a queue or a recording: grouped, counted, aged, with one sample each'
-complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "record" -d 'Write what waits in a queue, and what comes, into a file without losing anything of it'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "consume" -d 'Run a command for each event of a queue, and acknowledge by its exit code'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "replay" -d 'Send the messages of a dead-letter queue back to their origin, or those of any queue to another'
-complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "trace" -d 'Show the path of one entity or trace through recordings, queues and topics'
-complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "purge" -d 'Delete every message of a queue, after saying what is in it'
-complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "tap" -d 'List the temporary queues that looking made, and remove those left behind'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "run" -d 'Run a command and publish how it ended'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "outbox" -d 'Look at, send or forget the events that an outbox keeps'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "explain" -d 'Say who gets an event, and which clause of the filter stops it at the others'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "topology" -d 'Look at a topology: draw it, describe it, export it, or write it from a live bus'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "iam-policy" -d 'Print the AWS permissions that verbs need, and no more'
@@ -56,7 +53,11 @@ complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "demo" -d 'Show th
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l input -d 'What the inputs hold [default: by the file\'s ending; stdin: json]' -r -f -a "json\t'One payload'
 ndjson\t'A payload a line'
-records\t'A record a line, as tail and recordings write them'"
+records\t'A record a line, as tail and recordings write them'
+csv\t'A row of names, then a payload a row (`.tsv` with tabs)'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l event-field -d 'Take the event\'s name from this field of each input: a property\'s name, or a JSON pointer' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l map -d 'Make payloads of the inputs with this jq program: each of its outputs is one, and none skips the input' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l repeat -d 'Go through the inputs so many times' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l schema-version -d 'Check against this version of the schema [default: the highest]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l topic -d 'Publish to this topic (name or ARN) [default: `events:` of the topology]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l attr -d 'Add or replace a message attribute: `k=text`, `k:=5`, `k:=\'["a","b"]\'` (can be repeated)' -r
@@ -65,11 +66,11 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l entity-id 
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l entity-name -d 'The kind of thing it is about [default: the event\'s name]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l group-id -d 'The message group on a FIFO topic [default: `group_by:` of the topology, else the entity\'s id]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l dedup-id -d 'The deduplication id of the one message on a FIFO topic [default: random]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l rate -d 'Send at most so many events in so much time, such as `500/s` or `30/m`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l concurrency -d 'Batches that may be on their way at once' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l outbox -d 'Keep each event in this file until the bus has confirmed it; the same command goes on where it was interrupted' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s o -l output -d 'How to print the answer [default: table on a terminal, else ndjson]' -r -f -a "table\t''
 ndjson\t''"
-complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l wait-for -d 'After publishing wait, through a tap, for one of these events about the same entity or of the same trace, and print it' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l timeout -d 'Wait no longer than this for the answers; exit 7 in vain' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l wait-topic -d 'The topic that the answers go to (can be repeated) [default: where the topology routes them]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
@@ -116,35 +117,12 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s q -l qui
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l topic -d 'Show what is published to this topic, through a tap (can be repeated)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l mode -d 'How to look' -r -f -a "auto\t'Whatever harms nothing: peek, else a tap, else receiving'
-peek\t'Look without receiving, where the bus can'
-tap\t'Hang a temporary queue beside it and see what comes from now on'
-receive\t'Receive each message once, hold it, and give it back at the end'
-drain\t'Receive each message, write it to --to, and delete it'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l to -d 'With `--mode drain`: the recording that messages are written to before they are deleted' -r -F
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l confirm -d 'With `--mode drain`: go ahead without being asked, if this is the queue\'s name; on a protected bus `--yes` is not enough' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l event -d 'Events of this name: `UserRegistered`, `User*`, `UserService.*` (can be repeated: any of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l entity -d 'Events about the entity with this id (can be repeated: any of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l attr -d 'Messages whose attribute K is V, or a list that holds V (can be repeated: all of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l where -d 'Messages for whose record this jq program says yes: `.event.payload.plan == "pro"` (can be repeated: all of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l filter -d 'Messages that pass the SNS filter policy in this file' -r -F
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l filter-scope -d 'What that policy looks at' -r -f -a "attributes\t'The message attributes'
-body\t'The message body'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l grep -d 'Messages with this text in the body or an attribute; a text without capitals is found in any case' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l since -d 'Sent at this time or later: `10m` (ago), `2026-11-23`, `2026-11-23T08:00:00Z`' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l until -d 'Sent before this time, written the same way' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l sample -d 'Only this share of them, always the same ones: `10%`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l event -d 'Show only events of this name' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l count -d 'End after so many' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l idle -d 'End when nothing came for so long' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l for -d 'End after so long' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l format -d 'Write a line of your own for each message: `{time} {event} {payload.email} {attr.tier}`' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l dump -d 'Write each message into a file of its own in this folder, too' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s o -l output -d 'How to write the messages [default: pretty on a terminal, else ndjson]' -r -f -a "pretty\t''
 ndjson\t''"
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l region -d 'Use AWS in this region' -r
@@ -153,84 +131,12 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l color -d 'Whe
 always\t'Even on a pipe'
 never\t'Not at all'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l force -d 'Look even where looking can dead-letter a message or block a FIFO group'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l print0 -d 'End each message with a NUL instead of a line feed'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l validate -d 'Mark events whose payload breaks their schema'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l show-personal-data -d 'Show payloads marked as personal data on a terminal, too'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l by -d 'Group by this (can be repeated) [default: event, source and reason]' -r -f -a "event\t'The event\'s name'
-publisher\t'Who published it'
-queue\t'The queue it lies in'
-source\t'The queue it was dead-lettered from'
-reason\t'Why it was rejected, or is no event'
-age\t'How long ago it was sent'
-receives\t'How often it was received'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l for -d 'Look no longer than this' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l event -d 'Events of this name: `UserRegistered`, `User*`, `UserService.*` (can be repeated: any of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l entity -d 'Events about the entity with this id (can be repeated: any of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l attr -d 'Messages whose attribute K is V, or a list that holds V (can be repeated: all of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l where -d 'Messages for whose record this jq program says yes: `.event.payload.plan == "pro"` (can be repeated: all of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l filter -d 'Messages that pass the SNS filter policy in this file' -r -F
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l filter-scope -d 'What that policy looks at' -r -f -a "attributes\t'The message attributes'
-body\t'The message body'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l grep -d 'Messages with this text in the body or an attribute; a text without capitals is found in any case' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l since -d 'Sent at this time or later: `10m` (ago), `2026-11-23`, `2026-11-23T08:00:00Z`' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l until -d 'Sent before this time, written the same way' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
-json\t''"
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l profile -d 'Use AWS with this profile' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l region -d 'Use AWS in this region' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Even on a pipe'
-never\t'Not at all'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l force -d 'Look even where looking can dead-letter a message or block a FIFO group'
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s y -l yes -d 'Answer yes to questions'
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s q -l quiet -d 'Print only the answer, warnings and errors'
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s v -l verbose -d 'Say more about what is done'
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l show-settings -d 'Print the resolved settings and where each came from, and end'
-complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l topic -d 'Record what is published to this topic, through a tap (can be repeated)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l to -d 'The file, appended to: `events.ndjson` or `events.ndjson.zst`' -r -F
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l rotate-size -d 'Put the file aside (`events.0001.ndjson`) and begin a new one when it has so many bytes: `100MiB`' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l rotate-every -d 'The same when it was begun so long ago: `1h`' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l mode -d 'How to look' -r -f -a "auto\t'Whatever harms nothing: peek, else a tap, else receiving'
-peek\t'Look without receiving, where the bus can'
-tap\t'Hang a temporary queue beside it and see what comes from now on'
-receive\t'Receive each message once, hold it, and give it back at the end'
-drain\t'Receive each message, write it to --to, and delete it'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l event -d 'Events of this name: `UserRegistered`, `User*`, `UserService.*` (can be repeated: any of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l entity -d 'Events about the entity with this id (can be repeated: any of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l attr -d 'Messages whose attribute K is V, or a list that holds V (can be repeated: all of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l where -d 'Messages for whose record this jq program says yes: `.event.payload.plan == "pro"` (can be repeated: all of them)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l filter -d 'Messages that pass the SNS filter policy in this file' -r -F
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l filter-scope -d 'What that policy looks at' -r -f -a "attributes\t'The message attributes'
-body\t'The message body'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l grep -d 'Messages with this text in the body or an attribute; a text without capitals is found in any case' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l since -d 'Sent at this time or later: `10m` (ago), `2026-11-23`, `2026-11-23T08:00:00Z`' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l until -d 'Sent before this time, written the same way' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l sample -d 'Only this share of them, always the same ones: `10%`' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l count -d 'End after so many' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l idle -d 'End when nothing came for so long' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l for -d 'End after so long' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s o -l output -d 'Answer with one JSON document' -r -f -a "json\t''"
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l profile -d 'Use AWS with this profile' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l region -d 'Use AWS in this region' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Even on a pipe'
-never\t'Not at all'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l force -d 'Look even where looking can dead-letter a message or block a FIFO group'
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s y -l yes -d 'Answer yes to questions'
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s q -l quiet -d 'Print only the answer, warnings and errors'
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s v -l verbose -d 'Say more about what is done'
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l show-settings -d 'Print the resolved settings and where each came from, and end'
-complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l exec -d 'Run this shell line (`sh -c`) for each event' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l stdin -d 'What the command reads on its stdin' -r -f -a "event\t'`{"metadata":{…},"payload":{…}}` in one line'
 payload\t'The payload alone'
@@ -278,79 +184,94 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s q -l quiet 
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l topic -d 'Watch what is published to this topic, through a tap (can be repeated)' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l count -d 'End after so many' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l idle -d 'End when nothing came for so long' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l for -d 'End after so long' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s o -l output -d 'How the answer is written' -r -f -a "text\t''
-json\t''"
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l profile -d 'Use AWS with this profile' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l region -d 'Use AWS in this region' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l on-success -d 'The event to publish when the command exits with 0' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l on-failure -d 'The event to publish when it does not' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l payload -d 'The success event\'s payload: JSON text, or a file that is read when the command has ended' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l id -d 'What the task is about: `data.id` of the failure event [default: the payload\'s `id`, else random]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l code -d '`code` of the failure event' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l origin -d '`origin` of the failure event' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l topic -d 'Publish to this topic (name or ARN) [default: `events:` of the topology]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l attr -d 'Add or replace a message attribute: `k=text`, `k:=5`, `k:=\'["a","b"]\'` (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l publisher -d 'Who publishes [default: `publisher:` of the configuration] [env: EVENTBUS_PUBLISHER]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l outbox -d 'Keep the event in this file until the bus has confirmed it' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l retries -d 'Try a command that failed so many times more; exit 65, 126 and 127 are final [default: 0; 15 without a number]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l backoff -d 'The longest wait before the first retry; doubles with each, half of it is random' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l max-backoff -d 'The longest wait before any retry' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l timeout -d 'End an attempt that takes longer: TERM to its process group, KILL 5 s later' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l exec -d 'Run this shell line (`sh -c`)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l force -d 'Look even where looking can dead-letter a message or block a FIFO group'
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s y -l yes -d 'Answer yes to questions'
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s q -l quiet -d 'Print only the answer, warnings and errors'
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s v -l verbose -d 'Say more about what is done'
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l show-settings -d 'Print the resolved settings and where each came from, and end'
-complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l backup -d 'Write every message into this recording first, and delete no other' -r -F
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l confirm -d 'Go ahead without being asked, if this is the queue\'s name' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l profile -d 'Use AWS with this profile' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l region -d 'Use AWS in this region' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l dry-run -d 'Only say what would be deleted'
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -s y -l yes -d 'Answer yes to questions'
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -s q -l quiet -d 'Print only the answer, warnings and errors'
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -s v -l verbose -d 'Say more about what is done'
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l show-settings -d 'Print the resolved settings and where each came from, and end'
-complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l profile -d 'Use AWS with this profile' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l region -d 'Use AWS in this region' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -f -a "list" -d 'Show the events that are not sent'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -f -a "flush" -d 'Send the events that are not sent, in the order in which they came'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and not __fish_seen_subcommand_from list flush drop" -f -a "drop" -d 'Forget events that are not sent'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print the answer [default: table on a terminal, else ndjson]' -r -f -a "table\t''
+ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -s y -l yes -d 'Answer yes to questions'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -s q -l quiet -d 'Print only the answer, warnings and errors'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -s v -l verbose -d 'Say more about what is done'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l show-settings -d 'Print the resolved settings and where each came from, and end'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -f -a "list" -d 'List the taps of this bus'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -f -a "sweep" -d 'Remove the taps whose process or lease has ended, and subscriptions that lead to none'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l profile -d 'Use AWS with this profile' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l region -d 'Use AWS in this region' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s o -l output -d 'How to print the answer [default: table on a terminal, else ndjson]' -r -f -a "table\t''
+ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to questions'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only the answer, warnings and errors'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about what is done'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l show-settings -d 'Print the resolved settings and where each came from, and end'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l profile -d 'Use AWS with this profile' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l region -d 'Use AWS in this region' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l any-bus -d 'Send them to this bus, whichever they were meant for'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from flush" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l id -d 'Only the event of this number (can be repeated) [default: all]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l all -d 'Also those that somebody still looks through'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -s y -l yes -d 'Answer yes to questions'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -s q -l quiet -d 'Print only the answer, warnings and errors'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -s v -l verbose -d 'Say more about what is done'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l show-settings -d 'Print the resolved settings and where each came from, and end'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l why-not -d 'Only say whether this queue gets it, and why not' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l topic -d 'The topic [default: where the topology routes the event]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l attr -d 'A message attribute more: `k=text`, `k:=5`, `k:=\'["a"]\'` (can be repeated)' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l publisher -d 'Who publishes it [default: `publisher` of eventbus.yaml]' -r
@@ -366,6 +287,8 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l endpoint-u
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l live -d 'Ask the bus who subscribes, instead of the topology'
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l all-events -d 'Every event of the routing table and of the schemas, and which queues get it'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s v -l verbose -d 'Say more about what is done'

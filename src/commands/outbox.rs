@@ -137,6 +137,7 @@ async fn flush(cx: &mut Cx, args: FlushArgs) -> Result<Outcome, CliError> {
         dry_run: false,
         rate: None,
         concurrency: publish::CONCURRENCY,
+        hooks: publish::Hooks::default(),
         outbox: Some(outbox.clone()),
         clock: Clock::system(),
     };

@@ -12,6 +12,7 @@ use super::wait::Noted;
 use super::{Cx, outcome_of_signal, written};
 use crate::bus::ItemError;
 use crate::clock::Clock;
+use crate::engine::exec::HandlerCommand;
 use crate::engine::jq::Program;
 use crate::engine::outbox::{Begin, Outbox};
 use crate::engine::publish::{self, Problem, PublishError, Rate, Report, Request, Source};
@@ -139,6 +140,7 @@ pub async fn run(cx: &mut Cx, mut args: PublishArgs) -> Result<Outcome, CliError
     let format = args.output.unwrap_or(if cx.ui.stdout_is_terminal() { Format::Table } else { Format::Ndjson });
     let kept = args.outbox.clone().map(|file| (file, key(&args), what(&args)));
     let mut request = resolve(cx, args)?;
+    request.hooks = hooks(cx).await?;
     let bus = if request.dry_run { None } else { Some(cx.bus().await?) };
     if let Some((file, key, what)) = &kept {
         request.outbox = Some(Arc::new(begin(cx, file, key, what)?));
@@ -185,6 +187,25 @@ fn finish(
     // Last: what was sent is sent, and said, whether or not its lines could be written.
     written(wrote)?;
     Ok(outcome_of_signal(shutdown.signal()).filter(|_| report.stopped).unwrap_or_else(|| outcome(&report)))
+}
+
+/// The commands of the settings, found before anything is read.
+///
+/// # Errors
+/// One that cannot be run.
+pub(super) async fn hooks(cx: &Cx) -> Result<publish::Hooks, CliError> {
+    let mut found = [None, None];
+    for (at, line) in [&cx.config.publish_before, &cx.config.publish_after].into_iter().enumerate() {
+        let Some(line) = line else { continue };
+        // Where the settings are, so is what they name.
+        let folder = cx.config.file.as_deref().and_then(std::path::Path::parent).unwrap_or(&cx.cwd);
+        let command = HandlerCommand::Shell(line.clone());
+        let program = command.resolve(cx.config.path.as_deref(), folder).await;
+        let name = ["publish.before", "publish.after"][at];
+        found[at] = Some(program.map_err(|error| CliError::failed(format!("`{name}`: {error}")))?);
+    }
+    let [before, after] = found;
+    Ok(publish::Hooks { before, after })
 }
 
 /// What makes a publish the same one when it is started again: all that decides which events come of which inputs.
@@ -303,6 +324,7 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
         dry_run: args.dry_run,
         rate: args.rate,
         concurrency: args.concurrency.get(),
+        hooks: publish::Hooks::default(),
         outbox: None,
         clock: Clock::system(),
     })

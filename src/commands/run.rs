@@ -100,7 +100,7 @@ pub struct RunArgs {
 /// outcome.
 pub async fn run(cx: &mut Cx, args: RunArgs) -> Result<Outcome, CliError> {
     let given = args.payload.as_deref().map(|text| given(cx, text)).transpose()?;
-    let publish = request(cx, &args)?;
+    let publish = Request { hooks: super::publish::hooks(cx).await?, ..request(cx, &args)? };
     let command = match args.exec {
         Some(line) => HandlerCommand::Shell(line),
         None => {
@@ -238,6 +238,7 @@ fn request(cx: &Cx, args: &RunArgs) -> Result<Request, CliError> {
         dry_run: false,
         rate: None,
         concurrency: publish::CONCURRENCY,
+        hooks: publish::Hooks::default(),
         outbox: None,
         clock: Clock::system(),
     })

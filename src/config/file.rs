@@ -34,6 +34,9 @@ pub(super) struct ConfigFile {
     /// What `consume` runs over which events: event-name patterns and their handlers.
     #[serde(default)]
     pub(super) handlers: BTreeMap<String, HandlerFile>,
+    /// The commands around `publish`.
+    #[serde(default)]
+    pub(super) publish: PublishFile,
     /// The context to use where neither flag nor environment says.
     pub(super) context: Option<String>,
     /// The buses by name.
@@ -85,6 +88,16 @@ pub struct RetryFile {
     pub first: Option<String>,
     /// The longest wait.
     pub longest: Option<String>,
+}
+
+/// `publish:`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublishFile {
+    /// A command that sees each event before it is sent, and may change or refuse it.
+    pub(super) before: Option<String>,
+    /// A command that is told what became of each.
+    pub(super) after: Option<String>,
 }
 
 /// One of `contexts:`. One struct for both kinds, because an unknown key is an error with its line, which a tagged enum loses.
@@ -259,6 +272,7 @@ contexts:
                 ("/$defs/consume/properties", "consume: { zzz: 1 }\n"),
                 ("/$defs/handler/properties", "handlers: { A: { zzz: 1 } }\n"),
                 ("/$defs/retry/properties", "handlers: { A: { exec: x, retry: { zzz: 1 } } }\n"),
+                ("/$defs/publish/properties", "publish: { zzz: 1 }\n"),
                 ("/$defs/context/properties", "contexts: { a: { kind: aws, zzz: 1 } }\n"),
             ] {
                 let described = schema.pointer(pointer).and_then(Value::as_object).unwrap();

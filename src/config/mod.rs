@@ -123,6 +123,10 @@ pub struct Config {
     pub handlers: Vec<(String, HandlerFile)>,
     /// The folder that the file's paths are relative to; the working directory without a file.
     pub folder: PathBuf,
+    /// The command that sees each event before it is sent.
+    pub publish_before: Option<String>,
+    /// The command that is told what became of each.
+    pub publish_after: Option<String>,
     /// The span that started this program (`TRACEPARENT`).
     pub trace: Option<TraceParent>,
     /// What requests to `local serve --bind` must be signed with, each half as the environment has it.
@@ -181,6 +185,8 @@ impl Config {
             },
             handlers: file.handlers.clone().into_iter().collect(),
             folder: base.clone(),
+            publish_before: file.publish.before,
+            publish_after: file.publish.after,
             trace: TraceParent::read(env.traceparent.as_deref()),
             serve_credentials: (env.serve_access_key_id.clone(), env.serve_secret_access_key.clone()),
             path: env.path.clone(),
@@ -218,6 +224,8 @@ impl Config {
         let timeout = self.consume_timeout.as_ref();
         let shown = timeout.map_or_else(none, |found| humantime::format_duration(found.value).to_string());
         line("consume.timeout", shown, timeout.map_or("default", |found| &found.from));
+        line("publish.before", self.publish_before.clone().unwrap_or_else(none), "default, or the file");
+        line("publish.after", self.publish_after.clone().unwrap_or_else(none), "default, or the file");
         lines.join("\n")
     }
 }

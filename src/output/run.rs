@@ -14,12 +14,14 @@ pub struct Reporter {
     ui: Ui,
     /// The command left its last line of stderr open.
     open_line: bool,
+    /// Warnings that were told: what is found before the command runs is found again when its event is published.
+    warned: std::collections::BTreeSet<String>,
 }
 
 impl Reporter {
     /// A reporter on our streams.
     pub fn new(ui: Ui) -> Self {
-        Self { ui, open_line: false }
+        Self { ui, open_line: false, warned: std::collections::BTreeSet::new() }
     }
 
     /// Our own lines on stderr begin at the left.
@@ -75,7 +77,7 @@ impl super::Reporter for Reporter {
                 self.ui.warn(escape_control(&format!("the command failed: {why}")));
             }
             Event::Publish(progress) => self.published(progress),
-            Event::Warning(text) => {
+            Event::Warning(text) if self.warned.insert(text.clone()) => {
                 self.end_line();
                 self.ui.warn(escape_control(text));
             }

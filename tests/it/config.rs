@@ -12,7 +12,7 @@ fn an_unknown_key_is_told_with_its_line_and_the_likely_one() {
     exit 2
     --- stdout: nothing
     --- stderr
-    error: [PROJECT]/eventbus.yaml:2:1: unknown key `topolgy`; expected one of `publisher`, `topology`, `schemas`, `envelope`, `require_schema`, `consume`, `context` and `contexts`
+    error: [PROJECT]/eventbus.yaml:2:1: unknown key `topolgy`; expected one of `publisher`, `topology`, `schemas`, `envelope`, `require_schema`, `consume`, `publish`, `context` and `contexts`
     hint: did you mean `topology`?
     ");
 }
@@ -40,6 +40,8 @@ fn the_settings_and_their_sources_can_be_shown() {
     require_schema = false  (default, or the file)
     consume.queue = none  (default)
     consume.timeout = none  (default)
+    publish.before = none  (default, or the file)
+    publish.after = none  (default, or the file)
     --- stderr: nothing
     ");
 }

@@ -22,6 +22,7 @@ mod provision;
 mod provision_deletes;
 mod provision_killed;
 mod publish;
+mod publish_hooks;
 mod publish_stream;
 mod readme;
 mod recording;

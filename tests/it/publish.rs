@@ -189,8 +189,12 @@ impl Faults {
             );
         }
         self.calls += 1;
-        if self.calls % 7 == 3 {
-            return (503, error("ServiceUnavailable", "Receiver"));
+        match self.calls {
+            n if n % 29 == 3 => return (503, error("ServiceUnavailable", "Receiver")),
+            n if n % 31 == 4 => return (400, error("Throttling", "Sender")),
+            // The connection goes before there is an answer.
+            n if n % 37 == 5 => return (0, String::new()),
+            _ => {}
         }
         let (mut good, mut bad) = (String::new(), String::new());
         for n in 1..=10 {
@@ -259,6 +263,10 @@ fn endpoint(faults: Arc<Mutex<Faults>>) -> String {
                     reader.read_exact(&mut body).unwrap();
                     let fields = form_urlencoded::parse(&body).into_owned().collect();
                     let (status, body) = faults.lock().unwrap().answer(&fields);
+                    if status == 0 {
+                        let _ = connection.write_all(b"HTTP/1.1 20");
+                        return;
+                    }
                     let head = format!(
                         "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\r\n",
                         body.len()
@@ -275,11 +283,12 @@ fn endpoint(faults: Arc<Mutex<Faults>>) -> String {
 
 #[test]
 fn every_event_is_accounted_for_once_whatever_the_bus_does() {
-    const EVENTS: u32 = 300;
+    let full = crate::torture::switch("EVENTBUS_TEST_TORTURE").as_deref() == Some("full");
+    let events: u32 = if full { 10_000 } else { 1_500 };
     let faults = Arc::new(Mutex::new(Faults::default()));
     let url = endpoint(faults.clone());
     let env = TestEnv::new();
-    let input: String = (0..EVENTS).map(|n| format!("{{\"id\":{n}}}\n")).collect();
+    let input: String = (0..events).map(|n| format!("{{\"id\":{n}}}\n")).collect();
     let topic = "arn:aws:sns:us-east-1:000000000000:users";
     let run = env
         .command(&[
@@ -294,6 +303,8 @@ fn every_event_is_accounted_for_once_whatever_the_bus_does() {
             &url,
             "--topic",
             topic,
+            "--concurrency",
+            "64",
         ])
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -302,9 +313,9 @@ fn every_event_is_accounted_for_once_whatever_the_bus_does() {
         .run()
         .expect_code(3);
     let lines = lines(&run);
-    assert_eq!(lines.len(), EVENTS as usize);
+    assert_eq!(lines.len(), events as usize);
     let inputs: BTreeSet<_> = lines.iter().map(|line| line["input"].as_str().unwrap()).collect();
-    assert_eq!(inputs.len(), EVENTS as usize, "each input once");
+    assert_eq!(inputs.len(), events as usize, "each input once");
     let faults = faults.lock().unwrap();
     for line in &lines {
         let entity = line["entity_id"].as_str().unwrap();

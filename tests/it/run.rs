@@ -10,6 +10,7 @@ const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 fn project() -> TestEnv {
     let env = TestEnv::provisioned();
     std::fs::remove_dir_all(env.path("schemas")).unwrap();
+    std::fs::create_dir(env.path("schemas")).unwrap();
     env
 }
 
@@ -32,7 +33,8 @@ fn a_success_publishes_what_the_command_wrote_and_passes_it_on() {
     assert!(ended.stderr().contains("oops\n"), "{}", ended.snapshot());
     assert!(ended.stderr().contains("Published `UserRegistered` to `users`"), "{}", ended.snapshot());
     let event = event(&env);
-    assert_eq!(event["payload"].to_string(), r#"{"id":"7","n":1.10}"#);
+    let raw = env.run(&["tail", "user_events", "--count", "1", "-o", "ndjson"]).success();
+    assert!(raw.stdout().contains(r#""payload":{"id":"7","n":1.10}"#), "to the last digit: {}", raw.snapshot());
     assert_eq!(event["metadata"]["entityId"], "7");
 }
 
@@ -63,7 +65,9 @@ fn a_failure_publishes_the_librarys_four_fields_and_the_code_is_kept() {
 
 #[test]
 fn the_schema_of_the_failure_event_decides_its_case() {
-    let env = TestEnv::provisioned();
+    let env = project();
+    let schema = crate::support::repository().join("schemas/events/UserRegistrationFailed.json");
+    env.write("schemas/UserRegistrationFailed.json", std::fs::read(schema).unwrap());
     let _ended = run(&env, "exit 1").expect_code(1);
     let keys: Vec<String> = event(&env)["payload"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(keys, ["code", "data", "detail", "origin"]);
@@ -102,7 +106,7 @@ fn what_is_not_there_or_takes_too_long_has_failed() {
         "trap 'exit 0' TERM; while :; do sleep 0.01; done",
     ];
     let _late = env.run(&args).expect_code(124);
-    assert_eq!(event(&env)["payload"]["Detail"], "timed out after 200ms");
+    assert!(event(&env)["payload"]["Detail"].as_str().unwrap().starts_with("timed out after 200ms"));
 }
 
 #[test]
@@ -197,7 +201,7 @@ fn its_stdin_passes_through_and_a_bus_that_is_away_loses_nothing() {
     let ended = env.command(&args).stdin("through\n").run().expect_code(1);
     assert_eq!(ended.stdout(), "through\n");
     assert!(ended.stderr().contains("the command is run all the same"), "{}", ended.snapshot());
-    assert!(ended.stderr().contains("eventbus outbox flush o.db"), "{}", ended.snapshot());
+    assert!(ended.stderr().contains("outbox flush o.db`"), "{}", ended.snapshot());
     let _sent = env.run(&["outbox", "flush", "o.db", "--any-bus"]).success();
     assert_eq!(event(&env)["payload"], json!({"id": "9"}));
 }

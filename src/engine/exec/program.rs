@@ -35,8 +35,9 @@ pub struct Program {
 
 impl Program {
     /// The process to start, its arguments and its folder set.
-    pub(in crate::engine) fn command(&self) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(&self.path);
+    pub(in crate::engine) fn command(&self) -> std::process::Command {
+        use std::os::unix::process::CommandExt as _;
+        let mut command = std::process::Command::new(&self.path);
         command.arg0(&self.name).args(&self.args).current_dir(&self.folder);
         command
     }

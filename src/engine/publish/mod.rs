@@ -6,6 +6,7 @@
 
 mod attributes;
 mod batch;
+mod hooks;
 mod input;
 mod limits;
 mod prepare;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use attributes::{AttributeError, check_attribute};
+pub use hooks::Hooks;
 pub use input::{Format, Source};
 pub use prepare::targets;
 pub use rate::{NoRate, Rate};
@@ -86,6 +88,8 @@ pub struct Request {
     pub rate: Option<Rate>,
     /// Batches on their way at once.
     pub concurrency: usize,
+    /// The commands around it.
+    pub hooks: Hooks,
     /// Where each event is kept until the bus has confirmed it.
     pub outbox: Option<Arc<Outbox>>,
     /// Now.
@@ -175,7 +179,7 @@ impl Skip {
 }
 
 /// One input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Item {
     /// The file as named on the command line, with the line in files of many: `in.ndjson:17`; `-` is stdin. Where one input
     /// gives several events they are numbered: `in.json#2`.
@@ -268,6 +272,12 @@ pub enum Problem {
     /// `--map` fails on it, or gives no payload.
     #[error("{0}")]
     Map(String),
+    /// The hook refuses it.
+    #[error("{0}")]
+    HookRefused(String),
+    /// The hook does not work, and nothing goes out unseen.
+    #[error("{0}")]
+    Hook(String),
     /// The line is no record, or there is no event in it.
     #[error("{0}")]
     Record(String),
@@ -309,6 +319,8 @@ impl Problem {
             Self::Subject(_) => "invalid_subject",
             Self::EventField(_) => "no_event_name",
             Self::Map(_) => "map_failed",
+            Self::HookRefused(_) => "hook_refused",
+            Self::Hook(_) => "hook_failed",
             Self::Record(_) => "invalid_record",
             Self::Held { .. } => "held_back",
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::hooks::{Before, Changed};
 use super::input::{Draft, Format};
 use super::limits::{self, MAX_RAW_ATTRIBUTES};
 use super::shape;
@@ -101,6 +102,8 @@ pub(super) struct Preparer<'a> {
     bus: &'a dyn Ask,
     /// What a topic takes, asked once per topic.
     limits: HashMap<String, usize>,
+    /// The hook, once there was an event for it.
+    before: Option<Before>,
     /// A queue of the topic with raw delivery, asked once per topic and only where it matters.
     raw: HashMap<String, Option<String>>,
 }
@@ -141,6 +144,7 @@ impl<'a> Preparer<'a> {
             bus,
             limits: HashMap::new(),
             raw: HashMap::new(),
+            before: None,
         };
         if let Some(event) = &request.event {
             let plan = preparer.make_plan(event, &request.publisher).map_err(|e| match e {
@@ -316,12 +320,6 @@ impl<'a> Preparer<'a> {
         let entity_id =
             request.entity_id.clone().or_else(|| entity_id(&found)).unwrap_or_else(|| random_id().to_string());
         item.entity_id = Some(entity_id.clone());
-        if let Some(schema) = &plan.schema {
-            match line {
-                Some(line) => check(schema, &document, line)?,
-                None => check(schema, &document, 1).map_err(placeless)?,
-            }
-        }
         let span = || {
             let mut span = [0; 8];
             span.copy_from_slice(&random_id().as_bytes()[8..]);
@@ -342,10 +340,49 @@ impl<'a> Preparer<'a> {
         };
         let mut attributes = event.routing_attributes();
         attributes.extend(request.attributes.clone());
+        let changed = self.ask(item, &plan.topics, &event, &attributes)?;
+        let line = line.filter(|_| changed.event.is_none());
+        attributes = changed.attributes.unwrap_or(attributes);
+        let event = changed.event.unwrap_or(event);
+        // The author's own text as long as there is no other: places are told in it.
+        let changed = line.is_none().then(|| event.payload.get().to_owned());
+        let document = match &changed {
+            Some(text) => Document::from_text(text).map_err(|e| placeless(Problem::Json(e)))?,
+            None => document,
+        };
+        let entity_id = event.metadata.entity_id.clone().unwrap_or(entity_id);
+        item.entity_id = Some(entity_id.clone());
+        if let Some(schema) = &plan.schema {
+            match line {
+                Some(line) => check(schema, &document, line)?,
+                None => check(schema, &document, 1).map_err(placeless)?,
+            }
+        }
         let body = event.to_message(request.envelope);
         let grouped = plan.group_by.as_deref().and_then(|field| group_value(&document, field));
         let group = grouped.unwrap_or(entity_id);
         Ok(Made { outgoing: Outgoing { body, attributes, ..Outgoing::default() }, group: Some(group), plan })
+    }
+
+    /// What the hook makes of an event, if there is one.
+    fn ask(
+        &mut self,
+        item: &Item,
+        topics: &[String],
+        event: &Event,
+        attributes: &Attributes,
+    ) -> Result<Changed, Problem> {
+        let Some(program) = &self.request.hooks.before else { return Ok(Changed::default()) };
+        let before = match &mut self.before {
+            Some(before) => before,
+            None => self.before.insert(Before::start(program)?),
+        };
+        before.ask(item, topics, event, attributes)
+    }
+
+    /// Nothing more will come.
+    pub(super) fn end(&mut self) {
+        self.warnings.extend(self.before.take().and_then(Before::finish));
     }
 
     /// A record is published again as it was: its text and attributes, with `--attr` on top.
@@ -369,6 +406,12 @@ impl<'a> Preparer<'a> {
         }
         let mut attributes: Attributes = record.attributes.clone();
         attributes.extend(self.request.attributes.clone());
+        let changed = self.ask(item, &plan.topics, event, &attributes)?;
+        if changed.event.is_some() || changed.attributes.is_some() {
+            return Err(Problem::Hook(
+                "a record is published as it is: the hook may refuse it, but not change it".into(),
+            ));
+        }
         let outgoing = Outgoing {
             body: record.message_text(),
             attributes,

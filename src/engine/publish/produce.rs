@@ -166,6 +166,10 @@ fn try_produce(
             return broken.map_or(Ok(()), |error| Err(PublishError::Outbox(error)));
         }
     }
+    preparer.end();
+    for warning in preparer.warnings.drain(..) {
+        let _ = send(Produced::Warning(warning));
+    }
     let _ = send(Produced::End);
     Ok(())
 }

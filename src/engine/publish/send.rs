@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::batch::{self, Finder, Slot, State, Window};
+use super::hooks::After;
 use super::input;
 use super::prepare::{Offline, Prepared, Preparer, Ready};
 use super::produce::{self, Asking, Produced};
@@ -67,7 +68,16 @@ pub async fn run(
         .map_err(|_| PublishError::Reader)?;
     let total = input::length(&request.sources).map(|length| length.saturating_mul(request.repeat));
     let reading = total.filter(|total| *total > 0).map(|total| (read, total));
-    let sending = Sending { bus: bus.cloned(), request, emit, report: Report::default(), found, shutdown, reading };
+    let after = match request.hooks.after.as_ref().filter(|_| !request.dry_run).map(After::start) {
+        Some(Ok(after)) => Some(after),
+        Some(Err(why)) => {
+            let _ = emit.emit_until(Event::Warning(why), shutdown.aborting()).await;
+            None
+        }
+        None => None,
+    };
+    let report = Report::default();
+    let sending = Sending { bus: bus.cloned(), request, emit, report, found, shutdown, after, reading };
     sending.run(receiver).await
 }
 
@@ -78,6 +88,8 @@ struct Sending<'a> {
     report: Report,
     found: Finder,
     shutdown: &'a Shutdown,
+    /// The hook that is told what became of each.
+    after: Option<After>,
     /// How much was read, of how much.
     reading: Option<(Arc<AtomicU64>, u64)>,
 }
@@ -183,6 +195,11 @@ impl Sending<'_> {
                 failure = Some(PublishError::Outbox(error));
             }
         }
+        if let Some(after) = self.after.take()
+            && let Some(said) = after.finish().await
+        {
+            let _ = self.emit.emit_until(Event::Warning(said), self.shutdown.aborting()).await;
+        }
         self.report.topic_errors = self.found.errors();
         match failure {
             Some(error) => Err(error),
@@ -242,6 +259,15 @@ impl Sending<'_> {
                     Progress::Planned { item, message, attributes, group_id, bytes }
                 }
             };
+            if let Some(after) = &mut self.after {
+                let said = tokio::select! {
+                    said = after.tell(&progress) => said,
+                    () = self.shutdown.aborting() => None,
+                };
+                if let Some(said) = said {
+                    let _ = self.emit.emit_until(Event::Warning(said), self.shutdown.aborting()).await;
+                }
+            }
             // A closed stdout stops the telling, not the sending; one that is not read holds it up until the second signal.
             let _ = self.emit.emit_until(Event::Publish(progress), self.shutdown.aborting()).await;
         }

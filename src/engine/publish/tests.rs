@@ -54,6 +54,7 @@ impl Project {
             repeat: 1,
             rate: None,
             concurrency: CONCURRENCY,
+            hooks: Hooks::default(),
             outbox: None,
             sources: files.iter().map(|file| Source::path(*file, self.0.path().join(file), None)).collect(),
             catalogue: Arc::new(Catalogue::open(&self.0.path().join("schemas")).unwrap()),

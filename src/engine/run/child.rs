@@ -65,7 +65,7 @@ pub(super) async fn attempt(
     emit: &Emitter,
     shutdown: &Shutdown,
 ) -> Attempt {
-    let mut command = program.command();
+    let mut command = tokio::process::Command::from(program.command());
     let stdin = if task.pass_stdin { Stdio::inherit() } else { Stdio::null() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     env.apply(&mut command);
