@@ -90,7 +90,7 @@ pub enum Command {
     /// Show what waits in a queue, then what comes, each message once
     Tail(commands::tail::TailArgs),
     /// Run a command for each event of a queue, and acknowledge by its exit code
-    Consume(commands::consume::ConsumeArgs),
+    Consume(Box<commands::consume::ConsumeArgs>),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
     Replay(commands::replay::ReplayArgs),
     /// Say who gets an event, and which clause of the filter stops it at the others
