@@ -272,7 +272,7 @@ pub struct Begun {
     pub queue: String,
     /// The handlers as the user wrote them.
     pub handlers: Vec<String>,
-    /// How many events are handled at once.
+    /// How many processes or requests there are at once.
     pub workers: usize,
     /// How long the first handler may take.
     pub timeout: Duration,
