@@ -26,6 +26,7 @@
 //! After as many attempts as the queue allows receives the first is moved to the dead-letter queue by us.
 
 mod announce;
+mod counts;
 mod dedupe;
 mod dispatch;
 mod flow;
