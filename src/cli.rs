@@ -94,7 +94,7 @@ pub enum Command {
     /// Write what waits in a queue, and what comes, into a file without losing anything of it
     Record(commands::record::RecordArgs),
     /// Run a command for each event of a queue, and acknowledge by its exit code
-    Consume(commands::consume::ConsumeArgs),
+    Consume(Box<commands::consume::ConsumeArgs>),
     /// Send the messages of a dead-letter queue back to their origin, or those of any queue to another
     Replay(Box<commands::replay::ReplayArgs>),
     /// Run a command and publish how it ended

@@ -321,7 +321,7 @@ pub async fn run(cx: &mut Cx, command: Command) -> Result<Outcome, CliError> {
         Command::Provision(args) => provision::run(cx, &args).await,
         Command::Local(args) => local::run(cx, args).await,
         Command::Demo(args) => demo::run(cx, &args).await,
-        Command::Consume(args) => consume::run(cx, args).await,
+        Command::Consume(args) => consume::run(cx, *args).await,
         Command::Topology(args) => topology::verb::run(cx, args).await,
         Command::IamPolicy(args) => iam_policy::run(cx, &args),
         Command::Explain(args) => explain::run(cx, &args).await,

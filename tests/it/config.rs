@@ -12,7 +12,7 @@ fn an_unknown_key_is_told_with_its_line_and_the_likely_one() {
     exit 2
     --- stdout: nothing
     --- stderr
-    error: [PROJECT]/eventbus.yaml:2:1: unknown key `topolgy`; expected one of `publisher`, `topology`, `schemas`, `envelope`, `require_schema`, `consume`, `publish`, `context` and `contexts`
+    error: [PROJECT]/eventbus.yaml:2:1: unknown key `topolgy`; expected one of `publisher`, `topology`, `schemas`, `envelope`, `require_schema`, `consume`, `handlers`, `publish`, `context` and `contexts`
     hint: did you mean `topology`?
     ");
 }

@@ -26,6 +26,7 @@
 //! After as many attempts as the queue allows receives the first is moved to the dead-letter queue by us.
 
 mod announce;
+mod counts;
 mod dedupe;
 mod dispatch;
 mod flow;
@@ -272,7 +273,7 @@ pub struct Begun {
     pub queue: String,
     /// The handlers as the user wrote them.
     pub handlers: Vec<String>,
-    /// How many events are handled at once.
+    /// How many processes or requests there are at once.
     pub workers: usize,
     /// How long the first handler may take.
     pub timeout: Duration,

@@ -140,7 +140,7 @@ async fn begin(
     let told = Begun {
         queue: queue.name.clone(),
         handlers: handlers.iter().map(|handler| handler.name.clone()).collect(),
-        workers: handlers.iter().map(|handler| handler.room).sum(),
+        workers: handlers.iter().map(|handler| handler.workers).sum(),
         timeout: handlers.first().and_then(|handler| handler.timeout).unwrap_or(timeout),
         dead_letter: dead_letter.as_ref().map(|(arn, max)| (name_of(arn).to_owned(), *max)),
     };

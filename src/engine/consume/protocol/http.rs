@@ -13,6 +13,7 @@
 //! Redirects are not followed: a `POST` that becomes a `GET` would be acknowledged by a login page.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,7 +41,9 @@ const SHOWN: usize = 200;
 
 /// Where the requests go.
 #[derive(Clone)]
-pub struct Target {
+pub struct Target(Arc<Inner>);
+
+struct Inner {
     uri: ::http::Uri,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
@@ -54,9 +57,9 @@ impl fmt::Debug for Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without what may be a secret: user, password and query.
-        let host = self.uri.host().unwrap_or_default();
-        let port = self.uri.port().map(|port| format!(":{port}")).unwrap_or_default();
-        write!(f, "{}://{host}{port}{}", self.uri.scheme_str().unwrap_or("http"), self.uri.path())
+        let host = self.0.uri.host().unwrap_or_default();
+        let port = self.0.uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+        write!(f, "{}://{host}{port}{}", self.0.uri.scheme_str().unwrap_or("http"), self.0.uri.path())
     }
 }
 
@@ -85,7 +88,7 @@ impl Target {
                 .map_err(|error| format!("the system's certificates cannot be read: {error}"))?;
             builder.https_or_http().enable_http1().wrap_connector(tcp)
         } else {
-            let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
             let config = rustls::ClientConfig::builder_with_provider(provider)
                 .with_safe_default_protocol_versions()
                 .map_err(|error| error.to_string())?
@@ -94,7 +97,7 @@ impl Target {
             builder.with_tls_config(config).https_or_http().enable_http1().wrap_connector(tcp)
         };
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { uri, client })
+        Ok(Self(Arc::new(Inner { uri, client })))
     }
 }
 
@@ -107,12 +110,12 @@ impl Http {
 
     pub(super) async fn handle(&self, shared: &Shared, job: Job<'_>) -> Answer {
         let begun = Instant::now();
-        let request = match request(&self.0.uri, shared, &job) {
+        let request = match request(&self.0.0.uri, shared, &job) {
             Ok(request) => request,
             Err(error) => return Answer::of(Outcome::Failed(Failure::Request(error.to_string())), begun.elapsed()),
         };
         let ask = async {
-            let response = self.0.client.request(request).await.map_err(|error| cause(&error))?;
+            let response = self.0.0.client.request(request).await.map_err(|error| cause(&error))?;
             let (parts, body) = response.into_parts();
             // The outcome is in the status; an answer that is too long or breaks off says no less.
             let body = Limited::new(body, MAX_ANSWER).collect().await.map(|body| body.to_bytes()).unwrap_or_default();

@@ -124,6 +124,8 @@ pub(super) struct Handler {
     pub(super) name: String,
     pub(super) timeout: Option<Duration>,
     pub(super) backoff: Backoff,
+    /// How many processes or requests it has at once.
+    pub(super) workers: usize,
     /// How many events it takes at once.
     pub(super) room: usize,
     slots: Arc<Semaphore>,
@@ -160,6 +162,7 @@ impl Handler {
             name: spec.protocol.to_string(),
             timeout: spec.timeout,
             backoff: spec.backoff,
+            workers,
             room,
             slots: Arc::new(Semaphore::new(room)),
             runner,
