@@ -164,12 +164,28 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s q -l quiet
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l to -d 'Where to: `origin`, or `queue:NAME`' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l event -d 'Only events of this name' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l to -d 'Where to: `origin`, `queue:NAME`, `topic:NAME` (published again) or `file:FILE` (records, appended)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l to-context -d 'Send to this context of eventbus.yaml instead of the source\'s own' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l limit -d 'At most so many' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l confirm -d 'Go ahead without being asked, if this is the source\'s name; on a protected bus `--yes` is not enough' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l edit -d 'Change each record\'s `.event.payload` or `.attributes` on the way; payloads are checked again (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l rate -d 'At most so many messages a second' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l speed -d 'A recording\'s own rhythm, so many times as fast: `1x`, `10x`, `0.5x`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l concurrency -d 'Calls of one kind at a time [default: 8, on the embedded bus 32]; FIFO queues keep their order whatever it is' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l resume -d 'Go on with a replay that was interrupted: its journal, or the latest' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l forget -d 'Remove a journal: what it says cannot be resumed any more' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l confirm -d 'Go ahead without being asked, if this is the source\'s name (into a protected context: the destination\'s); there `--yes` is not enough (can be repeated)' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s o -l output -d 'How to report [default: pretty on a terminal, else ndjson]' -r -f -a "pretty\t''
 ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l event -d 'Events of this name: `UserRegistered`, `User*`, `UserService.*` (can be repeated: any of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l entity -d 'Events about the entity with this id (can be repeated: any of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l attr -d 'Messages whose attribute K is V, or a list that holds V (can be repeated: all of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l where -d 'Messages for whose record this jq program says yes: `.event.payload.plan == "pro"` (can be repeated: all of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l filter -d 'Messages that pass the SNS filter policy in this file' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l filter-scope -d 'What that policy looks at' -r -f -a "attributes\t'The message attributes'
+body\t'The message body'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l grep -d 'Messages with this text in the body or an attribute; a text without capitals is found in any case' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l since -d 'Sent at this time or later: `10m` (ago), `2026-11-23`, `2026-11-23T08:00:00Z`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l until -d 'Sent before this time, written the same way' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l region -d 'Use AWS in this region' -r
@@ -179,6 +195,9 @@ always\t'Even on a pipe'
 never\t'Not at all'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l dry-run -d 'Only show what would be done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l copy -d 'Leave the originals where they are'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l republish -d 'Give each event a fresh publish date and trace'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l native -d 'Let SQS move the whole dead-letter queue by itself'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l journals -d 'List the journals of replays that were interrupted or left something'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -s v -l verbose -d 'Say more about what is done'

@@ -105,7 +105,8 @@ async fn replay(cx: &mut Cx, args: ReplayArgs, resumed: Option<Journal>) -> Resu
         edit: edit(cx, &args)?,
         rate: args.rate,
         speed: args.speed,
-        concurrency: usize::from(args.concurrency),
+        // In process there is nobody to be throttled by, and what is asked at once is committed at once.
+        concurrency: usize::from(args.concurrency.unwrap_or(if bus.can_peek() { 32 } else { 8 })),
         journal: None,
         resume: resumed.is_some(),
         clock: Clock::system(),

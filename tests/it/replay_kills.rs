@@ -33,7 +33,7 @@ fn record(random: &mut Random, number: usize, fifo: bool) -> Value {
         };
     }
     let body = format!("{number}\n\u{1f980} {}", "x".repeat(random.below(900)));
-    let group = if fifo || number % 3 == 0 { json!(format!("g{}", number % 4)) } else { Value::Null };
+    let group = if fifo || number.is_multiple_of(3) { json!(format!("g{}", number % 4)) } else { Value::Null };
     let mut record = json!({ "version": 1, "message": {}, "attributes": attributes, "body": body });
     if group.is_string() {
         record["message"]["groupId"] = group;

@@ -98,6 +98,9 @@ fn to_another_context() {
     };
     replay(&env, &["user_events_dlq", "--to-context", "staging", "--copy", "--yes"]);
     assert_eq!((there("staging", "user_events"), records(&env, "user_events_dlq").len()), (3, 3));
+    // Its namesake there is another queue.
+    replay(&env, &["user_events_dlq", "--to-context", "staging", "--to", "queue:user_events_dlq", "--copy", "--yes"]);
+    assert_eq!(there("staging", "user_events_dlq"), 3);
     replay(&env, &["user_events_dlq", "--to-context", "staging", "--to", "topic:users", "--limit", "1", "--yes"]);
     assert_eq!((there("staging", "user_events"), records(&env, "user_events").len()), (4, 0));
     let refused = env.run(&["replay", "user_events_dlq", "--to-context", "prod", "--yes"]).expect_code(2);

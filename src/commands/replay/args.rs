@@ -34,9 +34,6 @@ pub struct ReplayArgs {
     /// Send to this context of eventbus.yaml instead of the source's own
     #[arg(long, value_name = "NAME")]
     pub to_context: Option<String>,
-    /// Which messages
-    #[command(flatten)]
-    pub select: SelectArgs,
     /// At most so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
@@ -58,9 +55,9 @@ pub struct ReplayArgs {
     /// A recording's own rhythm, so many times as fast: `1x`, `10x`, `0.5x`
     #[arg(long, value_name = "TIMES", value_parser = speed, conflicts_with = "rate", help_heading = "How fast")]
     pub speed: Option<f64>,
-    /// Calls of one kind at a time; FIFO queues keep their order whatever it is
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "How fast")]
-    pub concurrency: u16,
+    /// Calls of one kind at a time [default: 8, on the embedded bus 32]; FIFO queues keep their order whatever it is
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "How fast")]
+    pub concurrency: Option<u16>,
     /// Let SQS move the whole dead-letter queue by itself
     #[arg(long)]
     pub native: bool,
@@ -80,6 +77,9 @@ pub struct ReplayArgs {
     /// How to report [default: pretty on a terminal, else ndjson]
     #[arg(short = 'o', long = "output", value_name = "FORMAT", value_parser = Format::one_of(&[Format::Pretty, Format::Ndjson]))]
     pub output: Option<Format>,
+    /// Which messages: last, since the heading goes on to what follows
+    #[command(flatten)]
+    pub select: SelectArgs,
 }
 
 /// The value of `--to`.

@@ -15,7 +15,7 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const LONGEST: u64 = 64 * 1024 * 1024;
 
 /// Lines that are read ahead.
-const AHEAD: usize = 64;
+const AHEAD: usize = 128;
 
 /// One line.
 #[derive(Debug)]

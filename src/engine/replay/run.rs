@@ -30,6 +30,9 @@ pub(super) const FIRST: Duration = Duration::from_secs(30);
 /// How long such a poll waits: a long poll asks all servers, a short one only some, so it must not be zero on AWS.
 pub(super) const POLL: Duration = Duration::from_secs(2);
 
+/// A wave with more in its bodies is followed by a smaller one, so that large messages do not fill the memory.
+const WAVE_BYTES: usize = 16 * 1024 * 1024;
+
 /// Receives in a row that bring nothing but latecomers, after which those are left to themselves: who rejects as fast as we send
 /// would keep a replay going for ever.
 const LATE_RECEIVES: u32 = 10;
@@ -322,7 +325,12 @@ impl<'a> Run<'a> {
             let received: Vec<Vec<Message>> = received.into_iter().collect::<Result<_, _>>()?;
             // Many receives at once only while there is plenty: the last messages need no crowd, and idle polls cost.
             let plenty = received.iter().zip(&asked).all(|(messages, max)| messages.len() == *max);
-            lanes = if plenty { (lanes * 2).min(most) } else { 1 };
+            let bytes: usize = received.iter().flatten().map(|message| message.body.len()).sum();
+            lanes = match plenty {
+                true if bytes > WAVE_BYTES => (lanes / 2).max(1),
+                true => (lanes * 2).min(most),
+                false => 1,
+            };
             let fresh = self.only_fresh(queue, received.into_iter().flatten().collect(), holds).await;
             if fresh.is_empty() {
                 if self.more_may_come_back(queue).await {
