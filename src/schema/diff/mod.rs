@@ -22,7 +22,7 @@ use self::prove::{About, Finding, Prover, Waiver};
 use super::Schema;
 
 /// Steps of a comparison: beyond any schema that people write, and short of a second.
-const FUEL: u32 = 50_000;
+const FUEL: u32 = 20_000;
 
 /// Whom a change must not break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
