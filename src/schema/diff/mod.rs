@@ -8,6 +8,8 @@
 //! ignore properties that theirs does not know: so an optional property can be added, to an open or a closed model, without
 //! breaking anybody, and what cannot be decided is told but not counted.
 
+mod containers;
+mod forms;
 mod notes;
 mod prove;
 mod same;
