@@ -45,6 +45,7 @@ complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "replay" -d 'Send 
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "run" -d 'Run a command and publish how it ended'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "outbox" -d 'Look at, send or forget the events that an outbox keeps'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "explain" -d 'Say who gets an event, and which clause of the filter stops it at the others'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "schema" -d 'Look at payload schemas, check payloads against them, make examples, and compare versions'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "topology" -d 'Look at a topology: draw it, describe it, export it, or write it from a live bus'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "iam-policy" -d 'Print the AWS permissions that verbs need, and no more'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "local" -d 'The embedded bus: serve it to other programs, look into it, empty it'
@@ -313,6 +314,197 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s q -l quiet
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "list" -d 'List the events that have a schema'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "show" -d 'Show an event\'s schema: what it is about, its fields, its versions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "check" -d 'Check payload files against their schemas, or the schemas against older ones'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "example" -d 'Make payloads that are valid, and the same for the same seed'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "new" -d 'Write the schema of a new event to start from'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "lint" -d 'Look for mistakes in the schemas that validators pass over in silence'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "diff" -d 'Say what changes between two schemas, and whom it breaks'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "infer" -d 'Write a schema that fits samples of payloads'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "import" -d 'Write the schemas of the registry that the Python library prints'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and not __fish_seen_subcommand_from list show check example new lint diff infer import export" -f -a "export" -d 'Write all schemas as one bundle, as AsyncAPI, or as a page for people'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
+json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
+json\t''
+yaml\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l max-errors -d 'Tell no more than so many violations' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l against -d 'Compare the schemas with those of this folder, or of this commit, branch or tag of git' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l mode -d 'Whom a change must not break [default: full]' -r -f -a "backward\t'Payloads of the old schema pass the new one: stored events, and producers that still have the old one'
+forward\t'Payloads of the new schema pass the old one: consumers that still have the old one'
+full\t'Both'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -s o -l output -d 'How the answer is written; markdown with `--against`' -r -f -a "table\t''
+json\t''
+markdown\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l ndjson -d 'A payload a line [default: by the file\'s ending]'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l strict -d 'Take schemas at their word: payloads may hold what is not described, consumers refuse what they do not know, and what cannot be decided breaks'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l transitive -d 'Compare with every older version, not with the highest alone'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -l count -d 'How many' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -l seed -d 'Where to begin: another number makes others' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -s o -l output -d 'How they are written [default: json for one, ndjson for several]' -r -f -a "json\t''
+ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from example" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -l failure -d 'Begin with the base of failure events [default: when the name ends in `Failed`]'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
+json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -l deny-warnings -d 'Exit with 4 on warnings, too'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from lint" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l mode -d 'Whom a change must not break [default: full]' -r -f -a "backward\t'Payloads of the old schema pass the new one: stored events, and producers that still have the old one'
+forward\t'Payloads of the new schema pass the old one: consumers that still have the old one'
+full\t'Both'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
+json\t''
+markdown\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l strict -d 'Take schemas at their word: payloads may hold what is not described, consumers refuse what they do not know, and what cannot be decided breaks'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l transitive -d 'Compare with every older version, not with the highest alone'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -l event -d 'The event\'s name, for the title [default: that of the file]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -l out -d 'Write here instead of to stdout' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from infer" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l out -d 'Write here instead of to stdout' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l schemas -d 'The folder of schemas [default: `schemas:` of eventbus.yaml, else schemas/]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l bundle -d 'One JSON Schema with every event under `$defs`'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l asyncapi -d 'AsyncAPI 3.0'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l markdown -d 'A page in Markdown, with an example of each event'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand schema; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and not __fish_seen_subcommand_from pull graph docs export" -l region -d 'Use AWS in this region' -r

@@ -48,7 +48,7 @@ pub fn lint(schema: &Schema) -> Vec<Lint> {
                 ALIASES => "a list of names",
                 _ => "a string",
             };
-            tell(true, "metadata", &format!("/{keyword}"), format!("`{keyword}` is no such thing: expected {wanted}"));
+            tell(true, "metadata", &format!("/{keyword}"), format!("`{keyword}` has to be {wanted}"));
         }
     }
     let docs = schema.documents();
@@ -88,8 +88,10 @@ fn walk(schema: &Value, pointer: &str, tell: &mut impl FnMut(bool, &'static str,
             && !keyword.starts_with("z-")
             && keyword != "owner"
         {
-            let meant = words::nearest(keyword, KNOWN.iter().copied());
-            let meant = words::did_you_mean_any(&meant.into_iter().take(1).collect::<Vec<_>>());
+            // By letters, not by how it begins: `propertys` is nearer to `properties` than to `propertyNames`.
+            let near = KNOWN.iter().map(|known| (strsim::damerau_levenshtein(known, keyword), *known));
+            let meant = near.filter(|(far, known)| *far <= 1 + known.len() / 4).min();
+            let meant = words::did_you_mean_any(&meant.map(|(_, known)| known).into_iter().collect::<Vec<_>>());
             let meant = meant.map(|meant| format!("; {meant}")).unwrap_or_default();
             tell(false, "keyword", &at(&[keyword]), format!("`{keyword}` is no keyword, and does nothing{meant}"));
         }

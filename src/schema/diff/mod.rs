@@ -8,6 +8,8 @@
 //! ignore properties that theirs does not know: so an optional property can be added, to an open or a closed model, without
 //! breaking anybody, and what cannot be decided is told but not counted.
 
+mod containers;
+mod forms;
 mod notes;
 mod prove;
 mod same;
@@ -22,7 +24,7 @@ use self::prove::{About, Finding, Prover, Waiver};
 use super::Schema;
 
 /// Steps of a comparison: beyond any schema that people write, and short of a second.
-const FUEL: u32 = 50_000;
+const FUEL: u32 = 20_000;
 
 /// Whom a change must not break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -119,7 +119,9 @@ impl<'d> Maker<'d> {
                 .iter()
                 .flat_map(|part| {
                     let examples = part.get("examples").and_then(Value::as_array).into_iter().flatten();
-                    examples.chain(part.get("default").filter(|value| !value.is_null()))
+                    examples.chain(
+                        part.get("default").filter(|value| !["null", "[]", "{}"].contains(&value.to_string().as_str())),
+                    )
                 })
                 .filter(|value| super::flat::type_of(value) & mask != 0)
                 .collect();

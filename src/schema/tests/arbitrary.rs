@@ -148,7 +148,9 @@ pub(in crate::schema) fn changed(value: &Value, dice: &mut Dice) -> Value {
             }
             Value::Array(list)
         }
-        Value::Number(n) => n.as_u64().map_or(Value::from(1), |n| (n + dice.roll(3)).max(2).saturating_sub(1).into()),
+        Value::Number(n) => {
+            n.as_u64().map_or(Value::from(1), |n| n.saturating_add(dice.roll(3)).max(2).saturating_sub(1).into())
+        }
         Value::String(_) => dice.one(&["x", "a", "b", "string", "integer", "uuid"]).into(),
         Value::Bool(known) => (!known).into(),
         _ => any(dice, 0),
