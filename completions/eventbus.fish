@@ -40,10 +40,15 @@ complete -c eventbus -n "__fish_eventbus_needs_command" -s V -l version -d 'Prin
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "publish" -d 'Check payloads against the event\'s schema and publish them to its topic'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "provision" -d 'Plan and apply topics, queues, dead-letter queues, policies and subscriptions'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "tail" -d 'Show what waits in a queue, then what comes, each message once'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "inspect" -d 'Say what lies in a queue or a recording: grouped, counted, aged, with one sample each'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "record" -d 'Write what waits in a queue, and what comes, into a file without losing anything of it'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "consume" -d 'Run a command for each event of a queue, and acknowledge by its exit code'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "replay" -d 'Send the messages of a dead-letter queue back to their origin, or those of any queue to another'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "run" -d 'Run a command and publish how it ended'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "outbox" -d 'Look at, send or forget the events that an outbox keeps'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "trace" -d 'Show the path of one entity or trace through recordings, queues and topics'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "purge" -d 'Delete every message of a queue, after saying what is in it'
+complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "tap" -d 'List the temporary queues that looking made, and remove those left behind'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "explain" -d 'Say who gets an event, and which clause of the filter stops it at the others'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "schema" -d 'Look at payload schemas, check payloads against them, make examples, and compare versions'
 complete -c eventbus -n "__fish_eventbus_needs_command" -f -a "topology" -d 'Look at a topology: draw it, describe it, export it, or write it from a live bus'
@@ -72,6 +77,9 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l concurrenc
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l outbox -d 'Keep each event in this file until the bus has confirmed it; the same command goes on where it was interrupted' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s o -l output -d 'How to print the answer [default: table on a terminal, else ndjson]' -r -f -a "table\t''
 ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l wait-for -d 'After publishing wait, through a tap, for one of these events about the same entity or of the same trace, and print it' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l timeout -d 'Wait no longer than this for the answers; exit 7 in vain' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l wait-topic -d 'The topic that the answers go to (can be repeated) [default: where the topology routes them]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
@@ -118,12 +126,35 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s q -l qui
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand provision" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l event -d 'Show only events of this name' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l topic -d 'Show what is published to this topic, through a tap (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l mode -d 'How to look' -r -f -a "auto\t'Whatever harms nothing: peek, else a tap, else receiving'
+peek\t'Look without receiving, where the bus can'
+tap\t'Hang a temporary queue beside it and see what comes from now on'
+receive\t'Receive each message once, hold it, and give it back at the end'
+drain\t'Receive each message, write it to --to, and delete it'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l to -d 'With `--mode drain`: the recording that messages are written to before they are deleted' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l confirm -d 'With `--mode drain`: go ahead without being asked, if this is the queue\'s name; on a protected bus `--yes` is not enough' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l event -d 'Events of this name: `UserRegistered`, `User*`, `UserService.*` (can be repeated: any of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l entity -d 'Events about the entity with this id (can be repeated: any of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l attr -d 'Messages whose attribute K is V, or a list that holds V (can be repeated: all of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l where -d 'Messages for whose record this jq program says yes: `.event.payload.plan == "pro"` (can be repeated: all of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l filter -d 'Messages that pass the SNS filter policy in this file' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l filter-scope -d 'What that policy looks at' -r -f -a "attributes\t'The message attributes'
+body\t'The message body'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l grep -d 'Messages with this text in the body or an attribute; a text without capitals is found in any case' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l since -d 'Sent at this time or later: `10m` (ago), `2026-11-23`, `2026-11-23T08:00:00Z`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l until -d 'Sent before this time, written the same way' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l sample -d 'Only this share of them, always the same ones: `10%`' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l count -d 'End after so many' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l idle -d 'End when nothing came for so long' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l for -d 'End after so long' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l format -d 'Write a line of your own for each message: `{time} {event} {payload.email} {attr.tier}`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l dump -d 'Write each message into a file of its own in this folder, too' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s o -l output -d 'How to write the messages [default: pretty on a terminal, else ndjson]' -r -f -a "pretty\t''
 ndjson\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l region -d 'Use AWS in this region' -r
@@ -132,22 +163,123 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l color -d 'Whe
 always\t'Even on a pipe'
 never\t'Not at all'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l force -d 'Look even where looking can dead-letter a message or block a FIFO group'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l print0 -d 'End each message with a NUL instead of a line feed'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l validate -d 'Mark events whose payload breaks their schema'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l show-personal-data -d 'Show payloads marked as personal data on a terminal, too'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l exec -d 'Run this shell line (`sh -c`) for each event' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l stdin -d 'What the command reads on its stdin' -r -f -a "event\t'`{"metadata":{…},"payload":{…}}` in one line'
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l by -d 'Group by this (can be repeated) [default: event, source and reason]' -r -f -a "event\t'The event\'s name'
+publisher\t'Who published it'
+queue\t'The queue it lies in'
+source\t'The queue it was dead-lettered from'
+reason\t'Why it was rejected, or is no event'
+age\t'How long ago it was sent'
+receives\t'How often it was received'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l for -d 'Look no longer than this' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l event -d 'Events of this name: `UserRegistered`, `User*`, `UserService.*` (can be repeated: any of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l entity -d 'Events about the entity with this id (can be repeated: any of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l attr -d 'Messages whose attribute K is V, or a list that holds V (can be repeated: all of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l where -d 'Messages for whose record this jq program says yes: `.event.payload.plan == "pro"` (can be repeated: all of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l filter -d 'Messages that pass the SNS filter policy in this file' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l filter-scope -d 'What that policy looks at' -r -f -a "attributes\t'The message attributes'
+body\t'The message body'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l grep -d 'Messages with this text in the body or an attribute; a text without capitals is found in any case' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l since -d 'Sent at this time or later: `10m` (ago), `2026-11-23`, `2026-11-23T08:00:00Z`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l until -d 'Sent before this time, written the same way' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
+json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l force -d 'Look even where looking can dead-letter a message or block a FIFO group'
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l topic -d 'Record what is published to this topic, through a tap (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l to -d 'The file, appended to: `events.ndjson` or `events.ndjson.zst`' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l rotate-size -d 'Put the file aside (`events.0001.ndjson`) and begin a new one when it has so many bytes: `100MiB`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l rotate-every -d 'The same when it was begun so long ago: `1h`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l mode -d 'How to look' -r -f -a "auto\t'Whatever harms nothing: peek, else a tap, else receiving'
+peek\t'Look without receiving, where the bus can'
+tap\t'Hang a temporary queue beside it and see what comes from now on'
+receive\t'Receive each message once, hold it, and give it back at the end'
+drain\t'Receive each message, write it to --to, and delete it'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l event -d 'Events of this name: `UserRegistered`, `User*`, `UserService.*` (can be repeated: any of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l entity -d 'Events about the entity with this id (can be repeated: any of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l attr -d 'Messages whose attribute K is V, or a list that holds V (can be repeated: all of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l where -d 'Messages for whose record this jq program says yes: `.event.payload.plan == "pro"` (can be repeated: all of them)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l filter -d 'Messages that pass the SNS filter policy in this file' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l filter-scope -d 'What that policy looks at' -r -f -a "attributes\t'The message attributes'
+body\t'The message body'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l grep -d 'Messages with this text in the body or an attribute; a text without capitals is found in any case' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l since -d 'Sent at this time or later: `10m` (ago), `2026-11-23`, `2026-11-23T08:00:00Z`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l until -d 'Sent before this time, written the same way' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l sample -d 'Only this share of them, always the same ones: `10%`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l count -d 'End after so many' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l idle -d 'End when nothing came for so long' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l for -d 'End after so long' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s o -l output -d 'Answer with one JSON document' -r -f -a "json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l force -d 'Look even where looking can dead-letter a message or block a FIFO group'
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l exec -d 'Run this shell line (`sh -c`)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l on -d 'Run this shell line for events of this name; `*` stands for any text. Can be repeated; `--exec` gets the rest' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l forward -d 'Post each event to this URL' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l protocol -d 'How commands are spoken to [default: `spawn`]' -r -f -a "spawn\t'A process for each event'
+batch\t'A process for each batch of events: lines in, lines out'
+stream\t'Processes that stay: lines in, lines out'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l batch -d 'Hand up to so many events to a process [default with `--protocol batch`: 100]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l batch-wait -d 'Fill a batch for so long [default: 1s]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l inflight -d 'Hand so many events at once to each process of `--protocol stream` [default: 1]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l stdin -d 'What handlers read' -r -f -a "event\t'`{"metadata":{…},"payload":{…}}` in one line'
 payload\t'The payload alone'
 record\t'The record: event, body, attributes and system fields in one line'
 body\t'The queue\'s body, to the last byte'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l workers -d 'How many commands run at once' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l timeout -d 'How long one may run [default: `consume.timeout` of the configuration, else the queue\'s visibility timeout, which is the longest]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l workers -d 'How many processes or requests run at once, for each handler [default: 1]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l timeout -d 'How long one may run; the message is kept from others meanwhile [default: `consume.timeout` of the configuration, else the queue\'s visibility timeout]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l unhandled -d 'What becomes of events without a handler' -r -f -a "ack\t'Acknowledge it'
+leave\t'Leave it: it is seen again after its visibility timeout'
+reject\t'Move it to the dead-letter queue; leave it where there is none'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l invalid -d 'What becomes of messages that are no events or, with `--validate`, not as their schema says' -r -f -a "ack\t'Acknowledge it'
+leave\t'Leave it: it is seen again after its visibility timeout'
+reject\t'Move it to the dead-letter queue; leave it where there is none'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l order-by -d 'Handle events one after another that are alike in this: `entity_id`, or a JSON pointer into the payload. FIFO queues are always handled in order' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l rate -d 'Start no more than so many, such as `10/s` or `30/m`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l pause-after -d 'Pause when too much fails, such as `20 failures in 1m`; then try one event at a time until one is handled' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l max-memory -d 'Hold no more than so much of bodies, such as `64MiB`' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dedupe -d 'Remember what was handled for so long, and skip it when it comes again [default: 24h]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dedupe-by -d 'What makes two messages the same' -r -f -a "message\t'The message\'s id'
+event\t'Event name, entity id and publish date'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dedupe-file -d 'Where it is remembered; processes that name the same file share it [default: `.eventbus/handled.db`]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l on-success -d 'Publish this event for each handled one, with the handler\'s stdout as payload if that is a JSON object, else with the event\'s own' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l on-failure -d 'Publish this event when one failed for good' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l failure-on -d 'After which failures `--on-failure` is published' -r -f -a "final\t'The last attempt that the queue allows, and rejections'
+every\t'Every attempt'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l count -d 'End after so many events' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l idle -d 'End when nothing came for so long' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l drain-timeout -d 'After the first signal, end commands that still run after so long [default: their own timeout]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l metrics -d 'Answer `/metrics` (Prometheus), `/healthz` and `/readyz` here; a port alone is on the loopback address' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l log -d 'What stderr is written as' -r -f -a "text\t'Sentences'
+json\t'A JSON object a line, with ids and trace'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s o -l output -d '`pretty`: the commands\' stdout on stdout, what became of each event on stderr. `json`: the summary on stdout; `ndjson`: a line for each event and the summary; with these two the commands\' stdout goes to stderr' -r -f -a "pretty\t''
 json\t''
 ndjson\t''"
@@ -158,8 +290,11 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l endpoint-u
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l validate -d 'Check payloads against the schemas first'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l drain -d 'End when nothing is left to receive'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l fail-on-error -d 'Exit with 3 if an event failed, was rejected or was left'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dry-run -d 'Show which handler would get which waiting message, and do nothing. On the embedded bus looking is free'
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l force -d 'With `--dry-run`: look even where each look is a receive'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -s v -l verbose -d 'Say more about what is done'
@@ -291,6 +426,79 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_see
 complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s v -l verbose -d 'Say more about what is done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand outbox; and __fish_seen_subcommand_from drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l topic -d 'Watch what is published to this topic, through a tap (can be repeated)' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l count -d 'End after so many' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l idle -d 'End when nothing came for so long' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l for -d 'End after so long' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s o -l output -d 'How the answer is written' -r -f -a "text\t''
+json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l force -d 'Look even where looking can dead-letter a message or block a FIFO group'
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l backup -d 'Write every message into this recording first, and delete no other' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l confirm -d 'Go ahead without being asked, if this is the queue\'s name' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l dry-run -d 'Only say what would be deleted'
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -f -a "list" -d 'List the taps of this bus'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and not __fish_seen_subcommand_from list sweep" -f -a "sweep" -d 'Remove the taps whose process or lease has ended, and subscriptions that lead to none'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l profile -d 'Use AWS with this profile' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l region -d 'Use AWS in this region' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l endpoint-url -d 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Even on a pipe'
+never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l all -d 'Also those that somebody still looks through'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -s y -l yes -d 'Answer yes to questions'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -s q -l quiet -d 'Print only the answer, warnings and errors'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -s v -l verbose -d 'Say more about what is done'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -l show-settings -d 'Print the resolved settings and where each came from, and end'
+complete -c eventbus -n "__fish_eventbus_using_subcommand tap; and __fish_seen_subcommand_from sweep" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l why-not -d 'Only say whether this queue gets it, and why not' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l topic -d 'The topic [default: where the topology routes the event]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l attr -d 'A message attribute more: `k=text`, `k:=5`, `k:=\'["a"]\'` (can be repeated)' -r
@@ -602,7 +810,7 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l endpoin
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l prune -d 'For `provision`: deletions too'
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l prune -d 'For `provision`: deletions too (`--prune`, `--destroy`, `--allow-replace`). Queues only where they carry the topology\'s tag; SNS has no such condition, so any topic of the prefix (without one: any topic) may be deleted by who has this policy'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s v -l verbose -d 'Say more about what is done'
@@ -661,6 +869,7 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from status" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l path -d 'The bus file [default: the local context\'s, .eventbus/bus.db]' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l confirm -d 'Where the context is protected: its name, in place of typing it' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l context -d 'Use this context of eventbus.yaml [env: EVENTBUS_CONTEXT] [default: local]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l profile -d 'Use AWS with this profile' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand local; and __fish_seen_subcommand_from reset" -l region -d 'Use AWS in this region' -r

@@ -325,15 +325,6 @@ pub(crate) async fn run_into<S: Sink>(
     }
 }
 
-/// Whether the record is an event of this name; where the body is no event, its `eventName` attribute decides.
-pub(crate) fn is_wanted(record: &Record, event: Option<&str>) -> bool {
-    let Some(wanted) = event else { return true };
-    match &record.event {
-        Some(event) => event.metadata.event_name == wanted,
-        None => record.attributes.get("eventName").and_then(|attribute| attribute.text()) == Some(wanted),
-    }
-}
-
 impl From<Progress> for Event {
     fn from(progress: Progress) -> Self {
         Self::Tail(progress)
