@@ -1,7 +1,7 @@
 //! Handlers that die, say "not now", reject and fail at random, in every protocol, under a consumer that is signalled and killed:
 //! each event is handled or a dead letter in the end, and no handler is left behind.
 //!
-//! Three rounds by default; `EVENTBUS_TEST_TORTURE=full` makes it 1,000. `EVENTBUS_TEST_SEED=N` repeats the random choices.
+//! One round by default; `EVENTBUS_TEST_TORTURE=full` makes it 1,000. `EVENTBUS_TEST_SEED=N` repeats the random choices.
 
 use std::collections::BTreeSet;
 
@@ -49,13 +49,13 @@ done"#;
 #[test]
 fn every_event_is_handled_or_a_dead_letter_whatever_dies() {
     let (rounds, events) =
-        if switch("EVENTBUS_TEST_TORTURE").as_deref() == Some("full") { (1000, 60) } else { (3, 26) };
+        if switch("EVENTBUS_TEST_TORTURE").as_deref() == Some("full") { (1000, 60) } else { (1, 26) };
     let seed = seed();
     let mut random = Random(seed);
     for round in 0..rounds {
         let env = TestEnv::new();
         env.write("topology.yaml", TOPOLOGY);
-        let (script, protocol) = match round % 3 {
+        let (script, protocol) = match (round as u64 + seed % 3) % 3 {
             0 => (SPAWN, "workers: 3"),
             1 => (LINES, "protocol: batch, batch: 5, batch_wait: 50ms, workers: 2"),
             _ => (LINES, "protocol: stream, inflight: 3, workers: 2"),

@@ -134,7 +134,7 @@ fn kills(source: &str, target: &str, messages: usize, kills: usize) {
 #[test]
 fn a_replay_that_is_killed_loses_nothing_and_names_what_it_doubles() {
     let full = switch("EVENTBUS_TEST_TORTURE").as_deref() == Some("full");
-    if full { kills("work_dlq", "work", 20_000, 100) } else { kills("work_dlq", "work", 600, 3) }
+    if full { kills("work_dlq", "work", 20_000, 100) } else { kills("work_dlq", "work", 300, 2) }
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_killed_replay_of_a_fifo_queue_keeps_the_order_and_doubles_nothing() {
     if full {
         kills("ordered_dlq.fifo", "ordered.fifo", 3_000, 30)
     } else {
-        kills("ordered_dlq.fifo", "ordered.fifo", 120, 2)
+        kills("ordered_dlq.fifo", "ordered.fifo", 60, 1)
     }
 }
 

@@ -169,7 +169,7 @@ mod proof {
 
     use super::*;
     use crate::schema::example::example;
-    use crate::schema::tests::arbitrary::{Dice, changed, event};
+    use crate::schema::tests::arbitrary::{Dice, cases, changed, event};
 
     /// Payloads of `schema`, with and without properties that it does not describe.
     fn payloads(schema: &Schema, seed: u64) -> Vec<(Value, bool)> {
@@ -190,7 +190,7 @@ mod proof {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { max_shrink_iters: 0, ..ProptestConfig::with_cases(256) })]
+        #![proptest_config(cases(96))]
 
         #[test]
         fn what_is_called_compatible_is(seed in any::<u64>()) {
@@ -232,8 +232,21 @@ mod proof {
         }
     }
 
+    /// Whether a property is required somewhere that is not described there.
+    fn asks_for_more(schema: &Value) -> bool {
+        match schema {
+            Value::Object(map) => {
+                let described = |name: &str| map.get("properties").is_some_and(|known| known.get(name).is_some());
+                let required = map.get("required").and_then(Value::as_array).into_iter().flatten();
+                required.filter_map(Value::as_str).any(|name| !described(name)) || map.values().any(asks_for_more)
+            }
+            Value::Array(list) => list.iter().any(asks_for_more),
+            _ => false,
+        }
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig { max_shrink_iters: 0, ..ProptestConfig::with_cases(128) })]
+        #![proptest_config(cases(128))]
 
         /// Payloads that hold what is described, consumers that ignore what they do not know.
         #[test]
@@ -243,6 +256,9 @@ mod proof {
             let b = changed(&a, &mut dice);
             let texts = [a.to_string(), b.to_string(), opened(&a).to_string()];
             // Where more is asked for than is described, examples have more; and one of several forms may turn into two.
+            if asks_for_more(&a) || asks_for_more(&b) {
+                return Ok(());
+            }
             if texts.iter().any(|text| ["minProperties", "oneOf", "not", "if"].iter().any(|word| text.contains(word))) {
                 return Ok(());
             }

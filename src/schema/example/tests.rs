@@ -87,7 +87,7 @@ fn what_cannot_be_made_is_refused_with_its_place() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 0, ..ProptestConfig::with_cases(128) })]
+    #![proptest_config(crate::schema::tests::arbitrary::cases(96))]
 
     #[test]
     fn every_example_is_valid(seed in any::<u64>()) {

@@ -218,7 +218,7 @@ fn exercise(seed: u64) {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig { max_shrink_iters: 0, ..proptest::prelude::ProptestConfig::with_cases(200) })]
+    #![proptest_config(arbitrary::cases(200))]
 
     #[test]
     fn nothing_panics_on_what_nobody_means(seed in proptest::prelude::any::<u64>()) {
