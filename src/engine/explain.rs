@@ -106,6 +106,8 @@ pub struct Report {
     pub attributes: Attributes,
     /// Every subscription of the topic, in the order of the file.
     pub subscriptions: Vec<Reach>,
+    /// The only queue that is asked about, after [`Report::only`].
+    pub asked: Option<String>,
 }
 
 /// What becomes of the event at one subscription.
@@ -143,6 +145,7 @@ impl Report {
     /// Leaves only what is about `queue`; false when it is not subscribed to the topic.
     pub fn only(&mut self, queue: &str) -> bool {
         self.subscriptions.retain(|reach| reach.queue == queue);
+        self.asked = Some(queue.to_owned());
         !self.subscriptions.is_empty()
     }
 
@@ -239,6 +242,7 @@ pub fn explain(request: &Request<'_>) -> Result<Report, ExplainError> {
         route,
         attributes,
         subscriptions,
+        asked: None,
     })
 }
 

@@ -24,7 +24,7 @@ pub fn success_payload(stdout: &[u8], data: Option<&RawValue>) -> Box<RawValue> 
     answered.or_else(|| data.map(ToOwned::to_owned)).unwrap_or_else(empty)
 }
 
-/// The payload of a failure: `detail` in words, and `data`, what the work was given.
+/// The payload of a failure: `detail` in words, and `data`, what the work was about: an object, `{"id": …}` as the library has it.
 pub fn failure_payload(detail: &str, data: Option<&RawValue>, style: EnvelopeStyle) -> Box<RawValue> {
     let names = match style {
         EnvelopeStyle::Pascal => ["Code", "Data", "Detail", "Origin"],

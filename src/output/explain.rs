@@ -136,7 +136,11 @@ fn people(ui: &Ui, report: &Report, out: &mut impl Write) -> io::Result<()> {
     let attributes: Vec<String> = report.attributes.iter().map(|(name, value)| attribute(name, value)).collect();
     writeln!(out, "{}", ui.paint(Tone::Dim, format!("with {}", escape_control(&attributes.join(", ")))))?;
     if report.subscriptions.is_empty() {
-        return writeln!(out, "\nNobody subscribes to {}.", name(&report.topic));
+        let topic = name(&report.topic);
+        return match &report.asked {
+            Some(queue) => writeln!(out, "\n{} does not subscribe to {topic}.", name(queue)),
+            None => writeln!(out, "\nNobody subscribes to {topic}."),
+        };
     }
     let mut table = Table::new(ui, &["Queue", "Reached", "Why"]);
     for reach in &report.subscriptions {

@@ -194,7 +194,7 @@ fn outcome_events_are_published_as_the_python_library_writes_them() {
     let failed = said.iter().find(|record| record["event"]["metadata"]["eventName"] == "WelcomeFailed").unwrap();
     assert_eq!(
         failed["event"]["payload"],
-        json!({"Code": "APPLICATION_ERROR", "Data": {"Id": "2"}, "Detail": "boom", "Origin": "application"})
+        json!({"Code": "APPLICATION_ERROR", "Data": {"id": "2"}, "Detail": "boom", "Origin": "application"})
     );
     assert_eq!(failed["event"]["metadata"]["entityId"], "2");
     assert_eq!(said.len(), 2);

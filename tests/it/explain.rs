@@ -126,6 +126,7 @@ fn one_queue_can_be_asked_about() {
     let _gets = env.run(&["explain", "UserRegistered", "--why-not", "everything"]).success();
     let other = env.run(&["explain", "UserDeleted", "--why-not", "everything"]).expect_code(6);
     assert!(other.stderr().contains("not subscribed to topic `silent`, only to `users`"), "{}", other.snapshot());
+    assert!(other.stdout().contains("`everything` does not subscribe to `silent`."), "{}", other.snapshot());
     let unknown = env.run(&["explain", "UserRegistered", "--why-not", "registred"]).expect_code(4);
     assert!(unknown.stderr().contains("did you mean `registered`?"), "{}", unknown.snapshot());
 }

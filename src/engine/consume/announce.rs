@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+use serde_json::value::to_raw_value;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
@@ -101,7 +103,11 @@ impl Announcer {
         let seed = seed(&[id, &announcement.event, &attempt]);
         let payload = match ending {
             Ending::Success(stdout) => success_payload(stdout, Some(&event.payload)),
-            Ending::Failure(detail) => failure_payload(detail, Some(&event.payload), self.what.envelope),
+            Ending::Failure(detail) => {
+                // As the library's tasks say it: what it was about, and nothing else of what may be personal.
+                let about = event.metadata.entity_id.as_ref().and_then(|id| to_raw_value(&json!({ "id": id })).ok());
+                failure_payload(detail, Some(about.as_deref().unwrap_or(&event.payload)), self.what.envelope)
+            }
         };
         let date = clock.now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
         let told = outcome_event(&announcement.event, &self.what.publisher, date, &event.metadata, payload, seed);
