@@ -218,8 +218,22 @@ def test_the_python_library_would_deliver_what_we_write(project, moto, style):
 
 def test_tail_refuses_where_looking_could_dead_letter_and_touches_nothing(provisioned, moto):
     publish(provisioned, range(2))
-    done = provisioned.run("tail", "user_events", "--idle", "1s", code=1)
+    done = provisioned.run("tail", "user_events", "--mode", "receive", "--idle", "1s", code=1)
     assert "--force" in done.stderr and done.stdout == ""
+    assert {m["Attributes"]["ApproximateReceiveCount"] for m in moto.drain("user_events")} == {"1"}
+
+
+def test_tail_taps_where_it_can_and_leaves_nothing_behind(provisioned, moto):
+    publish(provisioned, range(2))
+    process = provisioned.start("tail", "user_events", "--count", "1", "-o", "ndjson")
+    while "is open" not in (said := process.stderr.readline()):
+        assert said, "it ended"
+    publish(provisioned, range(2, 3))
+    stdout, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert [record["event"]["payload"]["id"] for record in lines(stdout)] == ["user-2"]
+    assert not [url for url in moto.sqs.list_queues()["QueueUrls"] if "tap" in url]
+    assert len(moto.subscriptions("users")) == 1
     assert {m["Attributes"]["ApproximateReceiveCount"] for m in moto.drain("user_events")} == {"1"}
 
 
