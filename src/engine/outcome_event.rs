@@ -3,10 +3,11 @@
 //! Pure: text in, payload or event out. The payloads are those of the Python library's task callbacks, so that its subscribers
 //! read them: a success carries what the work answered, a failure has the four fields `Code`, `Data`, `Detail` and `Origin`.
 
-use serde_json::value::RawValue;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest as _, Sha256};
 
-use crate::event::{EnvelopeStyle, Event, Metadata, TraceParent};
+use crate::event::{Event, Metadata, TraceParent};
 
 /// `Code` of a failure.
 pub const FAILURE_CODE: &str = "APPLICATION_ERROR";
@@ -24,28 +25,36 @@ pub fn success_payload(stdout: &[u8], data: Option<&RawValue>) -> Box<RawValue> 
     answered.or_else(|| data.map(ToOwned::to_owned)).unwrap_or_else(empty)
 }
 
-/// The payload of a failure: `detail` in words, and `data`, what the work was about: an object, `{"id": …}` as the library has it.
-pub fn failure_payload(detail: &str, data: Option<&RawValue>, style: EnvelopeStyle) -> Box<RawValue> {
-    let names = match style {
-        EnvelopeStyle::Pascal => ["Code", "Data", "Detail", "Origin"],
-        EnvelopeStyle::Camel | EnvelopeStyle::Snake => ["code", "data", "detail", "origin"],
-    };
+/// The payload of a failure: its `code`, what it was about (an object, `{"id": …}` as the library has it), `detail` in words and
+/// its `origin`.
+pub fn failure_payload(
+    (code, origin): (&str, &str),
+    data: Option<&RawValue>,
+    detail: &str,
+    pascal: bool,
+) -> Box<RawValue> {
+    let names = if pascal { ["Code", "Data", "Detail", "Origin"] } else { ["code", "data", "detail", "origin"] };
     let data = data.filter(|data| data.get().trim_start().starts_with('{')).map_or("{}", RawValue::get);
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let written = format!(
         r#"{{"{}":{},"{}":{data},"{}":{},"{}":{}}}"#,
         names[0],
-        text(FAILURE_CODE),
+        text(code),
         names[1],
         names[2],
-        text(&shortened(detail)),
+        text(detail),
         names[3],
-        text(FAILURE_ORIGIN)
+        text(origin)
     );
     RawValue::from_string(written).unwrap_or_else(|_| empty())
 }
 
-/// What people read of a failure: the last line that the work wrote on its stderr, else how it ended.
+/// `{"id": …}`.
+pub fn about(id: &str) -> Box<RawValue> {
+    to_raw_value(&json!({ "id": id })).unwrap_or_else(|_| empty())
+}
+
+/// What people read of a failure, cut to 1 KiB: the last line that the work wrote on its stderr, else how it ended.
 pub fn failure_detail(stderr: &[u8], ended: &str) -> String {
     let text = String::from_utf8_lossy(stderr);
     let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
@@ -100,7 +109,7 @@ fn empty() -> Box<RawValue> {
     RawValue::from_string("{}".into()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let cut = (0..=MAX_DETAIL.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     text[..cut].to_owned()
 }
@@ -128,11 +137,11 @@ mod tests {
     fn a_failure_has_the_four_fields_of_the_python_library() {
         let data = raw(r#"{"id":"7"}"#);
         assert_eq!(
-            failure_payload("bo\"om", Some(&data), EnvelopeStyle::Pascal).get(),
+            failure_payload((FAILURE_CODE, FAILURE_ORIGIN), Some(&data), "bo\"om", true).get(),
             r#"{"Code":"APPLICATION_ERROR","Data":{"id":"7"},"Detail":"bo\"om","Origin":"application"}"#
         );
         assert_eq!(
-            failure_payload("x", Some(&raw("[1]")), EnvelopeStyle::Snake).get(),
+            failure_payload((FAILURE_CODE, FAILURE_ORIGIN), Some(&raw("[1]")), "x", false).get(),
             r#"{"code":"APPLICATION_ERROR","data":{},"detail":"x","origin":"application"}"#
         );
         assert_eq!(failure_detail(b"one\ntwo\n\n", "exit 3"), "two");

@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use serde_json::value::to_raw_value;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
@@ -14,7 +12,9 @@ use super::{EventRef, Received};
 use crate::bus::{Bus, BusError, Outgoing, Topic};
 use crate::clock::Clock;
 use crate::engine::backoff::{Backoff, random};
-use crate::engine::outcome_event::{dedup_id, failure_payload, outcome_event, seed, success_payload};
+use crate::engine::outcome_event::{
+    FAILURE_CODE, FAILURE_ORIGIN, about, dedup_id, failure_payload, outcome_event, seed, shortened, success_payload,
+};
 use crate::event::{EnvelopeStyle, Event};
 
 const TRIES: u32 = 3;
@@ -105,8 +105,10 @@ impl Announcer {
             Ending::Success(stdout) => success_payload(stdout, Some(&event.payload)),
             Ending::Failure(detail) => {
                 // As the library's tasks say it: what it was about, and nothing else of what may be personal.
-                let about = event.metadata.entity_id.as_ref().and_then(|id| to_raw_value(&json!({ "id": id })).ok());
-                failure_payload(detail, Some(about.as_deref().unwrap_or(&event.payload)), self.what.envelope)
+                let about = event.metadata.entity_id.as_deref().map(about);
+                let pascal = self.what.envelope == EnvelopeStyle::Pascal;
+                let data = about.as_deref().unwrap_or(&event.payload);
+                failure_payload((FAILURE_CODE, FAILURE_ORIGIN), Some(data), &shortened(detail), pascal)
             }
         };
         let date = clock.now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::engine::outcome_event::{about, failure_payload};
 use crate::engine::publish;
 use crate::event::EnvelopeStyle;
 use crate::event::json::Document;
@@ -93,13 +94,8 @@ impl Failing {
         let told = lines.join("\n");
         let cut: String = told.chars().skip(told.chars().count().saturating_sub(DETAIL)).map(printable).collect();
         let detail = if cut.is_empty() { why.to_owned() } else { format!("{why}: {cut}") };
-        let names = match is_pascal(schema.map(Schema::source), envelope) {
-            true => ["Code", "Data", "Detail", "Origin"],
-            false => ["code", "data", "detail", "origin"],
-        };
-        let values = [json!(self.code), json!({ "id": id }), json!(detail), json!(self.origin)];
-        let payload: serde_json::Map<String, Value> = names.map(str::to_owned).into_iter().zip(values).collect();
-        Value::Object(payload).to_string()
+        let pascal = is_pascal(schema.map(Schema::source), envelope);
+        failure_payload((&self.code, &self.origin), Some(&about(id)), &detail, pascal).get().to_owned()
     }
 }
 
