@@ -56,4 +56,4 @@ impl RecordingError {
 }
 
 /// How zstd frames begin: <https://www.rfc-editor.org/rfc/rfc8878#name-zstandard-frames>.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

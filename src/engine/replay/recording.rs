@@ -6,10 +6,8 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
+use crate::engine::recording::ZSTD_MAGIC;
 use crate::event::Record;
-
-/// What a zstd frame begins with: <https://datatracker.ietf.org/doc/html/rfc8878#section-3.1.1>.
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// The longest line: a body of 1 MiB, escaped, wrapped and told twice has less.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -44,7 +42,7 @@ pub(super) fn read(path: Option<PathBuf>) -> io::Result<mpsc::Receiver<io::Resul
 fn read_all(input: Box<dyn Read + Send>, sender: &mpsc::Sender<io::Result<Line>>) -> io::Result<()> {
     let mut input = BufReader::with_capacity(256 * 1024, input);
     // A pipe may bring less than four bytes at first; then it is no frame of zstd's that anybody wrote at once.
-    let compressed = input.fill_buf()?.starts_with(&ZSTD);
+    let compressed = input.fill_buf()?.starts_with(&ZSTD_MAGIC);
     if compressed {
         lines_of(BufReader::with_capacity(256 * 1024, zstd::stream::read::Decoder::with_buffer(input)?), sender)
     } else {

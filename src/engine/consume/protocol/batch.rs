@@ -61,25 +61,12 @@ impl Batch {
         let at = deadline(&shared.request.clock, job.timeout);
         let line = EventLine { id: &id, attempt: job.name.attempt, queue: job.queue, deadline: at.as_deref() };
         let line = line.write(shared.request.stdin, job.event, job.received);
-        let (reply, answer) = oneshot::channel();
-        let waiting = Waiting { id, line, timeout: job.timeout, reply };
-        if self.jobs.send(waiting).await.is_ok()
-            && let Ok(answer) = answer.await
-        {
-            return answer;
-        }
-        Answer::of(Outcome::Failed(super::worker_gone(shared)), begun.elapsed())
+        super::asked(&self.jobs, shared, begun, |reply| Waiting { id, line, timeout: job.timeout, reply }).await
     }
 
-    pub(super) async fn end(mut self) {
+    pub(super) async fn end(self) {
         drop(self.jobs);
-        while let Some(ended) = self.workers.join_next().await {
-            if let Err(error) = ended
-                && let Ok(panic) = error.try_into_panic()
-            {
-                std::panic::resume_unwind(panic);
-            }
-        }
+        super::all_ended(self.workers).await;
     }
 }
 

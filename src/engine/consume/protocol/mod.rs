@@ -16,7 +16,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::work::Shared;
 use super::{EventRef, Received};
@@ -198,6 +200,33 @@ impl Handler {
 /// Why an event that was handed to a worker has no answer.
 fn worker_gone(shared: &Shared) -> Failure {
     if shared.is_aborting() { Failure::Aborted } else { Failure::NoResult("its worker is gone".into()) }
+}
+
+/// Hands a job to the tasks behind `jobs`, made around the sender of its answer, and waits for what they make of it.
+async fn asked<T>(
+    jobs: &mpsc::Sender<T>,
+    shared: &Shared,
+    begun: Instant,
+    job: impl FnOnce(oneshot::Sender<Answer>) -> T,
+) -> Answer {
+    let (reply, answer) = oneshot::channel();
+    if jobs.send(job(reply)).await.is_ok()
+        && let Ok(answer) = answer.await
+    {
+        return answer;
+    }
+    Answer::of(Outcome::Failed(worker_gone(shared)), begun.elapsed())
+}
+
+/// Waits for tasks that end by themselves; a panic of one goes on here.
+async fn all_ended(mut tasks: JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
 }
 
 /// The deadline of a handler that has `left` from now on, RFC 3339.

@@ -104,25 +104,18 @@ impl Stream {
             let at = deadline(&clock, timeout);
             EventLine { id, attempt, queue: &queue, deadline: at.as_deref() }.write(form, &event, &received)
         });
-        let (reply, answer) = oneshot::channel();
-        let waiting = Waiting { id: job.received.message.id.clone(), line, timeout, reply };
-        if self.jobs.send(waiting).await.is_ok()
-            && let Ok(answer) = answer.await
-        {
-            return answer;
-        }
-        Answer::of(Outcome::Failed(super::worker_gone(shared)), begun.elapsed())
+        super::asked(&self.jobs, shared, begun, |reply| Waiting {
+            id: job.received.message.id.clone(),
+            line,
+            timeout,
+            reply,
+        })
+        .await
     }
 
-    pub(super) async fn end(mut self) {
+    pub(super) async fn end(self) {
         drop(self.jobs);
-        while let Some(ended) = self.lanes.join_next().await {
-            if let Err(error) = ended
-                && let Ok(panic) = error.try_into_panic()
-            {
-                std::panic::resume_unwind(panic);
-            }
-        }
+        super::all_ended(self.lanes).await;
     }
 }
 
