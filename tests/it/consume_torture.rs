@@ -11,20 +11,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::support::TestEnv;
-use crate::torture::{Random, publish, seed, switch};
-
-const TOPOLOGY: &str = "
-version: 1
-name: torture
-topics: { users: {} }
-queues:
-  user_events: { visibility_timeout: 2s, dead_letter: { queue: user_events_dlq, max_receives: 1000 } }
-  user_events_dlq: {}
-subscriptions:
-  - { topic: users, queue: user_events, filter: { eventName: [UserRegistered] } }
-events:
-  UserRegistered: { topic: users }
-";
+use crate::torture::{Random, TOPOLOGY, publish, seed, switch};
 
 /// Its fate depends on the event and the attempt, so that every event gets through in the end, or is rejected (every thirteenth).
 const FATE: &str = r#"fate() {

@@ -20,7 +20,7 @@ const SMALL: Scale = Scale { events: 2_000, kills: 10, chunk: 400 };
 const FULL: Scale = Scale { events: 100_000, kills: 100, chunk: 2_000 };
 
 /// What a killed consumer held comes back soon, and however often that happens nothing is dead-lettered for it.
-const TOPOLOGY: &str = "
+pub(crate) const TOPOLOGY: &str = "
 version: 1
 name: torture
 topics: { users: {} }
