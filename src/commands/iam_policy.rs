@@ -53,11 +53,11 @@ pub struct IamPolicyArgs {
 pub enum VerbName {
     /// `eventbus publish`
     Publish,
-    /// `eventbus consume`
+    /// `eventbus consume`; the topics of `--on-success` and `--on-failure` need `publish` as well
     Consume,
-    /// `eventbus tail`
+    /// `eventbus tail --mode receive`; a tap makes a queue and a subscription, and needs more
     Tail,
-    /// `eventbus replay`
+    /// `eventbus replay` of a dead-letter queue to its origin
     Replay,
     /// `eventbus provision`
     Provision,
