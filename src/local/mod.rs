@@ -115,6 +115,14 @@ impl Cx<'_> {
         self.bus.store.write(work).await
     }
 
+    /// For what refuses before it changes anything, as the path of messages does.
+    async fn write_checked<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.bus.store.write_checked(work).await
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> ApiResult<T> + Send + 'static,

@@ -45,7 +45,7 @@ pub(crate) async fn one(cx: &Cx<'_>, input: Publish) -> ApiResult<Published> {
     let fifo = arn.ends_with(".fifo");
     let ready = read(&input, None).and_then(|reading| check(input, reading, fifo, cx.caller.trace.clone()));
     let clock = cx.clock();
-    cx.write(move |tx| {
+    cx.write_checked(move |tx| {
         let now = clock.now_ms();
         let topic = tx.catalogue.topic(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
         let ready = ready?;
@@ -93,7 +93,7 @@ pub(crate) async fn many(cx: &Cx<'_>, input: PublishBatch) -> ApiResult<Publishe
         entries.into_iter().zip(readings).map(|(entry, reading)| check(entry, reading, fifo, trace.clone())).collect()
     });
     let clock = cx.clock();
-    cx.write(move |tx| {
+    cx.write_checked(move |tx| {
         let now = clock.now_ms();
         let topic = tx.catalogue.topic(tx.connection, &arn)?.ok_or_else(|| ApiError::not_found("Topic"))?;
         let checked = checked?;

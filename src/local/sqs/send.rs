@@ -42,7 +42,7 @@ pub(crate) async fn one(cx: &Cx<'_>, input: SendMessage, trace: Option<String>) 
     let name = queues::named(cx, input.queue_url.as_ref())?;
     let ready = check(input, name.fifo(), Place::Alone, trace);
     let clock = cx.clock();
-    cx.write(move |tx| {
+    cx.write_checked(move |tx| {
         let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let ready = ready?;
@@ -68,7 +68,7 @@ pub(crate) async fn many(
         .map(|(at, entry)| check(entry, fifo, Place::Entry(at + 1), trace.clone()))
         .collect();
     let clock = cx.clock();
-    cx.write(move |tx| {
+    cx.write_checked(move |tx| {
         let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let ids = ids?;

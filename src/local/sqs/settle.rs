@@ -31,7 +31,7 @@ impl Action {
 pub(crate) async fn one(cx: &Cx<'_>, action: Action, input: Settle) -> ApiResult<Nothing> {
     let name = queues::named(cx, input.queue_url.as_ref())?;
     let clock = cx.clock();
-    cx.write(move |tx| {
+    cx.write_checked(move |tx| {
         let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         settle(tx, &queue, action, &input, now)?;
@@ -45,7 +45,7 @@ pub(crate) async fn many(cx: &Cx<'_>, action: Action, input: Batch<Settle>) -> A
     let entries = input.entries()?;
     let ids = batch::ids(entries.iter().map(|entry| entry.id.as_deref()), action.entry());
     let clock = cx.clock();
-    cx.write(move |tx| {
+    cx.write_checked(move |tx| {
         let now = clock.now_ms();
         let queue = tx.catalogue.queue(tx.connection, &name)?;
         let ids = ids?;

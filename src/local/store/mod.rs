@@ -36,6 +36,7 @@ use watch::Wakes;
 
 pub use open::{OnWait, OpenError};
 pub(crate) use watch::Waiting;
+use writer::Kind;
 #[cfg(test)]
 pub(crate) use writer::steps;
 pub(crate) use writer::{Afterwards, Tx};
@@ -80,7 +81,15 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        self.writer.run(true, work).await
+        self.writer.run(Kind::Guarded, work).await
+    }
+
+    /// The same for `work` that refuses before it changes anything: see [`Kind::Checked`].
+    pub(crate) async fn write_checked<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.writer.run(Kind::Checked, work).await
     }
 
     /// The same for what may be forgotten when the power fails: its result comes as soon as it is committed, which a kill of
@@ -91,7 +100,7 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        self.writer.run(false, work).await
+        self.writer.run(Kind::Fleeting, work).await
     }
 
     /// Whether the file has tasks that move messages, as far as this process knows: every transaction looks.

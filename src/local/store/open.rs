@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::filesystem::network_of;
@@ -186,6 +187,11 @@ fn connect_telling(path: &Path, on_wait: OnWait) -> Result<Connection, OpenError
         connection.pragma_update(None, "cache_size", -16_000)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        // 16 MiB of log: pages that every transaction changes are brought home, and the disk is waited for, a quarter as often.
+        connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        // A plan never depends on what is bound: without this a statement whose LIMIT is bound is compiled anew at every use
+        // (<https://sqlite.org/c3ref/c_dbconfig_defensive.html>), a tenth of the writing thread's time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
     };
     let connection = open().map_err(|e| OpenError::of(path, e))?;

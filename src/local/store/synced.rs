@@ -117,7 +117,7 @@ mod tests {
     use super::super::super::error::ApiResult;
     use super::super::open;
     use super::super::watch::Wakes;
-    use super::super::writer::{Tx, Writer};
+    use super::super::writer::{Kind, Tx, Writer};
     use super::*;
 
     const LONG: Duration = Duration::from_secs(30);
@@ -125,6 +125,10 @@ mod tests {
     struct Probe(Sender<ApiResult<()>>);
 
     impl Job for Probe {
+        fn guarded(&self) -> bool {
+            false
+        }
+
         fn run(&mut self, _tx: &mut Tx<'_>) -> bool {
             true
         }
@@ -211,12 +215,12 @@ mod tests {
         let log = File::options().write(true).open("/dev/null").unwrap();
         assert!(log.sync_data().is_err(), "the test needs a file that cannot be flushed");
         let (writer, broken, dir) = writer(move || log.sync_data());
-        assert!(writer.run(false, mark).await.is_ok(), "what need not be on disk");
-        let refused = writer.run(true, mark).await.unwrap_err();
+        assert!(writer.run(Kind::Fleeting, mark).await.is_ok(), "what need not be on disk");
+        let refused = writer.run(Kind::Guarded, mark).await.unwrap_err();
         assert_eq!((refused.code, broken.get()), ("BusFileUnusable", Some(&refused)));
         assert_eq!(marked(&dir), 2);
-        for durable in [true, false, true] {
-            assert_eq!(writer.run(durable, mark).await, Err(refused.clone()), "{durable}");
+        for kind in [Kind::Guarded, Kind::Fleeting, Kind::Checked] {
+            assert_eq!(writer.run(kind, mark).await, Err(refused.clone()), "{kind:?}");
         }
         assert_eq!(marked(&dir), 2, "nothing more is written");
     }
@@ -237,13 +241,13 @@ mod tests {
     async fn nothing_durable_is_answered_before_the_flush() {
         let (flush, begins, go) = gate();
         let (writer, _, dir) = writer(flush);
-        let mut durable = pin!(writer.run(true, mark));
+        let mut durable = pin!(writer.run(Kind::Guarded, mark));
         let mut look = Context::from_waker(Waker::noop());
         assert!(durable.as_mut().poll(&mut look).is_pending());
         begins.recv_timeout(LONG).unwrap();
         assert_eq!(marked(&dir), 1, "it is committed, only not on disk");
         // This one is answered after the commit: had the first been answered on the way there, it would be by now.
-        writer.run(false, mark).await.unwrap();
+        writer.run(Kind::Fleeting, mark).await.unwrap();
         assert!(durable.as_mut().poll(&mut look).is_pending(), "answered before it is on disk");
         go.send(()).unwrap();
         durable.await.unwrap();
@@ -261,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_result_that_nobody_takes_may_be_the_last_to_hold_the_writer() {
-        for durable in [true, false] {
+        for kind in [Kind::Guarded, Kind::Fleeting] {
             let (flush, _begins, go) = gate();
             let (writer, _, _dir) = writer(flush);
             let writer = Arc::new(writer);
@@ -274,7 +278,7 @@ mod tests {
                     let _ = hold.recv();
                     Ok(last)
                 };
-                let asked = pin!(writer.run(durable, work));
+                let asked = pin!(writer.run(kind, work));
                 assert!(asked.poll(&mut Context::from_waker(Waker::noop())).is_pending());
             }
             drop(writer);
@@ -290,11 +294,50 @@ mod tests {
             mark(tx)?;
             panic!("a fault that a test makes")
         };
-        let (before, broken, after) =
-            tokio::join!(writer.run(true, mark), writer.run(true, fault), writer.run(true, mark));
+        let (before, broken, after) = tokio::join!(
+            writer.run(Kind::Guarded, mark),
+            writer.run(Kind::Guarded, fault),
+            writer.run(Kind::Guarded, mark)
+        );
         assert!(before.is_ok() && after.is_ok(), "{before:?} {after:?}");
         assert!(broken.unwrap_err().message.contains("a fault of eventbus itself"));
         assert_eq!(marked(&dir), 2, "nothing remains of what the fault broke off");
+    }
+
+    #[tokio::test]
+    async fn what_refuses_before_it_changes_anything_harms_no_other_and_what_breaks_later_leaves_nothing() {
+        let (writer, _, dir) = writer(|| Ok(()));
+        let refuse = |_: &mut Tx<'_>| -> ApiResult<()> { Err(ApiError::unusable("refused")) };
+        let (before, refused, after) = tokio::join!(
+            writer.run(Kind::Checked, mark),
+            writer.run(Kind::Checked, refuse),
+            writer.run(Kind::Checked, mark)
+        );
+        assert_eq!((before, refused.map_err(|error| error.message), after), (Ok(()), Err("refused".into()), Ok(())));
+        assert_eq!(marked(&dir), 2);
+
+        // The writing thread waits, so that both are in one transaction, whose order is that of their coming.
+        let (held, hold) = channel::<()>();
+        let wait = move |_: &mut Tx<'_>| {
+            let _ = hold.recv();
+            Ok(())
+        };
+        let breaks = |tx: &mut Tx<'_>| -> ApiResult<()> {
+            mark(tx)?;
+            Err(ApiError::unusable("broken off"))
+        };
+        let release = async { drop(held) };
+        let (_, with, broken, ()) = tokio::join!(
+            writer.run(Kind::Guarded, wait),
+            writer.run(Kind::Checked, mark),
+            writer.run(Kind::Checked, breaks),
+            release
+        );
+        let (with, broken) = (with.unwrap_err().message, broken.unwrap_err().message);
+        assert_eq!((with.as_str(), broken.as_str()), ("broken off", "broken off"));
+        assert_eq!(marked(&dir), 2, "nothing of that transaction remains");
+        writer.run(Kind::Checked, mark).await.unwrap();
+        assert_eq!(marked(&dir), 3);
     }
 
     #[tokio::test]

@@ -1,8 +1,12 @@
 //! The one writing thread of a process: group commit.
 //!
-//! Requests queue up while a transaction runs; the next one takes all of them. Each runs in a savepoint, so that one that
-//! fails leaves no trace and harms no other, and each that must last is answered only when its commit is on disk. That is seen
-//! to by a thread of its own ([`Synced`]), so that the next transaction runs while the last ones are on their way there.
+//! Requests queue up while a transaction runs; the next one takes all of them. One that fails leaves no trace and harms no
+//! other, and each that must last is answered only when its commit is on disk. That is seen to by a thread of its own
+//! ([`Synced`]), so that the next transaction runs while the last ones are on their way there.
+//!
+//! A request that may be refused half-way runs in a savepoint. SQLite keeps a copy of every page that is changed inside one,
+//! which costs the path of messages a good part of its time; so what refuses before it changes anything goes without
+//! ([`Kind::Checked`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,7 +88,21 @@ pub(crate) fn steps(path: &std::path::Path, work: impl FnOnce(&mut Tx<'_>) -> Ap
     Ok(counted.load(Ordering::SeqCst))
 }
 
+/// What a request asks of the writing thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// May fail at any point: what it changed until then is made undone.
+    Guarded,
+    /// Refuses before it changes anything, or not at all. If it fails later all the same (SQLite does, or we are at fault), the
+    /// whole transaction is given up with it, and all its requests are told so: nothing half-done is committed.
+    Checked,
+    /// Checked, and answered when it is committed: the disk need not have it.
+    Fleeting,
+}
+
 pub(super) trait Job: Send {
+    /// Whether it needs a savepoint.
+    fn guarded(&self) -> bool;
     /// Does the work and keeps its result; whether it succeeded.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
     /// Why it did not succeed.
@@ -104,12 +122,16 @@ fn contained<T>(work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T>, tx: &mut Tx<'_>)
 
 struct Request<T, F> {
     work: Option<F>,
-    durable: bool,
+    kind: Kind,
     outcome: Option<ApiResult<T>>,
     answer: oneshot::Sender<ApiResult<T>>,
 }
 
 impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, F> {
+    fn guarded(&self) -> bool {
+        self.kind == Kind::Guarded
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         let Some(work) = self.work.take() else { return false };
         let outcome = contained(work, tx);
@@ -124,7 +146,7 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, 
 
     fn waits_for_disk(&self) -> bool {
         // A refusal left nothing behind that could be lost.
-        self.durable && matches!(self.outcome, Some(Ok(_)))
+        self.kind != Kind::Fleeting && matches!(self.outcome, Some(Ok(_)))
     }
 
     fn finish(self: Box<Self>, committed: ApiResult<()>) {
@@ -144,6 +166,10 @@ impl<T: Send, F: FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send> Job for Request<T, 
 struct Unasked<F>(Option<F>);
 
 impl<F: FnOnce(&mut Tx<'_>) -> ApiResult<()> + Send> Job for Unasked<F> {
+    fn guarded(&self) -> bool {
+        true
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         self.0.take().is_some_and(|work| contained(work, tx).is_ok())
     }
@@ -220,16 +246,15 @@ impl Writer {
         self.afterwards.clone()
     }
 
-    /// Runs `work` in one of the next transactions; if `durable`, its result comes when that is on disk, else when it is
-    /// committed.
+    /// Runs `work` in one of the next transactions; its result comes when that is on disk, or, if it is fleeting, committed.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        durable: bool,
+        kind: Kind,
         work: impl FnOnce(&mut Tx<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         let gone = || ApiError::internal("the bus is shutting down");
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Request { work: Some(work), durable, outcome: None, answer });
+        let job = Box::new(Request { work: Some(work), kind, outcome: None, answer });
         self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
@@ -309,18 +334,7 @@ fn commit(
     let mut tx = Tx { connection, catalogue, version, next_seq, room, woken: Vec::new() };
     let mut done: Group = Vec::with_capacity(waiting.len());
     while let Some(mut job) = waiting.pop_front() {
-        let woken = tx.woken.len();
-        let stepped = execute(connection, "SAVEPOINT request").and_then(|()| {
-            if !job.run(&mut tx) {
-                tx.woken.truncate(woken);
-                // What the request saw of its own changes must not outlive them.
-                tx.catalogue.forget();
-                if !connection.is_autocommit() {
-                    execute(connection, "ROLLBACK TO request")?;
-                }
-            }
-            if connection.is_autocommit() { Ok(()) } else { execute(connection, "RELEASE request") }
-        });
+        let stepped = if job.guarded() { guarded(&mut *job, &mut tx) } else { checked(&mut *job, &mut tx) };
         done.push(job);
         // A full disk or a broken file makes SQLite roll back everything by itself: the earlier ones lost their work too.
         if stepped.is_err() || connection.is_autocommit() {
@@ -365,6 +379,38 @@ fn commit(
             done.into_iter().for_each(|job| job.finish(Err(error.clone())));
         }
     }
+}
+
+/// Runs a job in a savepoint.
+fn guarded(job: &mut dyn Job, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
+    let (connection, woken) = (tx.connection, tx.woken.len());
+    execute(connection, "SAVEPOINT request")?;
+    if !job.run(tx) {
+        refused(tx, woken);
+        if !connection.is_autocommit() {
+            execute(connection, "ROLLBACK TO request")?;
+        }
+    }
+    if connection.is_autocommit() { Ok(()) } else { execute(connection, "RELEASE request") }
+}
+
+/// Runs a job that refuses before it changes anything; if it broke off later than that, so does the transaction.
+fn checked(job: &mut dyn Job, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
+    let (connection, woken) = (tx.connection, tx.woken.len());
+    let before = connection.total_changes();
+    if !job.run(tx) {
+        refused(tx, woken);
+        if connection.total_changes() != before {
+            roll_back(connection);
+        }
+    }
+    Ok(())
+}
+
+/// Forgets what a job that failed saw of its own changes: they must not be outlived.
+fn refused(tx: &mut Tx<'_>, woken: usize) {
+    tx.woken.truncate(woken);
+    tx.catalogue.forget();
 }
 
 fn begin(connection: &Connection) -> rusqlite::Result<(i64, i64, bool)> {
