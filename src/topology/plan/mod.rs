@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 pub use fingerprint::{of_live, of_plan};
 pub use model::{Action, Change, FieldChange, Guard, Kind, Options, Plan, Work};
-pub(crate) use owner::{is_ours, owner, prefix, recorded_topics};
+pub(crate) use owner::{OWN_TAGS, is_ours, owner, prefix, recorded_topics};
 pub(crate) use policies::policy_limits;
 pub(crate) use topics::twin;
 pub use values::{differing, same_json};
