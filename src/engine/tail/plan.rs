@@ -74,9 +74,13 @@ pub(super) async fn ways(bus: Option<&Bus>, request: &Request) -> Result<Vec<Way
                     queue.name
                 )));
             }
-            (Source::Queue(queue), Choice::Tap) => match tap(bus, queue).await? {
-                Some(way) => way,
-                None => {
+            (Source::Queue(queue), Choice::Tap) => match tap(bus, queue).await {
+                Ok(Some(way)) => way,
+                Err(TailError::Bus(denied)) if denied.kind == BusErrorKind::Auth => {
+                    return Err(TailError::Untapped { denied, instead: None });
+                }
+                Err(error) => return Err(error),
+                Ok(None) => {
                     return Err(TailError::NoSuchWay(format!(
                         "queue `{}` is fed by no topic of its region, so there is nothing to tap",
                         queue.name

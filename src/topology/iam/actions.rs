@@ -57,6 +57,7 @@ pub(super) const REPLAY_NATIVE: &[&str] = &[
 ];
 /// Each message goes back to where it came from, which is looked up.
 pub(super) const REPLAY_TO_ORIGIN: &[&str] = &["sqs:ListDeadLetterSourceQueues"];
+pub(super) const ORIGIN: &[&str] = &["sqs:GetQueueAttributes"];
 pub(super) const PROVISION_TOPIC: &[&str] = &[
     "sns:CreateTopic",
     "sns:GetTopicAttributes",

@@ -232,6 +232,7 @@ impl<'a> Needs<'a> {
             self.queue(queue, REPLAY_TO_ORIGIN, &[]);
             let sends_here = |source: &&Queue| source.dead_letter.as_ref().is_some_and(|dead| dead.queue == queue);
             for source in topology.queues.iter().filter(sends_here) {
+                self.queue(&source.name, ORIGIN, &[]);
                 self.queue_at(there, &source.name, SEND, KEY_TO_WRITE);
             }
         }
