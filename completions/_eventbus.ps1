@@ -936,8 +936,13 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
         }
         'eventbus;iam-policy' {
             [CompletionResult]::new('--topology', '--topology', [CompletionResultType]::ParameterName, 'The topology [default: `topology:` of eventbus.yaml, else topology.yaml]')
-            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'For `publish`: only this topic (can be repeated) [default: those that events go to]')
+            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'For `publish` and `tail`: only this topic (can be repeated) [default: those that events go to; for `tail`, those that feed its queues]')
             [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'For `consume`, `tail` and `replay`: only this queue (can be repeated) [default: all working queues; for `replay`, all dead-letter queues]')
+            [CompletionResult]::new('--on-success', '--on-success', [CompletionResultType]::ParameterName, 'For `consume`: publish this event for each handled one, too')
+            [CompletionResult]::new('--on-failure', '--on-failure', [CompletionResultType]::ParameterName, 'For `consume`: publish this event when one failed, too')
+            [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'For `tail`: how it looks [default: auto]')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'For `replay`: where to: `origin`, `queue:NAME`, `topic:NAME` or `file:FILE` [default: origin]')
+            [CompletionResult]::new('--to-context', '--to-context', [CompletionResultType]::ParameterName, 'For `replay`: to this context of eventbus.yaml. The credentials of both need the policy; each uses what is in its account')
             [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'The account of the topics and queues [default: the context''s]')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)')
             [CompletionResult]::new('--overlay', '--overlay', [CompletionResultType]::ParameterName, 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)')
@@ -948,6 +953,7 @@ Register-ArgumentCompleter -Native -CommandName 'eventbus' -ScriptBlock {
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Use AWS in this region')
             [CompletionResult]::new('--endpoint-url', '--endpoint-url', [CompletionResultType]::ParameterName, 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
+            [CompletionResult]::new('--native', '--native', [CompletionResultType]::ParameterName, 'For `replay`: SQS moves the whole queue by itself')
             [CompletionResult]::new('--prune', '--prune', [CompletionResultType]::ParameterName, 'For `provision`: deletions too (`--prune`, `--destroy`, `--allow-replace`). Queues only where they carry the topology''s tag; SNS has no such condition, so any topic of the prefix (without one: any topic) may be deleted by who has this policy')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to questions')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to questions')

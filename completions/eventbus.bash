@@ -482,7 +482,7 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__iam__subcmd__policy)
-            opts="-f -y -q -v -h --topology --topic --queue --prune --account --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help publish consume tail replay provision"
+            opts="-f -y -q -v -h --topology --topic --queue --on-success --on-failure --mode --to --to-context --native --prune --account --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help publish consume tail replay provision"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -497,6 +497,26 @@ _eventbus() {
                     return 0
                     ;;
                 --queue)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-success)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -W "auto tap receive drain" -- "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-context)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

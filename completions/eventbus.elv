@@ -898,8 +898,13 @@ set edit:completion:arg-completer[eventbus] = {|@words|
         }
         &'eventbus;iam-policy'= {
             cand --topology 'The topology [default: `topology:` of eventbus.yaml, else topology.yaml]'
-            cand --topic 'For `publish`: only this topic (can be repeated) [default: those that events go to]'
+            cand --topic 'For `publish` and `tail`: only this topic (can be repeated) [default: those that events go to; for `tail`, those that feed its queues]'
             cand --queue 'For `consume`, `tail` and `replay`: only this queue (can be repeated) [default: all working queues; for `replay`, all dead-letter queues]'
+            cand --on-success 'For `consume`: publish this event for each handled one, too'
+            cand --on-failure 'For `consume`: publish this event when one failed, too'
+            cand --mode 'For `tail`: how it looks [default: auto]'
+            cand --to 'For `replay`: where to: `origin`, `queue:NAME`, `topic:NAME` or `file:FILE` [default: origin]'
+            cand --to-context 'For `replay`: to this context of eventbus.yaml. The credentials of both need the policy; each uses what is in its account'
             cand --account 'The account of the topics and queues [default: the context''s]'
             cand -f 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)'
             cand --overlay 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)'
@@ -910,6 +915,7 @@ set edit:completion:arg-completer[eventbus] = {|@words|
             cand --region 'Use AWS in this region'
             cand --endpoint-url 'Use the SNS/SQS endpoint at this URL [env: AWS_ENDPOINT_URL]'
             cand --color 'When to colour'
+            cand --native 'For `replay`: SQS moves the whole queue by itself'
             cand --prune 'For `provision`: deletions too (`--prune`, `--destroy`, `--allow-replace`). Queues only where they carry the topology''s tag; SNS has no such condition, so any topic of the prefix (without one: any topic) may be deleted by who has this policy'
             cand -y 'Answer yes to questions'
             cand --yes 'Answer yes to questions'

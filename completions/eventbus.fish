@@ -797,8 +797,16 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_s
 complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -l show-settings -d 'Print the resolved settings and where each came from, and end'
 complete -c eventbus -n "__fish_eventbus_using_subcommand topology; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l topology -d 'The topology [default: `topology:` of eventbus.yaml, else topology.yaml]' -r -F
-complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l topic -d 'For `publish`: only this topic (can be repeated) [default: those that events go to]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l topic -d 'For `publish` and `tail`: only this topic (can be repeated) [default: those that events go to; for `tail`, those that feed its queues]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l queue -d 'For `consume`, `tail` and `replay`: only this queue (can be repeated) [default: all working queues; for `replay`, all dead-letter queues]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l on-success -d 'For `consume`: publish this event for each handled one, too' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l on-failure -d 'For `consume`: publish this event when one failed, too' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l mode -d 'For `tail`: how it looks [default: auto]' -r -f -a "auto\t'Through a tap, else by receiving'
+tap\t'Only through a tap'
+receive\t'By receiving and giving back'
+drain\t'By receiving and deleting'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l to -d 'For `replay`: where to: `origin`, `queue:NAME`, `topic:NAME` or `file:FILE` [default: origin]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l to-context -d 'For `replay`: to this context of eventbus.yaml. The credentials of both need the policy; each uses what is in its account' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l account -d 'The account of the topics and queues [default: the context\'s]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
@@ -810,6 +818,7 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l endpoin
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even on a pipe'
 never\t'Not at all'"
+complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l native -d 'For `replay`: SQS moves the whole queue by itself'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -l prune -d 'For `provision`: deletions too (`--prune`, `--destroy`, `--allow-replace`). Queues only where they carry the topology\'s tag; SNS has no such condition, so any topic of the prefix (without one: any topic) may be deleted by who has this policy'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand iam-policy" -s q -l quiet -d 'Print only the answer, warnings and errors'

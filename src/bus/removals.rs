@@ -48,6 +48,16 @@ impl Bus {
         Ok(())
     }
 
+    /// Takes tags off a topic.
+    ///
+    /// # Errors
+    /// What `UntagResource` answers.
+    pub async fn untag_topic(&self, arn: &str, keys: &[String]) -> Result<(), BusError> {
+        let call = self.sns_of(arn).untag_resource().resource_arn(arn).set_tag_keys(Some(keys.to_vec()));
+        call.send().await.map_err(|e| BusError::from_sdk("UntagResource", &topic_subject(arn), &e))?;
+        Ok(())
+    }
+
     /// Takes tags off a queue.
     ///
     /// # Errors

@@ -78,10 +78,11 @@ impl Bus {
             .map(|answer| answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect()))
     }
 
-    /// The SNS of the region that `arn` names, which alone answers for it. An endpoint that was chosen answers for all of them.
+    /// The SNS of the region that `arn` names, which alone answers for it. An endpoint that was chosen stays, and is told the
+    /// region by the signature.
     pub(super) fn sns_of(&self, arn: &str) -> Cow<'_, aws_sdk_sns::Client> {
         match arn.split(':').nth(3) {
-            Some(region) if self.endpoint_url.is_none() && !region.is_empty() && region != self.region => {
+            Some(region) if !region.is_empty() && region != self.region => {
                 let config = self.sns.config().to_builder().region(Region::new(region.to_owned())).build();
                 Cow::Owned(aws_sdk_sns::Client::from_conf(config))
             }

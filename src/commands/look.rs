@@ -8,11 +8,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{Cx, duration};
-use crate::bus::{Bus, BusError};
+use crate::bus::{Bus, BusError, BusErrorKind};
 use crate::engine::recording::RecordingError;
 use crate::engine::shutdown::Shutdown;
 use crate::engine::tail::{Ended, Sample, Source, TailError};
-use crate::error::CliError;
+use crate::error::{CliError, ErrorKind};
 use crate::outcome::Outcome;
 
 /// When to end.
@@ -116,6 +116,13 @@ pub fn failed(error: TailError, command: &str) -> CliError {
         // Exit 1: it was tried and not done. Nothing was sent that could have been refused, and the command line is right.
         costly @ TailError::Costly { .. } => CliError::failed(costly.to_string())
             .hint(format!("look all the same, knowing that: `eventbus {command} --force`")),
+        TailError::Untapped { ref denied, ref instead } => {
+            let refused = CliError::new(ErrorKind::Auth, error.to_string()).because(denied).hint(TAP_PERMISSIONS);
+            match instead {
+                Some(_) => refused.hint(format!("or receive all the same: `eventbus {command} --force`")),
+                None => refused,
+            }
+        }
         TailError::NoSuchWay(why) => CliError::failed(why),
         TailError::Bus(error) => error.into(),
         TailError::Recording(error) => recording(error),
@@ -135,9 +142,13 @@ pub fn recording(error: RecordingError) -> CliError {
     }
 }
 
+const TAP_PERMISSIONS: &str = "the permissions that a tap takes: `eventbus iam-policy tail --mode tap`";
+
 /// What a tap could not do.
 pub fn untapped(error: BusError) -> CliError {
-    CliError::from(error).hint("a tap needs sqs:CreateQueue, sqs:TagQueue, sqs:SetQueueAttributes, sqs:DeleteQueue, sns:Subscribe and sns:Unsubscribe")
+    let denied = error.kind == BusErrorKind::Auth;
+    let told = CliError::from(error);
+    if denied { told.hint(TAP_PERMISSIONS) } else { told }
 }
 
 /// The outcome of a look that ended so.

@@ -1,5 +1,10 @@
 //! Why a policy is refused, in our words and in AWS's.
 
+use super::place::{self, At};
+
+/// Characters of a policy that AWS's reader repeats.
+const SHOWN: usize = 500;
+
 /// A policy that AWS refuses, or that no source describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
@@ -9,6 +14,10 @@ pub struct PolicyError {
     pub sentence: String,
     /// AWS's own words for it, where they are known from recorded answers, without the `Invalid parameter: ` before them.
     pub(super) aws: Option<String>,
+    /// At which token AWS's reader was, where that is known from recorded answers.
+    pub(super) at: Option<At>,
+    /// What AWS appends to its sentence: the policy and the place in it.
+    pub(super) source: String,
 }
 
 impl std::fmt::Display for PolicyError {
@@ -24,7 +33,24 @@ impl std::error::Error for PolicyError {}
 
 impl PolicyError {
     pub(super) fn new(pointer: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), sentence: sentence.into(), aws: None }
+        Self { pointer: pointer.into(), sentence: sentence.into(), aws: None, at: None, source: String::new() }
+    }
+
+    /// Where AWS's reader was.
+    pub(super) fn at(mut self, at: At) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Says what AWS says of the place in `policy`, which is JSON.
+    pub(super) fn in_policy(mut self, policy: &str) -> Self {
+        if let Some((line, column)) = self.at.and_then(|at| place::of(policy, &self.pointer, at)) {
+            let shown: String = policy.chars().take(SHOWN).collect();
+            let cut = policy.chars().count().saturating_sub(SHOWN);
+            let cut = if cut > 0 { format!("[truncated {cut} chars]") } else { String::new() };
+            self.source = format!("\n at [Source: (String)\"{shown}\"{cut}; line: {line}, column: {column}]");
+        }
+        self
     }
 
     pub(super) fn aws(mut self, text: impl Into<String>) -> Self {
@@ -40,11 +66,12 @@ impl PolicyError {
 
     /// The message of AWS's `InvalidParameter` error: AWS's wording where it is known, else ours. `on_subscribe` chooses
     /// between `Subscribe` (`Invalid parameter: Attributes Reason: …`) and `SetSubscriptionAttributes` (`Invalid parameter: …`).
-    /// Of the `at [Source: …; line: …, column: …]` that AWS appends to some, only that of text that is no JSON is given.
+    /// With the `at [Source: …; line: …, column: …]` that AWS appends to some, as it was recorded: that of text that is no JSON
+    /// in 2025, with the policy taken out, those of clauses in 2024, with the policy in it.
     pub fn aws_message(&self, on_subscribe: bool) -> String {
         let reason = if on_subscribe { "Attributes Reason: " } else { "" };
         match &self.aws {
-            Some(text) => format!("Invalid parameter: {reason}{text}"),
+            Some(text) => format!("Invalid parameter: {reason}{text}{}", self.source),
             None => format!("Invalid parameter: {reason}FilterPolicy: {}", self.sentence),
         }
     }

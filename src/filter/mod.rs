@@ -18,6 +18,7 @@ mod near;
 mod number;
 mod operators;
 mod parse;
+mod place;
 mod policy;
 mod possible;
 

@@ -8,6 +8,7 @@ use super::PolicyError;
 use super::clause::{Bound, Clause, Excluded, IgnoreCase, Range, Wildcard, quoted};
 use super::json::Json;
 use super::parse::{Compiler, Members, step};
+use super::place::At;
 
 const OPERATORS: [&str; 8] =
     ["prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr"];
@@ -26,7 +27,8 @@ impl Compiler {
                         members.len()
                     ),
                 )
-                .aws("Only one key allowed in match expression"),
+                .aws("Only one key allowed in match expression")
+                .at(At::SecondMember),
             });
         };
         let at = step(pointer, name);
@@ -40,7 +42,8 @@ impl Compiler {
                 Json::Bool(value) => Clause::Exists(*value),
                 other => {
                     return Err(PolicyError::new(&at, format!("`exists` takes true or false, found {}", other.kind()))
-                        .aws("exists match pattern must be either true or false."));
+                        .aws("exists match pattern must be either true or false.")
+                        .at(At::Value));
                 }
             },
             "numeric" => self.numeric(operand, &at)?,
@@ -55,7 +58,8 @@ impl Compiler {
                     None => format!("the operators are {}", OPERATORS.map(|known| format!("`{known}`")).join(", ")),
                 };
                 return Err(PolicyError::new(&at, format!("unknown operator {}: {hint}", quoted(unknown)))
-                    .aws(format!("Unrecognized match type {unknown}")));
+                    .aws(format!("Unrecognized match type {unknown}"))
+                    .at(At::Value));
             }
         })
     }
@@ -63,9 +67,10 @@ impl Compiler {
     /// `["=", 1]`, one comparison, or a lower bound followed by an upper one:
     /// <https://docs.aws.amazon.com/sns/latest/dg/numeric-value-matching.html>.
     fn numeric(&mut self, operand: &Json<'_>, pointer: &str) -> Result<Clause, PolicyError> {
-        let fail = |sentence: String, aws: String| Err(PolicyError::new(pointer, sentence).aws(aws));
+        let fail = |at: At, sentence: String, aws: String| Err(PolicyError::new(pointer, sentence).aws(aws).at(at));
         let Json::Array(terms) = operand else {
             return fail(
+                At::Value,
                 format!("`numeric` takes a list such as `[\">\", 0, \"<=\", 150]`, found {}", operand.kind()),
                 "Value of numeric must be an array.".into(),
             );
@@ -74,14 +79,19 @@ impl Compiler {
             Some(Json::String(operator)) => operator.as_ref(),
             Some(other) => {
                 return fail(
+                    At::Element(0),
                     format!("`numeric` starts with a comparison, found {}", other.kind()),
                     format!("Invalid member in numeric match: {}", plain(other)),
                 );
             }
-            None => return fail("`numeric` has an empty list".into(), "Invalid member in numeric match: ]".into()),
+            None => {
+                let aws = "Invalid member in numeric match: ]".into();
+                return fail(At::Element(0), "`numeric` has an empty list".into(), aws);
+            }
         };
         if !["=", "<", "<=", ">", ">="].contains(&operator) {
             return fail(
+                At::Element(1),
                 format!("`numeric` knows `=`, `<`, `<=`, `>` and `>=`, found {}", quoted(operator)),
                 format!("Unrecognized numeric range operator: {operator}"),
             );
@@ -90,6 +100,7 @@ impl Compiler {
             let found = terms.get(1).map_or("the end of the list", Json::kind);
             let name = if operator == "=" { "equals" } else { operator };
             return fail(
+                At::Element(1),
                 format!("`numeric` needs a number after `{operator}`, found {found}"),
                 format!("Value of {name} must be numeric"),
             );
@@ -100,6 +111,7 @@ impl Compiler {
         if !operator.starts_with('>') {
             if terms.len() > 2 {
                 return fail(
+                    At::Element(2),
                     format!(
                         "`numeric` takes nothing after `{operator}` and its number; a range starts with `>` or `>=`"
                     ),
@@ -114,6 +126,7 @@ impl Compiler {
             Some(Json::String(operator)) => operator.as_ref(),
             Some(other) => {
                 return fail(
+                    At::Element(2),
                     format!("`numeric` needs `<` or `<=` for the upper end of the range, found {}", other.kind()),
                     format!("Bad value in numeric range: {}", plain(other)),
                 );
@@ -121,6 +134,7 @@ impl Compiler {
         };
         if !["<", "<="].contains(&second_operator) {
             return fail(
+                At::ElementRead(2),
                 format!(
                     "`numeric` needs `<` or `<=` for the upper end of the range, found {}",
                     quoted(second_operator)
@@ -131,6 +145,7 @@ impl Compiler {
         let Some(Json::Number(second)) = terms.get(3) else {
             let found = terms.get(3).map_or("the end of the list", Json::kind);
             return fail(
+                At::Element(3),
                 format!("`numeric` needs a number after `{second_operator}`, found {found}"),
                 format!("Value of {second_operator} must be numeric"),
             );
@@ -138,12 +153,14 @@ impl Compiler {
         let second = self.number(second, &step(pointer, "3"));
         if terms.len() > 4 {
             return fail(
+                At::Element(4),
                 format!("`numeric` takes two comparisons at most, found {} terms", terms.len()),
                 "Too many terms in numeric range expression".into(),
             );
         }
         if bound.number.value >= second.value {
             return fail(
+                At::Element(4),
                 format!("`numeric` has a range from {} to {}, which holds nothing", bound.number.text, second.text),
                 "Bottom must be less than top".into(),
             );
@@ -217,7 +234,8 @@ impl Compiler {
                 &at,
                 format!("`anything-but` takes `prefix`, `suffix` or `wildcard`, found {}", quoted(name)),
             )
-            .aws(format!("Unsupported anything-but pattern: {name}")));
+            .aws(format!("Unsupported anything-but pattern: {name}"))
+            .at(At::Value));
         };
         let single = [operand.clone()];
         let operands = match operand {
@@ -233,7 +251,7 @@ impl Compiler {
         let mut texts = Vec::with_capacity(operands.len());
         for operand in operands {
             let text = string(name, operand, &at).map_err(|error| match name {
-                "prefix" | "suffix" => error.aws("prefix/suffix match pattern must be a string"),
+                "suffix" => error.aws("prefix/suffix match pattern must be a string"),
                 _ => error,
             })?;
             if text.is_empty() && matches!(name, "prefix" | "suffix") {
@@ -284,7 +302,8 @@ fn string<'j>(operator: &str, operand: &'j Json<'_>, pointer: &str) -> Result<&'
     match operand {
         Json::String(text) => Ok(text),
         other => Err(PolicyError::new(pointer, format!("`{operator}` takes text, found {}", other.kind()))
-            .aws(format!("{operator} match pattern must be a string"))),
+            .aws(format!("{operator} match pattern must be a string"))
+            .at(At::Value)),
     }
 }
 

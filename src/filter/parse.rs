@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::clause::{Clause, Number};
 use super::json::{self, Json};
 use super::number::Decimal;
+use super::place::At;
 use super::policy::{FilterPolicy, Leaf, Node};
 use super::{PolicyError, PolicyWarning, Scope, body, limits};
 
@@ -54,7 +55,7 @@ pub(super) fn parse(text: &str, scope: Scope) -> Result<FilterPolicy, PolicyErro
     };
     let mut compiler = Compiler { leaves: Vec::new(), depths: Vec::new(), warnings: Vec::new(), nested_at: None };
     let mut all = Vec::new();
-    compiler.object(members, "", "", 1, &mut all)?;
+    compiler.object(members, "", "", 1, &mut all).map_err(|error| error.in_policy(text))?;
     if scope == Scope::MessageAttributes
         && let Some(pointer) = compiler.nested_at
     {
@@ -161,7 +162,8 @@ impl Compiler {
                         &at,
                         format!("a key holds a list of values, found {}: write `[…]`", other.kind()),
                     )
-                    .aws(format!("\"{key}\" must be an object or an array")));
+                    .aws(format!("\"{key}\" must be an object or an array"))
+                    .at(At::Value));
                 }
             }
         }
@@ -183,7 +185,8 @@ impl Compiler {
                 Json::Object(members) => self.operator(members, &at)?,
                 Json::Array(_) => {
                     return Err(PolicyError::new(&at, "a list of values holds no further list")
-                        .aws("Match value must be String, number, true, false, or null"));
+                        .aws("Match value must be String, number, true, false, or null")
+                        .at(At::Value));
                 }
             });
         }

@@ -2,7 +2,7 @@
 //!
 //! | endpoint | answer |
 //! |---|---|
-//! | `GET /_aws/sqs/messages?QueueUrl=URL`, `GET /_aws/sqs/messages/REGION/ACCOUNT/QUEUE` | the messages of a queue as ReceiveMessage shows them, changing nothing; in flight or delayed ones with `ShowInvisible=true`, `ShowDelayed=true`. XML, or JSON with `Accept: application/json`; also by POST, as a client of either protocol whose endpoint is this address asks. As LocalStack: <https://docs.localstack.cloud/aws/services/sqs/> |
+//! | `GET /_aws/sqs/messages?QueueUrl=URL`, `GET /_aws/sqs/messages/REGION/ACCOUNT/QUEUE` | the messages of a queue as ReceiveMessage shows them, changing nothing; in flight or delayed ones with `ShowInvisible=true`, `ShowDelayed=true`. XML, or JSON with `Accept: application/json`; also by POST, as a client of either protocol whose endpoint is this address asks. At most 10,000 of them and 32 MiB of bodies: then the header `x-eventbus-truncated: true` says so. As LocalStack: <https://docs.localstack.cloud/aws/services/sqs/> |
 //! | `GET /_eventbus/messages` | see [`peek`] |
 //! | `GET /_eventbus/health` | `{"status": "ok", "version": …}` |
 //! | `POST /_eventbus/reset` | empties the bus: `{"removed": {"topics", "queues", "subscriptions", "messages"}}` |
@@ -18,7 +18,7 @@ use super::peek;
 use super::sqs::receive::{Wanted, render};
 use super::sqs::types::{Message, Messages};
 use super::store::catalogue::Queue;
-use super::store::messages;
+use super::store::messages::{self, Bounds};
 use super::store::whole::{self, State};
 use super::wire::{self, Answer, Protocol, Service, form};
 
@@ -28,8 +28,10 @@ const MESSAGES: &str = "/_aws/sqs/messages";
 const OURS: &str = "/_eventbus/";
 /// Where anybody may ask whether the bus is well.
 pub(crate) const HEALTH: &str = "/_eventbus/health";
-/// Messages of one answer at most: enough for a test, and bounded for a queue of a million.
-const MOST: i64 = 10_000;
+/// What one answer holds at most: enough for a test, and bounded for a queue of a million. There is no way to ask for the rest.
+const MOST: Bounds = Bounds { messages: 10_000, bytes: 32 * 1024 * 1024 };
+/// The header that says that there was more.
+const CUT: &str = "x-eventbus-truncated";
 /// What stands where a receipt handle would, as LocalStack writes it.
 const NO_RECEIPT: &str = "SQS/BACKDOOR/ACCESS";
 
@@ -52,7 +54,12 @@ pub(crate) async fn answer(
         "messages" if reading => {
             let pairs = form::pairs(request.uri().query().unwrap_or_default().as_bytes());
             let peeked = peek::messages(cx, in_region, &pairs).await;
-            peeked.map(|peeked| serde_json::to_value(peeked).unwrap_or_default())
+            let written = peeked.and_then(|peeked| serde_json::to_vec(&peeked).map_err(unwritten));
+            match written {
+                // Straight to text: a tree of it would be a second copy of every body.
+                Ok(text) => return Some(wire::json_text(200, text, request_id)),
+                Err(error) => Err(error),
+            }
         }
         "health" if reading => Ok(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })),
         "reset" if request.method() == Method::POST => reset(cx).await,
@@ -104,14 +111,15 @@ async fn received(
         Ok(parameters) => look(cx, in_region, rest, &parameters).await,
         Err(error) => Err(error),
     };
-    let outcome = outcome.and_then(|messages| {
-        let failed = |e: serde_json::Error| ApiError::internal(format!("the answer cannot be written: {e}"));
-        match protocol {
-            Protocol::Json => serde_json::to_vec(&messages).map(Answer::Json).map_err(failed),
-            Protocol::Query => serde_json::to_value(&messages).map(Answer::Tree).map_err(failed),
-        }
+    let cut = matches!(outcome, Ok((_, true)));
+    let outcome = outcome.and_then(|(messages, _)| match protocol {
+        Protocol::Json => serde_json::to_vec(&messages).map(Answer::Json).map_err(unwritten),
+        Protocol::Query => serde_json::to_value(&messages).map(Answer::Tree).map_err(unwritten),
     });
-    let answer = wire::write(Service::Sqs, protocol, "ReceiveMessage", outcome, request_id);
+    let mut answer = wire::write(Service::Sqs, protocol, "ReceiveMessage", outcome, request_id);
+    if cut {
+        answer.headers_mut().insert(CUT, header::HeaderValue::from_static("true"));
+    }
     let accept = header(header::ACCEPT);
     if protocol == Protocol::Query && accept.contains("application/json") && !accept.contains("xml") {
         return wire::as_json(answer);
@@ -143,7 +151,18 @@ fn parameters(request: &Request<Bytes>, protocol: Protocol) -> ApiResult<Map<Str
     Ok(found)
 }
 
-async fn look(cx: &Cx<'_>, in_region: bool, rest: &str, parameters: &Map<String, Value>) -> ApiResult<Messages> {
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn unwritten(error: serde_json::Error) -> ApiError {
+    ApiError::internal(format!("the answer cannot be written: {error}"))
+}
+
+/// The messages, and whether there are more.
+async fn look(
+    cx: &Cx<'_>,
+    in_region: bool,
+    rest: &str,
+    parameters: &Map<String, Value>,
+) -> ApiResult<(Messages, bool)> {
     let name = match rest.trim_matches('/') {
         "" => {
             let url = parameters.get("QueueUrl").and_then(Value::as_str).unwrap_or_default();
@@ -166,15 +185,15 @@ async fn look(cx: &Cx<'_>, in_region: bool, rest: &str, parameters: &Map<String,
     };
     let (invisible, delayed) = (wanted("ShowInvisible"), wanted("ShowDelayed"));
     let now = cx.now();
-    let (queue, mut found) = cx
+    let (queue, mut found, more) = cx
         .read(move |connection| {
             let queue = Queue::find(connection, &name)?.ok_or_else(ApiError::no_queue)?;
-            let stored = messages::peek(connection, &queue, 0, MOST, now)?;
+            let (stored, more) = messages::peek(connection, &queue, 0, MOST, now)?;
             let last = stored.last().map_or(0, |message| message.seq);
             let states = whole::states(connection, queue.id, last, now)?;
             let state = |seq| states.binary_search_by_key(&seq, |(seq, _)| *seq).ok().map(|at| states[at].1);
             let found: Vec<_> = stored.into_iter().filter_map(|message| Some((state(message.seq)?, message))).collect();
-            Ok((queue, found))
+            Ok((queue, found, more))
         })
         .await?;
     found.retain(|(state, _)| match state {
@@ -194,5 +213,5 @@ async fn look(cx: &Cx<'_>, in_region: bool, rest: &str, parameters: &Map<String,
         }
         message
     });
-    Ok(Messages { messages: messages.collect() })
+    Ok((Messages { messages: messages.collect() }, more))
 }

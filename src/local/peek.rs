@@ -17,10 +17,12 @@ use super::names::QueueName;
 use super::sqs::receive::{Wanted, render};
 use super::sqs::types::Message;
 use super::store::catalogue::Queue;
-use super::store::messages;
+use super::store::messages::{self, Bounds};
 
 /// Messages of one answer at most, and if nothing is said.
 const MOST: i64 = 1_000;
+/// Bytes of their bodies at most: the rest comes with the next answer.
+const BYTES: usize = 8 * 1024 * 1024;
 const USUAL: i64 = 100;
 /// The longest wait, in milliseconds: as for a long poll, twenty seconds.
 const LONGEST: u64 = 20_000;
@@ -77,12 +79,14 @@ pub(crate) async fn messages(cx: &Cx<'_>, in_region: bool, pairs: &[(String, Str
     let wait = Duration::from_millis(number("wait", 0)?.unsigned_abs().min(LONGEST));
     let until = Instant::now() + wait;
     let mut waiting = None;
+    let mut closing = cx.bus.closing.subscribe();
+    let bounds = Bounds { messages: usize::try_from(limit).unwrap_or_default(), bytes: BYTES };
     loop {
         let (now, found) = (cx.now(), name.clone());
         let (queue, stored) = cx
             .read(move |connection| {
                 let queue = Queue::find(connection, &found)?.ok_or_else(ApiError::no_queue)?;
-                let stored = messages::peek(connection, &queue, after, limit, now)?;
+                let (stored, _) = messages::peek(connection, &queue, after, bounds, now)?;
                 Ok((queue, stored))
             })
             .await?;
@@ -102,6 +106,10 @@ pub(crate) async fn messages(cx: &Cx<'_>, in_region: bool, pairs: &[(String, Str
             Some(waiting) => {
                 tokio::select! {
                     () = waiting.woken() => {}
+                    // As a receive that waits: an empty answer, and not a connection that breaks.
+                    _ = closing.wait_for(|closing| *closing) => {
+                        return Ok(Peeked { cursor: after, messages: Vec::new() });
+                    }
                     () = tokio::time::sleep_until(until) => {}
                 }
             }

@@ -24,6 +24,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use sha2::{Digest as _, Sha256};
 
 use super::error::{ApiError, ApiResult};
+use super::sqs::digest::hex;
 
 /// The key that requests must be signed with.
 #[derive(Clone)]
@@ -156,14 +157,6 @@ fn claimed<B>(request: &Request<B>, wanted: &Credentials) -> ApiResult<Claim> {
 /// Compares without telling by its time how much was right.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl Claim {

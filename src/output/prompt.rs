@@ -38,7 +38,7 @@ pub(super) fn confirm(ui: &Ui, question: &str, yes: bool, look: Option<&str>) ->
 fn ask(question: &str) -> Result<String, CliError> {
     let interrupted = |error: io::Error| CliError::failed("the prompt was interrupted").because(&error);
     let mut err = io::stderr().lock();
-    write!(err, "{question} ").and_then(|()| err.flush()).map_err(interrupted)?;
+    write!(err, "{} ", super::escape_control(question)).and_then(|()| err.flush()).map_err(interrupted)?;
     let mut typed = Vec::new();
     io::stdin().lock().read_until(b'\n', &mut typed).map_err(interrupted)?;
     if !typed.ends_with(b"\n") {

@@ -1,5 +1,6 @@
 //! The two streams of a run, and the one place that decides colour, progress and verbosity for everybody.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -173,7 +174,7 @@ impl Ui {
     /// Part of the conversation: what was assumed or is being done. Dropped by `--quiet`.
     pub fn note(&self, text: impl Display) {
         if !self.options.quiet {
-            self.say(&format!("{} {text}", self.paint_err(Tone::Dim, "note:")));
+            self.labelled(Tone::Dim, "note:", &text.to_string());
         }
     }
 
@@ -186,20 +187,20 @@ impl Ui {
 
     /// Something unexpected. Never dropped.
     pub fn warn(&self, text: impl Display) {
-        self.say(&format!("{} {text}", self.paint_err(Tone::Warn, "warning:")));
+        self.labelled(Tone::Warn, "warning:", &text.to_string());
     }
 
     /// Something to paste. Never dropped: it belongs to an error or a warning.
     pub fn hint(&self, text: impl Display) {
         let text = text.to_string().replace("`eventbus ", &format!("`eventbus {}", self.flags));
-        self.say(&format!("{} {text}", self.paint_err(Tone::Name, "hint:")));
+        self.labelled(Tone::Name, "hint:", &text);
     }
 
     /// An error with its causes and hints. Never dropped.
     pub fn error(&self, error: &CliError) {
-        self.say(&format!("{} {}", self.paint_err(Tone::Bad, "error:"), error.message));
+        self.labelled(Tone::Bad, "error:", &error.message);
         for cause in &error.causes {
-            self.say(&format!("  caused by: {cause}"));
+            self.say(&format!("  caused by: {}", self.harmless(cause)));
         }
         for hint in &error.hints {
             self.hint(hint);
@@ -228,6 +229,15 @@ impl Ui {
     /// A usage error naming every `--confirm` that is missing where nobody can answer.
     pub fn confirm_names(&self, asked: &[prompt::Asked], given: &[String]) -> Result<Option<Confirmed>, CliError> {
         prompt::confirm_names(self, asked, given)
+    }
+
+    /// A sentence behind its label. Of the sentence, which may quote anybody's names, not even colours pass.
+    fn labelled(&self, tone: Tone, label: &str, text: &str) {
+        self.say(&format!("{} {}", self.paint_err(tone, label), self.harmless(text)));
+    }
+
+    fn harmless<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.stderr_tty { super::escape_control_keeping_lines(text) } else { Cow::Borrowed(text) }
     }
 
     /// One line (or several) on stderr. Nothing can be done about a stderr that is gone.

@@ -41,6 +41,9 @@ pub const VERSION: u64 = 1;
 /// The tag that says which topology made a resource.
 pub const OWNER_TAG: &str = "eventbus:topology";
 
+/// How the names of the temporary queues begin through which what passes is seen.
+pub const TAP_PREFIX: &str = "eventbus-tap-";
+
 /// A file's text and the name that it has in messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {

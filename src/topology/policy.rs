@@ -38,6 +38,28 @@ pub fn queue_statement(queue: &str, topics: &[String]) -> Value {
     })
 }
 
+/// The statement that SNS puts into the policy of every new topic, as `GetTopicAttributes` answers it
+/// (<https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html>): the account itself may do everything.
+pub fn default_topic_statement(topic: &str) -> Value {
+    json!({
+        "Sid": "__default_statement_ID",
+        "Effect": "Allow",
+        "Principal": { "AWS": "*" },
+        "Action": [
+            "SNS:GetTopicAttributes",
+            "SNS:SetTopicAttributes",
+            "SNS:AddPermission",
+            "SNS:RemovePermission",
+            "SNS:DeleteTopic",
+            "SNS:Subscribe",
+            "SNS:ListSubscriptionsByTopic",
+            "SNS:Publish",
+        ],
+        "Resource": topic,
+        "Condition": { "StringEquals": { "AWS:SourceOwner": topic.split(':').nth(4).unwrap_or_default() } },
+    })
+}
+
 /// The statements of a policy; of none for an empty text.
 fn statements(policy: &str) -> Result<(Map<String, Value>, Vec<Value>), PolicyFault> {
     if policy.trim().is_empty() {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::fields::{self, Field, Kind};
 use super::live::{Arns, LiveQueue, LiveSubscription, LiveTopic, Texts};
+use super::plan::OWN_TAGS;
 use super::write::{Yaml, comment};
 use super::{OWNER_TAG, VERSION, policy};
 use crate::filter::FilterPolicy;
@@ -57,14 +58,14 @@ pub fn write(pulled: &Pulled, name: &str, arns: &Arns) -> Written {
     let prefix = pulled.owner().filter(|(owner, _)| *owner == name).map_or("", |(_, prefix)| prefix);
     let prefix =
         if names().all(|name| name.strip_prefix(prefix).is_some_and(|key| !key.is_empty())) { prefix } else { "" };
-    let mut writer = Writer { prefix, left_out: Vec::new(), queues: BTreeSet::new(), external: BTreeMap::new() };
+    let (queues, external) = (BTreeSet::new(), BTreeMap::new());
+    let mut writer = Writer { prefix, left_out: Vec::new(), own_tags: BTreeSet::new(), queues, external };
     writer.queues = pulled.queues.iter().map(|(name, _)| arns.queue(name)).collect();
     let mut topics: Vec<_> = pulled.topics.iter().collect();
     topics.sort_by(|a, b| a.0.cmp(&b.0));
     let mut queues: Vec<_> = pulled.queues.iter().collect();
     queues.sort_by(|a, b| a.0.cmp(&b.0));
     let mut text = String::new();
-    text.push_str(&comment(&format!("What stood in region {} of account {}.", arns.region, arns.account)));
     text.push_str(&format!("version: {VERSION}\n"));
     text.push_str(&Yaml::map([("name", Yaml::text(name))]).block(0));
     if !prefix.is_empty() {
@@ -92,12 +93,19 @@ pub fn write(pulled: &Pulled, name: &str, arns: &Arns) -> Written {
     if !subscriptions.is_empty() {
         text.push_str(&format!("\nsubscriptions:\n{subscriptions}"));
     }
-    Written { text, left_out: writer.left_out }
+    let mut head = comment(&format!("What stood in region {} of account {}.", arns.region, arns.account));
+    if !writer.own_tags.is_empty() {
+        let tags: Vec<String> = writer.own_tags.iter().map(|tag| format!("`{tag}`")).collect();
+        head.push_str(&comment(&format!("Not written here: tags that this tool sets by itself, {}.", tags.join(", "))));
+    }
+    Written { text: head + &text, left_out: writer.left_out }
 }
 
 struct Writer<'a> {
     prefix: &'a str,
     left_out: Vec<String>,
+    /// What the keys of this tool's own tags were.
+    own_tags: BTreeSet<String>,
     /// The ARNs of the queues in the file.
     queues: BTreeSet<String>,
     /// Queues that are only referred to: their ARNs, and what the file calls them.
@@ -144,7 +152,7 @@ impl Writer<'_> {
         let standing = topic.attributes.get("Policy").map_or("", String::as_str);
         // Every topic has this statement from the beginning, under this id.
         statements(standing, &["__default_statement_ID"], &mut body, &mut notes);
-        tags(topic.tags.as_ref(), &mut body, &mut notes);
+        self.tags(topic.tags.as_ref(), &mut body, &mut notes);
         self.tell("topic", name, &notes);
         (self.key(name).to_owned(), Yaml::Map(body), notes)
     }
@@ -171,7 +179,7 @@ impl Writer<'_> {
         }
         let standing = queue.attributes.get("Policy").map_or("", String::as_str);
         statements(standing, &[], &mut body, &mut notes);
-        tags(queue.tags.as_ref(), &mut body, &mut notes);
+        self.tags(queue.tags.as_ref(), &mut body, &mut notes);
         self.tell("queue", name, &notes);
         (self.key(name).to_owned(), Yaml::Map(body), notes)
     }
@@ -259,6 +267,26 @@ impl Writer<'_> {
             self.left_out.push(format!("{}: its replay policy, which is a command and no state", pair(subscription)));
         }
         Ok(Yaml::Map(body))
+    }
+
+    fn tags(&mut self, tags: Option<&Texts>, body: &mut Vec<(String, Yaml)>, notes: &mut Vec<String>) {
+        let Some(tags) = tags else {
+            notes.push("its tags cannot be read".into());
+            return;
+        };
+        let (own, others): (Vec<_>, Vec<_>) = tags.iter().partition(|(key, _)| key.starts_with(OWN_TAGS));
+        // Of a key that names one of many things, what they have in common.
+        let stem = |key: &str| match key.rsplit_once(':') {
+            Some((stem, _)) if stem.contains(':') => format!("{stem}:…"),
+            _ => key.to_owned(),
+        };
+        self.own_tags.extend(own.iter().map(|(key, _)| stem(key)));
+        let of_aws = |key: &str| key.to_lowercase().starts_with("aws:");
+        let users = others.iter().filter(|(key, _)| !of_aws(key));
+        let users: Vec<(String, Yaml)> = users.map(|(key, value)| ((*key).clone(), Yaml::text(value))).collect();
+        if !users.is_empty() {
+            body.push(("tags".into(), Yaml::Map(users)));
+        }
     }
 
     fn aside(&mut self, text: &mut String, what: &str) {
@@ -374,18 +402,5 @@ fn statements(standing: &str, known: &[&str], body: &mut Vec<(String, Yaml)>, no
     }
     if !kept.is_empty() {
         body.push(("policy".into(), Yaml::List(kept.iter().map(Yaml::json).collect())));
-    }
-}
-
-fn tags(tags: Option<&Texts>, body: &mut Vec<(String, Yaml)>, notes: &mut Vec<String>) {
-    let Some(tags) = tags else {
-        notes.push("its tags cannot be read".into());
-        return;
-    };
-    let own = |key: &str| key == OWNER_TAG || key.starts_with("eventbus:") || key.to_lowercase().starts_with("aws:");
-    let users: Vec<(String, Yaml)> =
-        tags.iter().filter(|(key, _)| !own(key)).map(|(key, value)| (key.clone(), Yaml::text(value))).collect();
-    if !users.is_empty() {
-        body.push(("tags".into(), Yaml::Map(users)));
     }
 }

@@ -21,6 +21,7 @@ mod outbox;
 mod provision;
 mod provision_deletes;
 mod provision_killed;
+mod provision_places;
 mod publish;
 mod publish_hooks;
 mod publish_stream;

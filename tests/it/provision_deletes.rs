@@ -129,6 +129,79 @@ fn messages_are_given_up_for_their_queues_name_only() {
     assert!(typed.stdout().contains("4 deleted"), "{}", typed.snapshot());
 }
 
+/// A file whose topic `users` is gone; in the project somebody else's queue is subscribed to that topic.
+fn with_a_foreign_subscriber(protected: bool) -> TestEnv {
+    let env = project(protected);
+    let topic = "arn:aws:sns:us-east-1:000000000000:users";
+    env.write(
+        "theirs.yaml",
+        format!(
+            "version: 1\nname: theirs\ntopics: {{ users: {{ external: true, arn: \"{topic}\" }} }}\nqueues: {{ theirs: {{}} }}\nsubscriptions: [{{ topic: users, queue: theirs }}]\n"
+        ),
+    );
+    let _made = env.run(&["provision", "theirs.yaml", "--yes"]).success();
+    env.write("topology.yaml", "version: 1\nname: users\nqueues: { user_events_dlq: { retention: 14d }, user_events: { dead_letter: { queue: user_events_dlq, max_receives: 5 } }, spare: {} }\n");
+    env
+}
+
+#[test]
+fn a_topic_with_subscriptions_of_others_goes_for_its_typed_name_only() {
+    for protected in [false, true] {
+        let env = with_a_foreign_subscriber(protected);
+        for wrong in ["", "theirs", "user", "users users", "y", "yes"] {
+            let typed = format!("{wrong}\n");
+            let refused =
+                env.command(&["provision", "--prune", "--yes"]).stdin(typed).on_terminal().run().expect_code(1);
+            for said in [
+                "deletes 1 subscription of others",
+                "sqs:us-east-1:000000000000:theirs",
+                "Type `users`",
+                "nothing was done",
+            ] {
+                assert!(refused.stdout().contains(said), "{said}: {}", refused.snapshot());
+            }
+            all_stands(&env, &refused);
+        }
+        // The end of the input is no name either.
+        let refused = env.command(&["provision", "--prune"]).stdin("\u{4}").on_terminal().run().expect_code(1);
+        all_stands(&env, &refused);
+        let done = env.command(&["provision", "--prune"]).stdin("users\nusers\n").on_terminal().run().success();
+        assert!(done.stdout().contains("Deleted topic `users`"), "{}", done.snapshot());
+        let _nothing = env.run(&["provision", "--prune", "--check"]).success();
+    }
+}
+
+#[test]
+fn a_protected_bus_takes_the_typed_name_of_what_goes() {
+    let env = project(true);
+    env.write("topology.yaml", WITHOUT_SPARE);
+    for wrong in ["y", "yes", "Spare", "spare2"] {
+        let typed = format!("{wrong}\n");
+        let refused = env.command(&["provision", "--prune", "--yes"]).stdin(typed).on_terminal().run().expect_code(1);
+        assert!(refused.stdout().contains("nothing was done"), "{}", refused.snapshot());
+        all_stands(&env, &refused);
+    }
+    let done = env.command(&["provision", "--prune"]).stdin("spare\n").on_terminal().run().success();
+    assert!(done.stdout().contains("Deleted queue `spare`"), "{}", done.snapshot());
+}
+
+/// Ctrl-C as a key of the terminal that the program runs on: util-linux's `setsid` makes it the controlling one.
+#[test]
+fn a_ctrl_c_at_the_prompt_leaves_everything() {
+    let program = crate::support::binary().display();
+    for protected in [false, true] {
+        let env = with_a_foreign_subscriber(protected);
+        let script = format!("setsid --ctty --wait '{program}' provision --prune");
+        let mut asked = env.script(&format!("exec {script}")).on_terminal().spawn();
+        asked.wait_prompt("Type `users`");
+        asked.type_in(b"use\x03");
+        let ended = asked.wait();
+        assert_ne!(ended.code(), Some(0), "{}", ended.snapshot());
+        assert!(!ended.stdout().contains("Deleted"), "{}", ended.snapshot());
+        all_stands(&env, &ended);
+    }
+}
+
 #[test]
 fn shortening_a_retention_takes_the_queues_name() {
     let env = project(false);

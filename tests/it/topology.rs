@@ -311,3 +311,12 @@ fn hostile_text_does_not_reach_a_terminal() {
     assert!(!drawn.stdout().lines().any(|line| line.starts_with("└─ fake")), "{}", drawn.stdout());
     fs::remove_file(env.path("topology.yaml")).unwrap();
 }
+
+#[test]
+fn names_of_a_file_do_nothing_to_the_terminal() {
+    let env = TestEnv::new();
+    env.write("t.yaml", "version: 1\nname: x\nqueues:\n  \"q\\e[31mx\\e]0;title\\a\\u202ey\": {}\n");
+    let shown = env.command(&["provision", "t.yaml", "--check"]).on_terminal().run().expect_code(4);
+    assert!(!shown.stdout().contains("\u{1b}[31m") && !shown.stdout().contains("\u{1b}]0"), "{:?}", shown.stdout());
+    assert!(!shown.stdout().contains('\u{202e}') && shown.stdout().contains("\\u{1b}[31mx"), "{:?}", shown.stdout());
+}

@@ -42,9 +42,13 @@ impl<'a> Worker<'a> {
         match &change.work {
             Work::Nothing => Ok(()),
             Work::CreateTopic { attributes, tags } => self.create_topic(name, attributes, tags).await,
-            Work::ChangeTopic { arn, attributes, tags } => {
+            Work::ChangeTopic { arn, attributes, tags, untag } => {
                 for (attribute, value) in attributes {
                     steady(self.told, || bus.set_topic_attribute(arn, attribute, value)).await?;
+                }
+                // What goes is noted in the tags that are written: until it has gone the note has to stay.
+                if !untag.is_empty() {
+                    steady(self.told, || bus.untag_topic(arn, untag)).await?;
                 }
                 if tags.is_empty() { Ok(()) } else { steady(self.told, || bus.tag_topic(arn, tags)).await }
             }
@@ -59,10 +63,10 @@ impl<'a> Worker<'a> {
                     let attributes = self.with_policy(url, attributes).await?;
                     patient(self.told, made, || bus.set_queue_attributes(url, &attributes)).await?;
                 }
-                if !tags.is_empty() {
-                    steady(self.told, || bus.tag_queue(url, tags)).await?;
+                if !untag.is_empty() {
+                    steady(self.told, || bus.untag_queue(url, untag)).await?;
                 }
-                if untag.is_empty() { Ok(()) } else { steady(self.told, || bus.untag_queue(url, untag)).await }
+                if tags.is_empty() { Ok(()) } else { steady(self.told, || bus.tag_queue(url, tags)).await }
             }
             Work::MergePolicy { arn, statements, gone } => {
                 let url = match change.kind {

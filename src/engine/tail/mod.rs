@@ -199,6 +199,15 @@ pub enum TailError {
         /// What looking could do there.
         why: String,
     },
+    /// A permission is missing for a tap. Nothing of it is left but what the error names.
+    #[error("a tap is not permitted{}", instead.as_ref().map(|why| format!(", and receiving instead is not harmless: {why}")).unwrap_or_default())]
+    Untapped {
+        /// What was denied.
+        #[source]
+        denied: BusError,
+        /// Why it is not received instead, where that was thought of.
+        instead: Option<String>,
+    },
     /// The mode was asked for, and is not to be had.
     #[error("{0}")]
     NoSuchWay(String),
@@ -311,7 +320,8 @@ pub(crate) async fn run_into<S: Sink>(
     (report.shown, report.passed_over, report.unjudged) = (look.shown, look.passed_over, look.unjudged);
     report.ended = over.unwrap_or(Ended::All);
     let mut failed = None;
-    for outcome in results {
+    for (mode, outcome) in report.modes.iter_mut().zip(results) {
+        *mode = outcome.instead.unwrap_or(*mode);
         report.released = report.released + outcome.released;
         report.drained += outcome.drained;
         report.undeleted += outcome.undeleted;

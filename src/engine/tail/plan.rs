@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Choice, Mode, Request, Source, TailError};
-use crate::bus::{Bus, BusErrorKind, Queue};
+use crate::bus::{Bus, BusError, BusErrorKind, Queue};
 use crate::engine::tap::Spot;
 use crate::words;
 
@@ -22,7 +22,8 @@ pub(super) enum What {
     Peek(Queue),
     Receive(Queue),
     Drain(Queue),
-    Tap(Box<Spot>),
+    /// With the queue that is received from instead, should the tap not be permitted.
+    Tap(Box<Spot>, Option<Queue>),
     Read(PathBuf),
 }
 
@@ -32,7 +33,7 @@ impl Way {
             What::Peek(_) => Mode::Peek,
             What::Receive(_) => Mode::Receive,
             What::Drain(_) => Mode::Drain,
-            What::Tap(_) => Mode::Tap,
+            What::Tap(..) => Mode::Tap,
             What::Read(_) => Mode::Read,
         }
     }
@@ -57,7 +58,7 @@ pub(super) async fn ways(bus: Option<&Bus>, request: &Request) -> Result<Vec<Way
             (Source::Topic(topic), Choice::Auto | Choice::Tap) => {
                 let spot = Spot::topics([topic]);
                 let says = tap_says(&spot, &format!("topic `{}`", topic.name));
-                Way { bus: None, what: What::Tap(spot.into()), says }
+                Way { bus: None, what: What::Tap(spot.into(), None), says }
             }
             (Source::Topic(topic), _) => {
                 return Err(TailError::NoSuchWay(format!(
@@ -73,9 +74,13 @@ pub(super) async fn ways(bus: Option<&Bus>, request: &Request) -> Result<Vec<Way
                     queue.name
                 )));
             }
-            (Source::Queue(queue), Choice::Tap) => match tap(bus, queue).await? {
-                Some(way) => way,
-                None => {
+            (Source::Queue(queue), Choice::Tap) => match tap(bus, queue).await {
+                Ok(Some(way)) => way,
+                Err(TailError::Bus(denied)) if denied.kind == BusErrorKind::Auth => {
+                    return Err(TailError::Untapped { denied, instead: None });
+                }
+                Err(error) => return Err(error),
+                Ok(None) => {
                     return Err(TailError::NoSuchWay(format!(
                         "queue `{}` is fed by no topic of its region, so there is nothing to tap",
                         queue.name
@@ -98,17 +103,38 @@ async fn auto(bus: &Bus, request: &Request, queue: &Queue) -> Result<Way, TailEr
     // Who forces knows what it costs, and wants to see what waits.
     if !request.force {
         match tap(bus, queue).await {
-            Ok(Some(way)) => return Ok(way),
-            // Who may not see the subscriptions cannot tap; receiving needs no more than the queue.
-            Err(TailError::Bus(error))
-                if error.kind != BusErrorKind::Auth && error.kind != BusErrorKind::Unsupported =>
-            {
-                return Err(error.into());
+            Ok(Some(way)) => {
+                let what = match way.what {
+                    What::Tap(spot, _) => What::Tap(spot, Some(queue.clone())),
+                    other => other,
+                };
+                return Ok(Way { what, ..way });
             }
+            // Who may not see the subscriptions cannot tap; receiving needs no more than the queue.
+            Err(TailError::Bus(denied)) if denied.kind == BusErrorKind::Auth => {
+                return instead_of_tap(bus, request, queue, denied).await;
+            }
+            Err(TailError::Bus(error)) if error.kind != BusErrorKind::Unsupported => return Err(error.into()),
             _ => {}
         }
     }
     receive(bus, request, queue).await
+}
+
+/// Receiving, where it harms nothing, because a tap was denied.
+pub(super) async fn instead_of_tap(
+    bus: &Bus,
+    request: &Request,
+    queue: &Queue,
+    denied: BusError,
+) -> Result<Way, TailError> {
+    match receive(bus, request, queue).await {
+        Ok(way) => Ok(Way { says: format!("a tap is not permitted ({denied}). {}", way.says), ..way }),
+        Err(TailError::Costly { queue, why }) => {
+            Err(TailError::Untapped { denied, instead: Some(format!("queue `{queue}` {why}")) })
+        }
+        Err(other) => Err(other),
+    }
 }
 
 fn peek(queue: &Queue) -> Way {
@@ -126,7 +152,7 @@ async fn tap(bus: &Bus, queue: &Queue) -> Result<Option<Way>, TailError> {
         says.push_str("; ");
         says.push_str(doubt);
     }
-    Ok(Some(Way { bus: None, what: What::Tap(spot.into()), says }))
+    Ok(Some(Way { bus: None, what: What::Tap(spot.into(), None), says }))
 }
 
 fn tap_says(spot: &Spot, what: &str) -> String {

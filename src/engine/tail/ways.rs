@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 
 use super::look::Run;
 use super::plan::{Way, What};
-use super::{Ended, Progress, Sink, TailError};
-use crate::bus::{Bus, MAX_BATCH, Queue, Receive};
+use super::{Ended, Mode, Progress, Sink, TailError};
+use crate::bus::{Bus, BusError, BusErrorKind, MAX_BATCH, Queue, Receive};
 use crate::engine::hold::{FIRST, Holds, Released};
 use crate::engine::record::record_of;
 use crate::engine::recording::{self, Reading, Window};
@@ -30,11 +30,21 @@ pub(super) struct Outcome {
     pub(super) undeleted: u64,
     pub(super) reading: Option<(PathBuf, Reading)>,
     pub(super) left: Vec<String>,
+    /// How it was looked in the end, where that is not how it was meant to be.
+    pub(super) instead: Option<Mode>,
 }
 
 impl From<Result<(), TailError>> for Outcome {
     fn from(result: Result<(), TailError>) -> Self {
-        Self { result, released: Released::default(), drained: 0, undeleted: 0, reading: None, left: Vec::new() }
+        Self {
+            result,
+            released: Released::default(),
+            drained: 0,
+            undeleted: 0,
+            reading: None,
+            left: Vec::new(),
+            instead: None,
+        }
     }
 }
 
@@ -43,12 +53,7 @@ pub(super) async fn follow<S: Sink>(run: &Run<'_, S>, way: Way) -> Outcome {
     let outcome = match (way.what, &way.bus) {
         (What::Read(path), _) => recorded(run, path).await,
         (What::Peek(queue), Some(bus)) => peek(run, bus, &queue).await.into(),
-        (What::Receive(queue), Some(bus)) => {
-            let holds = Holds::start(bus, &queue);
-            let result = receive(run, bus, &queue, &holds).await;
-            end_after(run, &result);
-            Outcome { released: holds.release_all().await, ..result.into() }
-        }
+        (What::Receive(queue), Some(bus)) => received(run, bus, &queue).await,
         (What::Drain(queue), Some(bus)) => {
             let holds = Holds::start(bus, &queue);
             let (mut drained, mut undeleted) = (0, 0);
@@ -56,7 +61,7 @@ pub(super) async fn follow<S: Sink>(run: &Run<'_, S>, way: Way) -> Outcome {
             end_after(run, &result);
             Outcome { released: holds.release_all().await, drained, undeleted, ..result.into() }
         }
-        (What::Tap(spot), Some(bus)) => tapped(run, bus, *spot).await,
+        (What::Tap(spot, instead), Some(bus)) => tapped(run, bus, *spot, instead).await,
         // The plan gives a bus to all that needs one.
         (_, None) => Ok(()).into(),
     };
@@ -106,6 +111,13 @@ async fn peek<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue) -> Result<(),
         or_stop!(run, run.sink.lock().await.rest().await);
     }
     Ok(())
+}
+
+async fn received<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue) -> Outcome {
+    let holds = Holds::start(bus, queue);
+    let result = receive(run, bus, queue, &holds).await;
+    end_after(run, &result);
+    Outcome { released: holds.release_all().await, ..result.into() }
 }
 
 async fn receive<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue, holds: &Holds) -> Result<(), TailError> {
@@ -185,7 +197,7 @@ async fn drain<S: Sink>(
     Ok(())
 }
 
-async fn tapped<S: Sink>(run: &Run<'_, S>, bus: &Bus, spot: Spot) -> Outcome {
+async fn tapped<S: Sink>(run: &Run<'_, S>, bus: &Bus, spot: Spot, instead: Option<Queue>) -> Outcome {
     // What others left behind. That this cannot be done is no reason not to look.
     match tap::tidy(bus, run.request.clock.now()).await {
         Ok(swept) if !swept.removed.is_empty() => {
@@ -198,15 +210,31 @@ async fn tapped<S: Sink>(run: &Run<'_, S>, bus: &Bus, spot: Spot) -> Outcome {
     // Not given up half-way: what was made would be left.
     let tap = match Tap::open(bus, spot, &run.request.clock).await {
         Ok(tap) => tap,
+        Err(denied) if denied.kind == BusErrorKind::Auth => return untapped(run, bus, denied, instead).await,
         Err(error) => return Err(TailError::Bus(error)).into(),
     };
     let _ = run.emit.emit(Progress::Open { tap: tap.name().to_owned() }).await;
-    let result = through(run, &tap).await;
+    let result = through(run, &tap).await.map_err(|error| match error {
+        TailError::Bus(denied) if denied.kind == BusErrorKind::Auth => TailError::Untapped { denied, instead: None },
+        other => other,
+    });
     end_after(run, &result);
     super::lock(&run.look).passed_over += tap.stopped();
     let name = tap.name().to_owned();
     let left = tap.close().await.err().map(|error| format!("`{name}`: {error}"));
     Outcome { left: left.into_iter().collect(), ..result.into() }
+}
+
+/// Receives instead, if the queue is one where that harms nothing; else the permission is missing.
+async fn untapped<S: Sink>(run: &Run<'_, S>, bus: &Bus, denied: BusError, instead: Option<Queue>) -> Outcome {
+    let Some(queue) = instead else { return Err(TailError::Untapped { denied, instead: None }).into() };
+    let way = match super::plan::instead_of_tap(bus, run.request, &queue, denied).await {
+        Ok(way) => way,
+        Err(error) => return Err(error).into(),
+    };
+    let mode = way.mode();
+    let _ = run.emit.emit(Progress::Cost { mode, says: way.says }).await;
+    Outcome { instead: Some(mode), ..received(run, bus, &queue).await }
 }
 
 async fn through<S: Sink>(run: &Run<'_, S>, tap: &Tap) -> Result<(), TailError> {

@@ -28,7 +28,7 @@ pub(crate) use sweep::tidy;
 pub use sweep::{Found, Swept, find, sweep};
 
 /// How the names of taps begin.
-pub const PREFIX: &str = "eventbus-tap-";
+pub const PREFIX: &str = crate::topology::TAP_PREFIX;
 
 /// What a tap's queue is for: the queue or topic that is looked at.
 pub const TAP_TAG: &str = "eventbus:tap";
@@ -179,12 +179,17 @@ impl Tap {
                 let renewal = tokio::spawn(renew(bus.clone(), queue.url.clone(), clock.clone()));
                 Ok(Self { bus: bus.clone(), spot, queue, subscriptions, renewal, stopped: AtomicU64::new(0) })
             }
-            Err(error) => {
+            Err(mut error) => {
+                let mut left = Ok(());
                 for arn in &subscriptions {
-                    let _ = bus.unsubscribe(arn).await;
+                    left = left.and(bus.unsubscribe(arn).await);
                 }
-                // If this fails, too, the next sweep has it.
-                let _ = bus.delete_queue(&url).await;
+                left = left.and(bus.delete_queue(&url).await);
+                if let Err(why) = left {
+                    // The next sweep has it, of who may sweep.
+                    let more = format!("; what was made of the tap `{name}` could not be removed: {why}");
+                    error.message.push_str(&more);
+                }
                 Err(error)
             }
         }

@@ -79,7 +79,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"a": [{"anything-but": {"prefix": false}}]}"#,
         "/a/0/anything-but/prefix",
-        "prefix/suffix match pattern must be a string",
+        "prefix match pattern must be a string",
     ),
     (r#"{"a": [{"anything-but": {"prefix": ""}}]}"#, "/a/0/anything-but/prefix", "Null prefix/suffix not allowed"),
     (r#"{"a": [{"anything-but": {"suffix": ""}}]}"#, "/a/0/anything-but/suffix", "Null prefix/suffix not allowed"),
@@ -125,16 +125,69 @@ fn refusals_point_at_the_place_and_speak_as_aws_does() {
         for scope in [Scope::MessageAttributes, Scope::MessageBody] {
             let error = refused(policy, scope);
             assert_eq!(error.pointer, *pointer, "{policy}: {error}");
-            assert_eq!(
-                error.aws_message(true),
-                format!("Invalid parameter: Attributes Reason: FilterPolicy: {aws}"),
-                "{policy}"
-            );
-            assert_eq!(error.aws_message(false), format!("Invalid parameter: FilterPolicy: {aws}"), "{policy}");
+            let said = |on_subscribe| {
+                let message = error.aws_message(on_subscribe);
+                message.split("\n at [").next().unwrap_or_default().to_owned()
+            };
+            assert_eq!(said(true), format!("Invalid parameter: Attributes Reason: FilterPolicy: {aws}"), "{policy}");
+            assert_eq!(said(false), format!("Invalid parameter: FilterPolicy: {aws}"), "{policy}");
             let sentence = error.to_string();
             assert!(!sentence.ends_with('.') && sentence.starts_with("filter policy"), "{sentence}");
         }
     }
+}
+
+/// Policies and the columns of AWS's recorded answers: localstack/localstack,
+/// tests/aws/services/sns/test_sns_filter_policy.snapshot.json, Apache-2.0, recorded on 2024-05-14 and 15.
+const RECORDED: &[(&str, usize)] = &[
+    (r#"{"key":[["value"]]}"#, 10),
+    (r#"{"key":[{"wrong-operator":true}]}"#, 31),
+    (r#"{"key":[{"suffix":"value","prefix":"value2"}]}"#, 37),
+    (r#"{"key":[{"suffix":100}]}"#, 22),
+    (r#"{"key":[{"suffix":null}]}"#, 23),
+    (r#"{"key":{"suffix":"value"}}"#, 19),
+    (r#"{"key":[{"suffix":[]}]}"#, 20),
+    (r#"{"key":[{"suffix":["test","test2"]}]}"#, 20),
+    (r#"{"key":{"suffix":"value","prefix":"value"}}"#, 19),
+    (r#"{"key":{"not-an-operator":"value"}}"#, 28),
+    (r#"{"key":[{"numeric":[]}]}"#, 22),
+    (r#"{"key":[{"numeric":["operator"]}]}"#, 32),
+    (r#"{"key":[{"numeric":[1,"<="]}]}"#, 22),
+    (r#"{"key":[{"numeric":["=","000"]}]}"#, 26),
+    (r#"{"key":[{"numeric":[">="]}]}"#, 26),
+    (r#"{"key":[{"numeric":["<",100,">",10]}]}"#, 30),
+    (r#"{"key":[{"numeric":[">=",1,">",2]}]}"#, 31),
+    (r#"{"key":[{"numeric":[">",3,"<",1]}]}"#, 33),
+    (r#"{"key":[{"numeric":[">",20,"<="]}]}"#, 33),
+    (r#"{"key":[{"numeric":[">",20,30]}]}"#, 30),
+    (r#"{"key":[{"numeric":[">",20,"test"]}]}"#, 34),
+    (r#"{"key":[{"numeric":[">","20","<","30"]}]}"#, 26),
+    (r#"{"key":[{"numeric":[">",20,"<","30"]}]}"#, 33),
+    (r#"{"key":[{"numeric":[">",20,"<",30,"<",50]}]}"#, 36),
+    (r#"{"key":[{"exists":null}]}"#, 23),
+    (r#"{"key":[{"exists":"no"}]}"#, 20),
+    (r#"{"key_a":"value_one"}"#, 11),
+    (r#"{"key":[{"anything-but":{"wrong-operator":null}}]}"#, 47),
+    (r#"{"key":[{"anything-but":{"exists":false}}]}"#, 40),
+    (r#"{"key":[{"anything-but":{"prefix":false}}]}"#, 40),
+];
+
+#[test]
+fn the_second_line_is_that_of_the_recorded_answers() {
+    for (policy, column) in RECORDED {
+        let message = refused(policy, Scope::MessageBody).aws_message(true);
+        let second = format!("\n at [Source: (String)\"{policy}\"; line: 1, column: {column}]");
+        assert!(message.ends_with(&second), "{message}\nis not as{second}");
+    }
+    // Not recorded with one.
+    for policy in [r#"{"a": []}"#, "[]", "{}"] {
+        assert!(!refused(policy, Scope::MessageBody).aws_message(true).contains('\n'), "{policy}");
+    }
+    let lines = "{\n \"a~/\\\"ä\": {\"b\":\n  7}}";
+    assert!(refused(lines, Scope::MessageBody).aws_message(false).ends_with("; line: 3, column: 4]"));
+    let long = format!(r#"{{"a":["{}"],"b":5}}"#, "x".repeat(600));
+    let message = refused(&long, Scope::MessageBody).aws_message(false);
+    assert!(message.ends_with("xxx\"[truncated 116 chars]; line: 1, column: 616]"), "{message}");
 }
 
 #[test]

@@ -34,7 +34,10 @@ impl Receipt {
             (parts.next()? == MARK).then_some(())?;
             let mut number = || parts.next()?.parse::<i64>().ok();
             let found = Self { queue: number()?, seq: number()?, receives: number()?, at: number()? };
-            parts.next().is_none().then_some(found)
+            // Handles are not signed. What this bus cannot have written must not be counted with.
+            let written =
+                [found.queue, found.seq, found.receives, found.at].iter().all(|n| (0..=i64::MAX / 2).contains(n));
+            (written && parts.next().is_none()).then_some(found)
         };
         read().ok_or_else(|| invalid(handle))
     }
@@ -57,7 +60,14 @@ mod tests {
     fn handles_go_there_and_back_and_nothing_else_passes() {
         let receipt = Receipt { queue: 3, seq: 99, receives: 2, at: 1_700_000_000_000 };
         assert_eq!(Receipt::parse(&receipt.handle()), Ok(receipt));
-        for bad in ["", "garbage", &STANDARD.encode("eventbus 1 2 3"), &STANDARD.encode("eventbus 1 2 3 4 5")] {
+        for bad in [
+            "",
+            "garbage",
+            &STANDARD.encode("eventbus 1 2 3"),
+            &STANDARD.encode("eventbus 1 2 3 4 5"),
+            &STANDARD.encode("eventbus 1 5 1 9223372036854775807"),
+            &STANDARD.encode("eventbus 1 -5 1 7"),
+        ] {
             assert_eq!(Receipt::parse(bad).unwrap_err().code, "ReceiptHandleIsInvalid", "{bad}");
         }
     }

@@ -467,13 +467,35 @@ pub(crate) fn count(connection: &Connection, queue: &Queue, now: i64) -> ApiResu
     Ok(Counts { visible, in_flight, delayed })
 }
 
-/// The messages of a queue after `seq`, in order, whatever their state, expired ones left out.
-pub(crate) fn peek(connection: &Connection, queue: &Queue, after: i64, limit: i64, now: i64) -> ApiResult<Vec<Stored>> {
-    Ok(connection
-        .prepare_cached(&format!(
-            "SELECT {STORED} FROM messages m JOIN contents c ON c.id = m.content
-             WHERE m.queue = ?1 AND m.seq > ?2 AND m.sent > ?3 ORDER BY m.seq LIMIT ?4"
-        ))?
-        .query_map((queue.id, after, queue.expired_before(now), limit), Stored::read)?
-        .collect::<rusqlite::Result<Vec<_>>>()?)
+/// How much a look at a queue brings at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) messages: usize,
+    /// Of bodies and attributes together. The first message comes however large it is.
+    pub(crate) bytes: usize,
+}
+
+/// The messages of a queue after `seq`, in order, whatever their state, expired ones left out; and whether there are more.
+pub(crate) fn peek(
+    connection: &Connection,
+    queue: &Queue,
+    after: i64,
+    bounds: Bounds,
+    now: i64,
+) -> ApiResult<(Vec<Stored>, bool)> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {STORED} FROM messages m JOIN contents c ON c.id = m.content
+         WHERE m.queue = ?1 AND m.seq > ?2 AND m.sent > ?3 ORDER BY m.seq"
+    ))?;
+    let mut rows = statement.query((queue.id, after, queue.expired_before(now)))?;
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        if found.len() >= bounds.messages || bytes >= bounds.bytes {
+            return Ok((found, true));
+        }
+        let stored = Stored::read(row)?;
+        bytes += stored.body.len() + stored.attributes.as_ref().map_or(0, String::len);
+        found.push(stored);
+    }
+    Ok((found, false))
 }

@@ -262,7 +262,12 @@ pub(crate) fn other_method(method: &Method, request_id: &str) -> Option<Response
 
 /// An answer of our own endpoints, which is no service's.
 pub(crate) fn plain_json(status: u16, body: &Value, request_id: &str) -> Response<Bytes> {
-    respond(status, "application/json", body.to_string().into_bytes(), request_id)
+    json_text(status, body.to_string().into_bytes(), request_id)
+}
+
+/// The same of JSON that is written already.
+pub(crate) fn json_text(status: u16, body: Vec<u8>, request_id: &str) -> Response<Bytes> {
+    respond(status, "application/json", body, request_id)
 }
 
 /// An XML answer as JSON, in the form that LocalStack's developer endpoints have: an element of text is a string, an empty one

@@ -30,6 +30,84 @@ fn names_that_become_the_same_are_told_apart() {
     assert_eq!(terraform["resource"]["aws_sqs_queue"]["a_b2"]["name"], "a_b");
 }
 
+/// The arguments of the provider's resources with their types, `!` behind those that must be there: of the typings of
+/// `@cdktf/provider-aws` 21.22.1, which are made of the schema of `hashicorp/aws` 6.
+const PROVIDER: &[(&str, &str)] = &[
+    (
+        "aws_sqs_queue",
+        "content_based_deduplication:boolean deduplication_scope:string delay_seconds:number fifo_queue:boolean \
+         fifo_throughput_limit:string kms_data_key_reuse_period_seconds:number kms_master_key_id:string max_message_size:number \
+         message_retention_seconds:number name:string name_prefix:string policy:string receive_wait_time_seconds:number \
+         redrive_allow_policy:string redrive_policy:string region:string sqs_managed_sse_enabled:boolean tags:map \
+         visibility_timeout_seconds:number",
+    ),
+    (
+        "aws_sns_topic",
+        "archive_policy:string content_based_deduplication:boolean delivery_policy:string display_name:string \
+         fifo_throughput_scope:string fifo_topic:boolean kms_master_key_id:string name:string name_prefix:string policy:string \
+         region:string signature_version:number sqs_failure_feedback_role_arn:string sqs_success_feedback_role_arn:string \
+         sqs_success_feedback_sample_rate:number tags:map tracing_config:string",
+    ),
+    (
+        "aws_sns_topic_subscription",
+        "confirmation_timeout_in_minutes:number delivery_policy:string endpoint:string! endpoint_auto_confirms:boolean \
+         filter_policy:string filter_policy_scope:string protocol:string! raw_message_delivery:boolean redrive_policy:string \
+         region:string replay_policy:string subscription_role_arn:string topic_arn:string!",
+    ),
+    ("aws_sqs_queue_policy", "policy:string! queue_url:string! region:string"),
+    ("aws_sqs_queue_redrive_allow_policy", "queue_url:string! redrive_allow_policy:string! region:string"),
+    ("aws_sns_topic_policy", "arn:string! policy:string! region:string"),
+];
+
+#[test]
+fn the_arguments_are_those_of_the_provider() {
+    let statement = "{ Sid: own, Effect: Deny, Principal: '*', Action: 'x:*', Resource: '*' }";
+    let everything = read(&format!(
+        "version: 1
+name: s
+topics:
+  t: {{ display_name: T, kms_key: k, signature_version: 2, tracing: active, delivery_policy: {{ http: {{}} }}, success_log_role: r, success_log_percent: 5, failure_log_role: r, tags: {{ a: b }}, policy: [{statement}] }}
+  f.fifo: {{ content_deduplication: true, fifo_throughput: message_group, archive: 7d }}
+queues:
+  q: {{ visibility_timeout: 1m, retention: 2d, delay: 1s, receive_wait: 2s, maximum_message_size: 64KiB, kms_key: k, kms_reuse: 5m, dead_letter: {{ queue: d, max_receives: 5 }}, tags: {{ a: b }}, policy: [{statement}] }}
+  d: {{ retention: 14d, sse: true, redrive_allow: [q] }}
+  f.fifo: {{ content_deduplication: true, deduplication_scope: message_group, fifo_throughput: message_group }}
+subscriptions:
+  - {{ topic: t, queue: q, filter: {{ a: [b] }}, scope: body, raw: true, dead_letter: d }}
+  - {{ topic: f.fifo, queue: f.fifo }}
+"
+    ));
+    let document = terraform(&everything).document;
+    let resources = document["resource"].as_object().unwrap();
+    assert_eq!(resources.len(), PROVIDER.len());
+    let mut used = std::collections::BTreeSet::new();
+    for (kind, all) in resources {
+        let (_, known) = PROVIDER.iter().find(|(name, _)| name == kind).unwrap_or_else(|| panic!("no resource {kind}"));
+        let known: Vec<(&str, &str)> = known.split_whitespace().map(|one| one.split_once(':').unwrap()).collect();
+        for (id, arguments) in all.as_object().unwrap() {
+            let arguments = arguments.as_object().unwrap();
+            for (argument, value) in arguments {
+                let of = known.iter().find(|(name, _)| name == argument);
+                let (_, wanted) = of.unwrap_or_else(|| panic!("{kind}.{id}: no argument {argument}"));
+                let found = match value {
+                    Value::String(_) => "string",
+                    Value::Number(_) => "number",
+                    Value::Bool(_) => "boolean",
+                    Value::Object(_) => "map",
+                    _ => "none",
+                };
+                assert_eq!(found, wanted.trim_end_matches('!'), "{kind}.{id}.{argument}");
+                used.insert(format!("{kind}.{argument}"));
+            }
+            for (name, _) in known.iter().filter(|(_, of)| of.ends_with('!')) {
+                assert!(arguments.contains_key(*name), "{kind}.{id} has no {name}");
+            }
+        }
+    }
+    // The file above leaves nothing out that there is an argument for.
+    assert!(used.len() >= 42, "{} arguments are held against the provider: {used:?}", used.len());
+}
+
 #[test]
 fn what_is_external_is_referred_to_and_not_made() {
     let template = cloudformation(&shared()).document;

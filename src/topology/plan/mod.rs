@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 pub use fingerprint::{of_live, of_plan};
 pub use model::{Action, Change, FieldChange, Guard, Kind, Options, Plan, Work};
-pub(crate) use owner::{is_ours, owner, prefix, recorded_topics};
+pub(crate) use owner::{OWN_TAGS, is_ours, owner, prefix, recorded_topics};
 pub(crate) use policies::policy_limits;
 pub(crate) use topics::twin;
 pub use values::{differing, same_json};
@@ -105,15 +105,13 @@ fn resources(scene: &Scene<'_>, plan: &mut Plan) {
 fn policies(scene: &Scene<'_>, plan: &mut Plan) {
     let index = by_name(plan);
     for topic in scene.topology.own_topics() {
-        if let Some(mut change) = policies::topic_policy(scene, topic, &mut plan.faults) {
-            change.needs.extend(index.get(&(Kind::Topic, topic.name.clone())));
-            plan.changes.push(change);
+        if let Some(row) = policies::topic_policy(scene, topic, &mut plan.faults) {
+            beside(plan, row, index.get(&(Kind::Topic, topic.name.clone())).copied());
         }
     }
     for queue in scene.topology.own_queues() {
-        if let Some(mut change) = policies::queue_policy(scene, &queue.name, Some(queue), &mut plan.faults) {
-            change.needs.extend(index.get(&(Kind::Queue, queue.name.clone())));
-            plan.changes.push(change);
+        if let Some(row) = policies::queue_policy(scene, &queue.name, Some(queue), &mut plan.faults) {
+            beside(plan, row, index.get(&(Kind::Queue, queue.name.clone())).copied());
         }
     }
     if !scene.options.destroy {
@@ -122,8 +120,19 @@ fn policies(scene: &Scene<'_>, plan: &mut Plan) {
     // Our statement in queues that are not ours: of the file, since nothing else was read.
     for name in scene.live.queues.keys().filter(|name| !scene.is_ours(&scene.arns.queue(name))) {
         let change = policies::queue_policy(scene, name, None, &mut plan.faults);
-        plan.changes.extend(change.filter(|change| !change.action.is_rest()));
+        plan.changes.extend(change.map(|(change, _)| change).filter(|change| !change.action.is_rest()));
     }
+}
+
+/// The row of a policy beside that of the thing it belongs to. It comes after it, but where a statement of ours leaves: that it is
+/// ours is noted at the thing, and a run that ends in between must not leave one that nobody knows for ours.
+fn beside(plan: &mut Plan, (mut policy, leaves): (Change, bool), of: Option<usize>) {
+    let at = plan.changes.len();
+    match of {
+        Some(thing) if leaves => plan.changes[thing].needs.push(at),
+        thing => policy.needs.extend(thing),
+    }
+    plan.changes.push(policy);
 }
 
 fn subscriptions_of(scene: &Scene<'_>, plan: &mut Plan) {

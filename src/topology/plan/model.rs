@@ -153,7 +153,7 @@ pub enum Work {
         /// The tags, the owner's among them.
         tags: Texts,
     },
-    /// `SetTopicAttributes` for each, `TagResource`.
+    /// `SetTopicAttributes` for each, `UntagResource`, `TagResource`.
     ChangeTopic {
         /// The topic's ARN.
         arn: String,
@@ -161,6 +161,8 @@ pub enum Work {
         attributes: Texts,
         /// The tags that differ.
         tags: Texts,
+        /// Keys of tags of ours that have to go.
+        untag: Vec<String>,
     },
     /// `CreateQueue`.
     CreateQueue {
@@ -169,7 +171,7 @@ pub enum Work {
         /// The tags, the owner's among them.
         tags: Texts,
     },
-    /// `SetQueueAttributes`, `TagQueue`, `UntagQueue`.
+    /// `SetQueueAttributes`, `UntagQueue`, `TagQueue`.
     ChangeQueue {
         /// The queue's URL.
         url: String,

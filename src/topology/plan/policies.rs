@@ -1,8 +1,8 @@
 //! Access policies: rows of the plan. Our statement is one with all topics; the statements of others are never touched.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::owner::Maker;
+use super::owner::{self, Maker};
 use super::scene::{Scene, last, row};
 use super::{Action, Change, FieldChange, Kind, Work};
 use crate::topology::model::{Queue, Topic};
@@ -13,17 +13,34 @@ const QUEUE_POLICY_LIMITS: (usize, usize) = (8_192, 20);
 /// <https://docs.aws.amazon.com/general/latest/gr/sns.html>
 const TOPIC_POLICY_LIMITS: (usize, usize) = (30_720, 100);
 
-pub(super) fn topic_policy(scene: &Scene<'_>, topic: &Topic, faults: &mut Vec<String>) -> Option<Change> {
-    if topic.policy.is_empty() {
-        return None;
-    }
+/// The row of a thing's policy, and whether a statement of the user's own leaves by it.
+pub(super) type PolicyRow = Option<(Change, bool)>;
+
+pub(super) fn topic_policy(scene: &Scene<'_>, topic: &Topic, faults: &mut Vec<String>) -> PolicyRow {
+    let arn = scene.arns.topic(&topic.name);
     let actual = scene.live.topics.get(&topic.name);
     let standing = actual.and_then(|topic| topic.attributes.get("Policy")).map_or("", String::as_str);
-    let work =
-        Work::MergePolicy { arn: scene.arns.topic(&topic.name), statements: topic.policy.clone(), gone: Vec::new() };
+    let mut gone = statements_gone(scene, &arn, standing, &topic.policy, actual.and_then(|topic| topic.tags.as_ref()));
+    let mut statements = topic.policy.clone();
+    if statements.is_empty() && gone.is_empty() {
+        return None;
+    }
+    // A topic has a policy always. Where nothing of it would be left, and where the file had another in its place, AWS's own
+    // comes back.
+    let leaves = !gone.is_empty();
+    let stays = policy::statements_of(standing).unwrap_or_default().len().saturating_sub(gone.len());
+    let default = policy::default_topic_statement(&arn);
+    let replaced = gone.iter().position(|sid| default["Sid"] == json!(sid));
+    if let Some(at) = replaced {
+        gone.remove(at);
+    }
+    if replaced.is_some() || (leaves && stays == 0 && statements.is_empty()) {
+        statements.push(default);
+    }
+    let work = Work::MergePolicy { arn, statements, gone };
     let row = policy_row(Kind::TopicPolicy, &topic.name, (standing, TOPIC_POLICY_LIMITS), work, faults)?;
     let maker = actual.map_or(Maker::Us, |actual| scene.maker(actual.tags.as_ref()));
-    Some(not_of_others(row, maker, &topic.policy, faults))
+    Some((not_of_others(row, maker, &topic.policy, faults), leaves))
 }
 
 /// The policy of a queue of the file, or, with `queue` `None`, what is left of our statement in one that is not.
@@ -32,7 +49,7 @@ pub(super) fn queue_policy(
     name: &str,
     queue: Option<&Queue>,
     faults: &mut Vec<String>,
-) -> Option<Change> {
+) -> PolicyRow {
     let arn = scene.arns.queue(name);
     let actual = scene.live.queues.get(name);
     let standing = actual.and_then(|queue| queue.attributes.get("Policy")).map_or("", String::as_str);
@@ -53,12 +70,16 @@ pub(super) fn queue_policy(
     let own = queue.map_or(&[] as &[Value], |queue| queue.policy.as_slice());
     let mut statements = own.to_vec();
     let mut gone = Vec::new();
+    if queue.is_some() {
+        gone = statements_gone(scene, &arn, standing, own, actual.and_then(|queue| queue.tags.as_ref()));
+    }
+    let leaves = !gone.is_empty();
     if senders.is_empty() {
         gone.push(policy::QUEUE_SID.to_owned());
     } else {
         statements.push(policy::queue_statement(&arn, &senders));
     }
-    if statements.is_empty() && before.is_empty() {
+    if statements.is_empty() && before.is_empty() && !leaves {
         return None;
     }
     let work = Work::MergePolicy { arn, statements, gone };
@@ -74,7 +95,18 @@ pub(super) fn queue_policy(
         row.fields.insert(0, FieldChange { field: "topics".into(), old: shown(&before), new: shown(&senders) });
     }
     let maker = actual.map_or(Maker::Us, |actual| scene.maker(actual.tags.as_ref()));
-    Some(not_of_others(row, maker, own, faults))
+    Some((not_of_others(row, maker, own, faults), leaves))
+}
+
+/// The statements of ours that left the file, of a thing that is ours.
+fn statements_gone(
+    scene: &Scene<'_>,
+    arn: &str,
+    standing: &str,
+    own: &[Value],
+    tags: Option<&crate::topology::live::Texts>,
+) -> Vec<String> {
+    if scene.will_be_ours(arn) { owner::statements_gone(standing, own, tags) } else { Vec::new() }
 }
 
 /// The user's own statements belong where the resource does; ours lets a topic in, which the subscription needs.
@@ -122,7 +154,11 @@ fn policy_row(
                     new: Some(statement.to_string()),
                 })
             });
-            let fields = fields.collect();
+            let left = gone.iter().filter(|sid| **sid != policy::QUEUE_SID).filter_map(|sid| {
+                let stood = policy::statement(standing, sid)?;
+                Some(FieldChange { field: statement_field(sid), old: Some(stood.to_string()), new: None })
+            });
+            let fields = fields.chain(left).collect();
             let action = if standing.is_empty() { Action::Create } else { Action::Change };
             Some(row(kind, name, action, fields, work))
         }

@@ -55,7 +55,9 @@ fn fresh(scene: &Scene<'_>, queue: &Queue) -> Change {
         differences.attributes.remove("FifoQueue"); // SQS refuses `false`
     }
     one_encryption(&mut differences.attributes, &Texts::new());
-    let work = Work::CreateQueue { attributes: differences.attributes, tags: wanted_tags(scene, queue) };
+    let mut tags = wanted_tags(scene, queue);
+    tags.extend(owner::notes(&queue.tags, &queue.policy));
+    let work = Work::CreateQueue { attributes: differences.attributes, tags };
     row(Kind::Queue, &queue.name, Action::Create, differences.fields, work)
 }
 
@@ -73,8 +75,10 @@ fn standing(
     redrive(scene, queue, actual, ours, &mut differences);
     one_encryption(&mut differences.attributes, &actual.attributes);
     let wanted = wanted_tags(scene, queue);
-    let tags = owner::tag_changes(&wanted, actual.tags.as_ref(), &mut differences.fields);
-    let untag = stale_records(scene, &wanted, actual, &mut differences.fields);
+    let stale = stale_records(scene, &wanted, actual, &mut differences.fields);
+    let notes = ours.then(|| owner::notes(&queue.tags, &queue.policy));
+    let (tags, mut untag) = owner::tag_changes(&wanted, notes, actual.tags.as_ref(), &mut differences.fields);
+    untag.extend(stale);
     let action = super::resources::action_of(scene, (Kind::Queue, &queue.name), maker, &differences.fields, faults);
     let guard = shortened(queue, actual, &differences.attributes).filter(|_| action == Action::Change);
     warnings.extend(guard.as_ref().map(|guard| guard.why.clone()));

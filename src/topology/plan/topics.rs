@@ -14,11 +14,14 @@ pub(super) fn topic(scene: &Scene<'_>, topic: &Topic, faults: &mut Vec<String>) 
         None => fresh(scene, topic),
         Some(actual) => standing(scene, topic, actual, faults),
     };
-    if let Work::CreateTopic { tags, .. } | Work::ChangeTopic { tags, .. } = &change.work {
-        let actual = scene.live.topics.get(&topic.name).and_then(|actual| actual.tags.as_ref());
-        let over = owner::too_many(tags, actual, 0);
-        faults.extend(over.map(|why| format!("the topic `{}`: {why}", topic.name)));
-    }
+    let (tags, untag) = match &change.work {
+        Work::CreateTopic { tags, .. } => (tags, 0),
+        Work::ChangeTopic { tags, untag, .. } => (tags, untag.len()),
+        _ => return change,
+    };
+    let actual = scene.live.topics.get(&topic.name).and_then(|actual| actual.tags.as_ref());
+    let over = owner::too_many(tags, actual, untag);
+    faults.extend(over.map(|why| format!("the topic `{}`: {why}", topic.name)));
     change
 }
 
@@ -39,6 +42,7 @@ fn fresh(scene: &Scene<'_>, topic: &Topic) -> Change {
     }
     let mut tags = topic.tags.clone();
     tags.insert(OWNER_TAG.to_owned(), scene.owner.clone());
+    tags.extend(owner::notes(&topic.tags, &topic.policy));
     let work = Work::CreateTopic { attributes: differences.attributes, tags };
     row(Kind::Topic, &topic.name, Action::Create, differences.fields, work)
 }
@@ -59,10 +63,13 @@ fn standing(scene: &Scene<'_>, topic: &Topic, actual: &LiveTopic, faults: &mut V
     if ours {
         wanted.insert(OWNER_TAG.to_owned(), scene.owner.clone());
     }
-    let tags = owner::tag_changes(&wanted, actual.tags.as_ref(), &mut differences.fields);
+    let notes = ours.then(|| owner::notes(&topic.tags, &topic.policy));
+    let (tags, untag) = owner::tag_changes(&wanted, notes, actual.tags.as_ref(), &mut differences.fields);
     let action = super::resources::action_of(scene, (Kind::Topic, &topic.name), maker, &differences.fields, faults);
     let work = match action {
-        Action::Change => Work::ChangeTopic { arn: actual.arn.clone(), attributes: differences.attributes, tags },
+        Action::Change => {
+            Work::ChangeTopic { arn: actual.arn.clone(), attributes: differences.attributes, tags, untag }
+        }
         _ => Work::Nothing,
     };
     let fields = if work == Work::Nothing { Vec::new() } else { differences.fields };

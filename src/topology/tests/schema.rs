@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::fields::{self, Field, Kind};
 use super::*;
@@ -76,9 +76,107 @@ fn kinds_ranges_and_words_are_the_same() {
     }
 }
 
+/// The schema of overlays, made from the topology's own: nothing has to be there, and nothing at all removes what stands there,
+/// but for the two names by which a subscription is known.
+fn overlay_schema() -> Value {
+    let mut schema = schema();
+    schema["title"] = "an overlay of topology.yaml of eventbus".into();
+    schema["description"] = "Laid over a topology: `eventbus provision topology.yaml -f overlay.yaml`. Mappings are merged key by key, everything else is replaced, a key without a value removes what stands there. Subscriptions are merged by their topic and queue; `remove: true` removes one.".into();
+    schema["type"] = json!(["object", "null"]);
+    loosen(&mut schema, &["version", "name"]);
+    for what in ["topic", "queue", "event"] {
+        let part = &mut schema["$defs"][what];
+        part["type"] = json!(["object", "null"]);
+        loosen(part, &[]);
+    }
+    let dead_letter = &mut schema["$defs"]["queue"]["properties"]["dead_letter"];
+    loosen(dead_letter, &[]);
+    let subscription = &mut schema["$defs"]["subscription"];
+    let known_by = subscription["required"].clone();
+    loosen(subscription, &["topic", "queue"]);
+    subscription["required"] = known_by;
+    subscription["properties"]["remove"] = json!({ "description": "Remove the subscription of this queue to this topic.", "type": "boolean", "default": false });
+    schema
+}
+
+/// Takes away what has to be there and what goes together, and lets every property but these be nothing.
+fn loosen(schema: &mut Value, but: &[&str]) {
+    let schema = schema.as_object_mut().unwrap();
+    for key in ["required", "if", "then", "else"] {
+        schema.shift_remove(key);
+    }
+    for (key, property) in schema["properties"].as_object_mut().unwrap() {
+        if but.contains(&key.as_str()) {
+            continue;
+        }
+        if let Some(Value::Array(ways)) = property.get_mut("anyOf") {
+            ways.push(json!({ "type": "null" }));
+        } else if let Some(one) = property.get("type").and_then(Value::as_str).map(str::to_owned) {
+            property["type"] = json!([one, "null"]);
+        } else {
+            assert!(
+                property["type"].as_array().is_some_and(|types| types.contains(&"null".into())),
+                "{key}: {property}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_schema_of_overlays_is_that_of_topologies_without_what_has_to_be_there() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/topology-overlay.schema.json");
+    let wanted = format!("{:#}\n", overlay_schema());
+    #[expect(clippy::disallowed_methods, reason = "how all generated files are written anew")]
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::write(path, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(found == wanted, "{path} is out of date: UPDATE_GENERATED=1 cargo test the_schema_of_overlays");
+}
+
+#[test]
+fn what_the_schema_of_overlays_takes_and_refuses_the_reader_does_too() {
+    let lay = |overlay: &str| {
+        let base = Source { name: "t.yaml", text: PRODUCT };
+        Topology::load(base, &[Source { name: "o.yaml", text: overlay }], &Variables::default())
+    };
+    for good in [
+        "# nothing yet\n",
+        "name: prod\nprefix: prod-\nqueues:\n  user_events: { retention: 10d, visibility_timeout: null, tags: { stage: prod } }\n  extra:\n",
+        "queues:\n  user_events: { dead_letter: { max_receives: 3 } }\n",
+        "queues:\n  user_events: { dead_letter: }\nsubscriptions:\n  - { topic: users, queue: user_events, filter: }\nevents:\n  UserRegistered: { schema: Other }\n  UserRegistrationFailed:\n",
+        "subscriptions:\n  - { topic: users, queue: user_events, remove: true }\n  - { topic: users, queue: user_events_dlq, raw: true }\n",
+        "subscriptions:\ntopics:\n  more: {}\n",
+    ] {
+        assert_eq!(violations_of(&overlay_schema(), good), Vec::<String>::new(), "{good:?}");
+        lay(good).unwrap_or_else(|problems| panic!("{good:?}: {problems:?}"));
+    }
+    for bad in [
+        "queues:\n  user_events: { retenton: 10d }\n",
+        "queues:\n  user_events: { retention: 10 }\n",
+        "queues:\n  user_events: { dead_letter: { receives: 3 } }\n",
+        "queue:\n  user_events: {}\n",
+        "topics: { users: { tracing: on } }\n",
+        "subscriptions:\n  - { topic: users, remove: 5 }\n",
+        "subscriptions:\n  - { queue: user_events, raw: true }\n",
+        "events: { UserRegistered: users }\n",
+        "version: 2\n",
+        "- 1\n",
+    ] {
+        assert!(!violations_of(&overlay_schema(), bad).is_empty(), "the schema takes {bad:?}");
+        assert!(lay(bad).is_err(), "the reader takes {bad:?}");
+    }
+    // An overlay is no topology, and the topology's own schema says so.
+    assert!(!violations("queues: { user_events: { retention: 10d } }\n").is_empty());
+}
+
 fn violations(yaml: &str) -> Vec<String> {
+    violations_of(&schema(), yaml)
+}
+
+fn violations_of(schema: &Value, yaml: &str) -> Vec<String> {
     let value: Value = serde_saphyr::from_str(yaml).unwrap();
-    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let validator = jsonschema::validator_for(schema).unwrap();
     validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 

@@ -85,6 +85,19 @@ impl Running {
         found.unwrap_or_else(|why| self.give_up(&format!("`{marker}` did not come on stdout: {why}")))
     }
 
+    /// Waits for a question that contains `marker` and ends without a line feed, on stdout.
+    #[track_caller]
+    pub(crate) fn wait_prompt(&mut self, marker: &str) {
+        if let Err(why) = self.stdout.wait_for_text(marker) {
+            self.give_up(&format!("`{marker}` was not asked: {why}"));
+        }
+    }
+
+    /// Types `bytes`, which stay without a line feed unless they have one.
+    pub(crate) fn type_in(&mut self, bytes: &[u8]) {
+        self.stdin.as_mut().expect("stdin was not closed yet").write_all(bytes).unwrap();
+    }
+
     /// Waits for the next line of stderr that contains `marker`, and returns it; lines before it are passed over.
     #[track_caller]
     pub(crate) fn wait_stderr(&mut self, marker: &str) -> String {
@@ -213,6 +226,26 @@ impl Stream {
                 if line.contains(marker) {
                     return Ok(line);
                 }
+            }
+            if collected.ended {
+                return Err("the stream ended");
+            }
+            let (next, waited) = changed.wait_timeout(collected, PATIENCE).unwrap();
+            if waited.timed_out() {
+                return Err("nothing more came");
+            }
+            collected = next;
+        }
+    }
+
+    /// The text, on whatever line, whole or not.
+    fn wait_for_text(&mut self, marker: &str) -> Result<(), &'static str> {
+        let (state, changed) = &*self.state;
+        let mut collected = state.lock().unwrap();
+        loop {
+            if String::from_utf8_lossy(&collected.bytes[self.passed..]).contains(marker) {
+                self.passed = collected.bytes.len();
+                return Ok(());
             }
             if collected.ended {
                 return Err("the stream ended");

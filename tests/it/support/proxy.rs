@@ -34,6 +34,8 @@ pub(crate) enum Fate {
     Then(Box<dyn FnOnce() + Send>),
     /// The proxy answers with 404.
     Unknown,
+    /// The proxy answers as AWS does when the permission is missing.
+    Denied,
 }
 
 /// Starts a proxy in front of `upstream` and returns its URL.
@@ -81,6 +83,24 @@ fn pass(client: &TcpStream, upstream: &str, judge: &dyn Fn(&Request) -> Fate) ->
     let mut client = client;
     if matches!(fate, Fate::Unknown) {
         return client.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok();
+    }
+    if matches!(fate, Fate::Denied) {
+        let (kind, answer) = if request.target.is_empty() {
+            (
+                "text/xml",
+                "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>not authorized to perform this</Message></Error><RequestId>r</RequestId></ErrorResponse>",
+            )
+        } else {
+            (
+                "application/x-amz-json-1.0",
+                r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized to perform this"}"#,
+            )
+        };
+        let head = format!(
+            "HTTP/1.1 403 Forbidden\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            answer.len()
+        );
+        return client.write_all(format!("{head}{answer}").as_bytes()).ok();
     }
     let mut server = TcpStream::connect(upstream).ok()?;
     server.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).ok()?;

@@ -90,14 +90,15 @@ fn identity(account: &str) -> String {
 const FROM: &str = "version: 1
 name: users
 topics:
-  users: { display_name: Users }
+  users: { display_name: Users, tags: { gone: x }, policy: [{ Sid: leaves, Effect: Deny, Principal: '*', Action: 'sns:Publish', Resource: '*' }] }
   gone: {}
   f.fifo: {}
 queues:
   user_events:
     visibility_timeout: 45s
     dead_letter: { queue: dead, max_receives: 5 }
-    tags: { team: a }
+    tags: { team: a, gone: x }
+    policy: [{ Sid: leaves, Effect: Deny, Principal: '*', Action: 'sqs:*', Resource: '*' }]
   dead: { retention: 14d }
   old: { dead_letter: { queue: old_dead, max_receives: 3 } }
   old_dead: { retention: 14d }
@@ -165,6 +166,13 @@ async fn a_run_that_ends_at_any_call_is_finished_by_the_next() {
                 "cut at call {at}, {fate:?}"
             );
             assert_eq!(world.subscriptions("users").await, ["user_events"], "cut at call {at}, {fate:?}");
+            // What this topology set and left the file is gone from what stayed.
+            let queue = world.bus.describe_queue("user_events").await.unwrap().unwrap();
+            let topic = world.bus.topic("users").await.unwrap().arn;
+            let topic = world.bus.describe_topic(&topic).await.unwrap().unwrap();
+            for left in [format!("{queue:?}"), format!("{topic:?}")] {
+                assert!(!left.contains("leaves") && !left.contains("\"gone\""), "cut at call {at}, {fate:?}: {left}");
+            }
             reached = (reached.0 + usize::from(first), reached.1 + usize::from(second));
             if !first && !second {
                 break;

@@ -278,6 +278,98 @@ async fn statements_of_others_survive_and_ours_is_one() {
 }
 
 #[tokio::test]
+async fn tags_and_statements_of_ours_leave_with_the_file_and_those_of_others_stay() {
+    let world = World::new().await;
+    let statement = |sid: &str| {
+        format!("{{ Sid: {sid}, Effect: Allow, Principal: {{ AWS: '111122223333' }}, Action: 'ACT', Resource: '*' }}")
+    };
+    let with = USERS
+        .replace("  users: {}", &format!("  users: {{ tags: {{ team: a, cost: b }}, policy: [{}] }}", statement("p")))
+        .replace("ACT", "sns:Publish")
+        .replace(
+            "    visibility_timeout: 45s",
+            &format!(
+                "    visibility_timeout: 45s\n    tags: {{ team: a }}\n    policy: [{}, {}]",
+                statement("a"),
+                statement("b")
+            ),
+        )
+        .replace("ACT", "sqs:SendMessage");
+    world.converge(&with).await;
+    // Somebody else adds to both.
+    let url = world.bus.queue("user_events").await.unwrap().url;
+    world.bus.tag_queue(&url, &Texts::from([("theirs".into(), "x".into())])).await.unwrap();
+    let mut policy: Value = serde_json::from_str(&world.queue("user_events").await["Policy"]).unwrap();
+    policy["Statement"].as_array_mut().unwrap().push(json!({"Sid": "theirs", "Effect": "Deny", "Principal": "*",
+        "Action": "sqs:*", "Resource": "*"}));
+    world.set("user_events", "Policy", &policy.to_string()).await;
+    assert!(world.plan(&with).await.is_empty());
+
+    // One of each leaves.
+    let fewer =
+        with.replace(", cost: b", "").replace(&format!(", {}", statement("b").replace("ACT", "sqs:SendMessage")), "");
+    let plan = world.converge(&fewer).await;
+    assert_eq!(
+        rows(&plan),
+        [
+            "change topic users: tags.cost",
+            "change queue user_events: tags.eventbus:sets",
+            "change queue_policy user_events: policy.b"
+        ]
+    );
+    assert_eq!(plan.changes.iter().filter(|change| change.guard.is_some()).count(), 0);
+    // All of it leaves.
+    let plan = world.converge(USERS).await;
+    assert_eq!(
+        rows(&plan),
+        [
+            "change topic users: tags.team",
+            "change queue user_events: tags.team",
+            "change topic_policy users: policy.p",
+            "change queue_policy user_events: policy.a"
+        ]
+    );
+    let queue = world.bus.describe_queue("user_events").await.unwrap().unwrap();
+    assert_eq!(queue.tags.unwrap().into_keys().collect::<Vec<_>>(), ["eventbus:topology", "theirs"]);
+    let sids: Value = serde_json::from_str(&queue.attributes["Policy"]).unwrap();
+    let sids: Vec<&str> =
+        sids["Statement"].as_array().unwrap().iter().map(|one| one["Sid"].as_str().unwrap()).collect();
+    assert_eq!(sids, ["eventbus-topics", "theirs"]);
+}
+
+#[tokio::test]
+async fn a_topic_whose_last_statement_leaves_gets_that_of_aws_back() {
+    for sid in ["__default_statement_ID", "own"] {
+        let world = World::new().await;
+        let own = format!("{{ Sid: {sid}, Effect: Allow, Principal: '*', Action: 'sns:Publish', Resource: '*' }}");
+        let with = format!("version: 1\nname: users\ntopics:\n  users: {{ policy: [{own}] }}\n");
+        world.converge(&with).await;
+        let arn = world.bus.topic("users").await.unwrap().arn;
+        let only = json!({ "Version": "2012-10-17", "Statement": [{ "Sid": sid, "Effect": "Allow", "Principal": "*",
+            "Action": "sns:Publish", "Resource": "*" }] });
+        world.bus.set_topic_attribute(&arn, "Policy", &only.to_string()).await.unwrap();
+        world.converge("version: 1\nname: users\ntopics:\n  users: {}\n").await;
+        let policy = world.bus.attributes_of_topic(&arn).await.unwrap()["Policy"].clone();
+        let policy: Value = serde_json::from_str(&policy).unwrap();
+        assert_eq!(policy["Statement"], json!([crate::topology::policy::default_topic_statement(&arn)]), "{sid}");
+    }
+}
+
+#[tokio::test]
+async fn of_what_is_not_ours_nothing_leaves_with_the_file() {
+    let world = World::new().await;
+    world.bus.create_queue("user_events", &Texts::new(), &Texts::new()).await.unwrap();
+    let with = USERS.replace("    visibility_timeout: 45s", "    visibility_timeout: 45s\n    tags: { team: a }");
+    world.converge(&with).await;
+    let plan = world.converge(USERS).await;
+    assert!(plan.is_empty(), "{:?}", rows(&plan));
+    // Taken over, what the file states is noted, and leaves with it.
+    world.converge_with(&with, Options { adopt: true, ..Options::default() }).await;
+    let plan = world.converge(USERS).await;
+    assert_eq!(rows(&plan), ["change queue user_events: tags.team"]);
+}
+
+#[tokio::test]
 async fn nothing_is_deleted_and_a_subscription_that_left_the_file_keeps_its_permission() {
     let world = World::new().await;
     let two = USERS.replace("  users: {}", "  users: {}\n  orders: {}") + "  - { topic: orders, queue: user_events }\n";

@@ -219,14 +219,23 @@ impl Spec {
                 .as_array()
                 .map(|all| all.iter().filter_map(|statement| statement["Sid"].as_str()).collect())
                 .unwrap_or_default();
-            // A statement of the user's own that left the file may be anybody's by now, and stays.
-            assert!(!spec.own || ids.contains(&"own"), "{name}: {policy}");
+            // A statement and tags of the user's own leave with the file.
+            assert_eq!(spec.own, ids.contains(&"own"), "{name}: {policy}");
             assert!(ids.len() <= 2, "{name}: {policy}");
+            let tags = world.bus.describe_queue(name).await.unwrap().unwrap().tags.unwrap();
+            assert_eq!(tags.get("team").cloned(), spec.tag.map(|n| format!("t{n}")), "{name}");
+            assert_eq!(tags.contains_key("eventbus:sets"), spec.own || spec.tag.is_some(), "{name}: {tags:?}");
         }
         for (index, topic) in TOPICS.iter().enumerate().filter(|(index, _)| self.topics[*index].is_some()) {
             let wanted: BTreeMap<&str, &SubscriptionSpec> =
                 self.pairs().filter(|(t, ..)| *t == index).map(|(_, queue, spec)| (QUEUES[queue], spec)).collect();
             let arn = world.bus.topic(topic).await.unwrap().arn;
+            let described = world.bus.describe_topic(&arn).await.unwrap().unwrap();
+            let spec = self.topics[index].as_ref().unwrap();
+            let tags = described.tags.unwrap();
+            assert_eq!(tags.get("team").cloned(), spec.tag.map(|n| format!("t{n}")), "{topic}");
+            let ids = described.attributes["Policy"].matches("\"Sid\":\"own\"").count();
+            assert_eq!(usize::from(spec.own), ids, "{topic}: {}", described.attributes["Policy"]);
             let live = world.bus.topic_subscriptions(&arn).await.unwrap().unwrap();
             assert_eq!(live.len(), wanted.len(), "{topic}");
             for found in live {

@@ -11,30 +11,70 @@
 //! Encrypted topics and queues: <https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html>,
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>.
 
+mod actions;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::OWNER_TAG;
-use super::live::Arns;
-use super::model::{Settings, Topology};
+use super::live::{Arns, is_arn};
+use super::model::{Queue, Settings, Topology};
+use super::{OWNER_TAG, TAP_PREFIX};
+use actions::*;
 
 /// The verbs that have a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Publish to topics.
     Publish,
     /// Handle what is in queues.
-    Consume,
-    /// Look at what is in queues, and give it back.
-    Tail,
-    /// Send dead letters back to where they came from.
-    Replay,
+    Consume {
+        /// The topics (names at the bus) that the outcome events go to.
+        announces: Vec<String>,
+    },
+    /// Look at what is in queues, or passes through topics.
+    Tail(Looking),
+    /// Send what is in queues, dead letters above all, somewhere else.
+    Replay {
+        /// Where to.
+        to: Destination,
+        /// SQS moves them by itself.
+        native: bool,
+        /// Where the destination is, when it is not where the source is.
+        there: Option<Arns>,
+    },
     /// Bring the bus to what the file says.
     Provision {
         /// Deletes too.
         prune: bool,
     },
+}
+
+/// How it is looked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Looking {
+    /// Through a tap, or by receiving where no topic feeds the queue.
+    #[default]
+    Auto,
+    /// Through a tap alone.
+    Tap,
+    /// By receiving and giving back.
+    Receive,
+    /// By receiving and deleting.
+    Drain,
+}
+
+/// Where a replay sends what it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// To the queues that dead-lettered it.
+    Origin,
+    /// To this queue of the topology, or ARN.
+    Queue(String),
+    /// To this topic of the topology, or ARN.
+    Topic(String),
+    /// Into a file.
+    File,
 }
 
 /// On what: names or ARNs. Nothing means all that the topology has for the verb.
@@ -45,66 +85,6 @@ pub struct Narrowed {
     /// These queues.
     pub queues: Vec<String>,
 }
-
-/// What a publisher needs on a topic.
-const PUBLISH: &[&str] = &["sns:GetTopicAttributes", "sns:Publish"];
-const CONSUME: &[&str] = &[
-    "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-    "sqs:ReceiveMessage",
-];
-const TAIL: &[&str] =
-    &["sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"];
-/// What is needed where messages are put: a dead-letter queue of a consumer, the origin of a replay.
-const SEND: &[&str] = &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"];
-const REPLAY: &[&str] = &[
-    "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-    "sqs:ListDeadLetterSourceQueues",
-    "sqs:ReceiveMessage",
-];
-const PROVISION_TOPIC: &[&str] = &[
-    "sns:CreateTopic",
-    "sns:GetTopicAttributes",
-    "sns:ListSubscriptionsByTopic",
-    "sns:ListTagsForResource",
-    "sns:SetTopicAttributes",
-    "sns:Subscribe",
-    "sns:TagResource",
-];
-/// Not bound to a topic: these take no resource.
-const PROVISION_SUBSCRIPTION: &[&str] = &["sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes"];
-const PROVISION_QUEUE: &[&str] = &[
-    "sqs:CreateQueue",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-    "sqs:ListQueueTags",
-    "sqs:SetQueueAttributes",
-    "sqs:TagQueue",
-];
-/// A topic of somebody else is subscribed to and no more.
-const PROVISION_FOREIGN_TOPIC: &[&str] = &["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Subscribe"];
-/// What is deleted is not in the file: it is anything of the prefix that carries the tag, which has to be read first. SNS is not
-/// asked to look at the tag; the verb does. A topic with an archive needs `sns:SetTopicAttributes` as well, which is not granted
-/// on everything for the sake of a few.
-const PRUNE_TOPIC: &[&str] =
-    &["sns:DeleteTopic", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"];
-const PRUNE_READ_QUEUE: &[&str] = &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"];
-/// Only what carries the tag:
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-abac-tagging-resource-control.html>.
-const PRUNE_QUEUE: &[&str] = &["sqs:DeleteQueue"];
-/// The records of subscriptions that went.
-const PRUNE_OWN_QUEUE: &[&str] = &["sqs:UntagQueue"];
-/// `--prune` looks for what the file no longer has, which is found by listing.
-const PRUNE_ANY: &[&str] = &["sns:ListTopics", "sns:Unsubscribe", "sqs:ListQueues"];
-
-/// Writing to what is encrypted needs a data key, and reads it back.
-const KEY_TO_WRITE: &[&str] = &["kms:Decrypt", "kms:GenerateDataKey"];
-const KEY_TO_READ: &[&str] = &["kms:Decrypt"];
 
 /// The policy document for `verbs` on the things of `topology`.
 ///
@@ -119,7 +99,7 @@ pub fn policy(topology: &Topology, verbs: &[Verb], narrowed: &Narrowed, arns: &A
                     needs.topic(topic, PUBLISH, KEY_TO_WRITE);
                 }
             }
-            Verb::Consume => {
+            Verb::Consume { announces } => {
                 for queue in needs.queues(narrowed, "consume", false)? {
                     needs.queue(queue, CONSUME, KEY_TO_READ);
                     // A rejected event goes to the dead-letter queue by our own hand.
@@ -127,23 +107,11 @@ pub fn policy(topology: &Topology, verbs: &[Verb], narrowed: &Narrowed, arns: &A
                         needs.queue(&dead.queue, SEND, KEY_TO_WRITE);
                     }
                 }
+                announces.iter().for_each(|topic| needs.topic(topic, PUBLISH, KEY_TO_WRITE));
             }
-            Verb::Tail => {
-                for queue in needs.queues(narrowed, "tail", false)? {
-                    needs.queue(queue, TAIL, KEY_TO_READ);
-                }
-            }
-            Verb::Replay => {
-                for queue in needs.queues(narrowed, "replay", true)? {
-                    needs.queue(queue, REPLAY, KEY_TO_READ);
-                    let sources = topology
-                        .queues
-                        .iter()
-                        .filter(|source| source.dead_letter.as_ref().is_some_and(|dead| dead.queue == queue));
-                    for source in sources {
-                        needs.queue(&source.name, SEND, KEY_TO_WRITE);
-                    }
-                }
+            Verb::Tail(looking) => needs.tail(narrowed, *looking)?,
+            Verb::Replay { to, native, there } => {
+                needs.replay(narrowed, to, *native, there.as_ref().unwrap_or(arns))?
             }
             Verb::Provision { prune } => needs.provision(*prune),
         }
@@ -183,13 +151,7 @@ impl<'a> Needs<'a> {
     /// The topics to publish to: those asked for, else those that events are routed to, else all.
     fn topics(&self, narrowed: &Narrowed) -> Result<Vec<&'a str>, IamFault> {
         if !narrowed.topics.is_empty() {
-            let known = |name: &String| {
-                self.topology
-                    .topic(name)
-                    .map(|topic| topic.name.as_str())
-                    .ok_or_else(|| IamFault::Unknown { kind: "topic", name: name.clone() })
-            };
-            return narrowed.topics.iter().map(known).collect();
+            return narrowed.topics.iter().map(|name| self.known_topic(name)).collect();
         }
         let routed =
             |name: &str| self.topology.events.is_empty() || self.topology.events.iter().any(|e| e.topic == name);
@@ -201,18 +163,87 @@ impl<'a> Needs<'a> {
     /// The queues asked for, else all that do, or do not, take dead letters.
     fn queues(&self, narrowed: &Narrowed, verb: &'static str, dead: bool) -> Result<Vec<&'a str>, IamFault> {
         if !narrowed.queues.is_empty() {
-            let known = |name: &String| {
-                self.topology
-                    .queue(name)
-                    .map(|queue| queue.name.as_str())
-                    .ok_or_else(|| IamFault::Unknown { kind: "queue", name: name.clone() })
-            };
-            return narrowed.queues.iter().map(known).collect();
+            return narrowed.queues.iter().map(|name| self.known_queue(name)).collect();
         }
         let fits = |name: &&str| self.topology.is_dead_letter_target(name) == dead;
         let all: Vec<&str> = self.topology.queues.iter().map(|queue| queue.name.as_str()).filter(fits).collect();
         let what = if dead { "dead-letter queue" } else { "queue to work on" };
         if all.is_empty() { Err(IamFault::Nothing { what, verb }) } else { Ok(all) }
+    }
+
+    fn known_topic(&self, name: &str) -> Result<&'a str, IamFault> {
+        let topic = self.topology.topic(name).map(|topic| topic.name.as_str());
+        topic.ok_or_else(|| IamFault::Unknown { kind: "topic", name: name.to_owned() })
+    }
+
+    fn known_queue(&self, name: &str) -> Result<&'a str, IamFault> {
+        let queue = self.topology.queue(name).map(|queue| queue.name.as_str());
+        queue.ok_or_else(|| IamFault::Unknown { kind: "queue", name: name.to_owned() })
+    }
+
+    fn tail(&mut self, narrowed: &Narrowed, looking: Looking) -> Result<(), IamFault> {
+        let taps = matches!(looking, Looking::Auto | Looking::Tap);
+        let named = if taps { narrowed.topics.as_slice() } else { &[] };
+        for topic in named {
+            let topic = self.known_topic(topic)?;
+            self.topic(topic, TAPPED_BY_NAME, &[]);
+            self.tap(topic);
+        }
+        if !named.is_empty() && narrowed.queues.is_empty() {
+            return Ok(());
+        }
+        for queue in self.queues(narrowed, "tail", false)? {
+            match looking {
+                Looking::Tap => self.queue(queue, TAPPED_QUEUE, &[]),
+                Looking::Auto | Looking::Receive => self.queue(queue, TAIL, KEY_TO_READ),
+                Looking::Drain => {
+                    self.queue(queue, TAIL, KEY_TO_READ);
+                    self.queue(queue, DRAIN, &[]);
+                }
+            }
+            if !taps {
+                continue;
+            }
+            self.grant("*".into(), None, TAP_FEEDS);
+            let topology = self.topology;
+            for subscription in topology.subscriptions.iter().filter(|subscription| subscription.queue == queue) {
+                self.tap(&subscription.topic);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a tap on a topic needs. It subscribes nothing but taps: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html#amazonsns-policy-keys>.
+    fn tap(&mut self, topic: &str) {
+        let taps = self.arns.queue(&format!("{TAP_PREFIX}*"));
+        let only_taps = json!({ "StringLike": { "sns:Endpoint": taps }, "StringEquals": { "sns:Protocol": "sqs" } });
+        self.grant(self.arns.topic(topic), Some(only_taps), TAP_TOPIC);
+        self.grant(taps, None, TAP);
+        self.grant("*".into(), None, TAP_ANY);
+    }
+
+    fn replay(&mut self, narrowed: &Narrowed, to: &Destination, native: bool, there: &Arns) -> Result<(), IamFault> {
+        let topology = self.topology;
+        for queue in self.queues(narrowed, "replay", true)? {
+            self.queue(queue, if native { REPLAY_NATIVE } else { REPLAY }, KEY_TO_READ);
+            if *to != Destination::Origin {
+                continue;
+            }
+            self.queue(queue, REPLAY_TO_ORIGIN, &[]);
+            let sends_here = |source: &&Queue| source.dead_letter.as_ref().is_some_and(|dead| dead.queue == queue);
+            for source in topology.queues.iter().filter(sends_here) {
+                self.queue(&source.name, ORIGIN, &[]);
+                self.queue_at(there, &source.name, SEND, KEY_TO_WRITE);
+            }
+        }
+        match to {
+            Destination::Queue(name) if is_arn(name) => self.queue_at(there, name, SEND, KEY_TO_WRITE),
+            Destination::Queue(name) => self.queue_at(there, self.known_queue(name)?, SEND, KEY_TO_WRITE),
+            Destination::Topic(name) if is_arn(name) => self.topic_at(there, name, PUBLISH, KEY_TO_WRITE),
+            Destination::Topic(name) => self.topic_at(there, self.known_topic(name)?, PUBLISH, KEY_TO_WRITE),
+            Destination::Origin | Destination::File => {}
+        }
+        Ok(())
     }
 
     fn grant(&mut self, resource: String, condition: Option<Value>, actions: &[&'static str]) {
@@ -221,22 +252,32 @@ impl<'a> Needs<'a> {
     }
 
     fn topic(&mut self, name: &str, actions: &[&'static str], key: &[&'static str]) {
-        self.grant(self.arns.topic(name), None, actions);
+        self.topic_at(self.arns, name, actions, key);
+    }
+
+    fn topic_at(&mut self, arns: &Arns, name: &str, actions: &[&'static str], key: &[&'static str]) {
+        self.grant(arns.topic(name), None, actions);
         if let Some(topic) = self.topology.topic(name) {
-            self.key(&topic.settings, key);
+            self.key(arns, &topic.settings, key);
         }
     }
 
     fn queue(&mut self, name: &str, actions: &[&'static str], key: &[&'static str]) {
-        self.grant(self.arns.queue(name), None, actions);
+        self.queue_at(self.arns, name, actions, key);
+    }
+
+    fn queue_at(&mut self, arns: &Arns, name: &str, actions: &[&'static str], key: &[&'static str]) {
+        self.grant(arns.queue(name), None, actions);
         if let Some(queue) = self.topology.queue(name) {
-            self.key(&queue.settings, key);
+            self.key(arns, &queue.settings, key);
         }
     }
 
-    fn key(&mut self, settings: &Settings, actions: &[&'static str]) {
-        let Some(key) = settings.get("KmsMasterKeyId").filter(|key| !key.is_empty()) else { return };
-        let Arns { partition, region, account } = self.arns;
+    fn key(&mut self, arns: &Arns, settings: &Settings, actions: &[&'static str]) {
+        let Some(key) = settings.get("KmsMasterKeyId").filter(|key| !key.is_empty() && !actions.is_empty()) else {
+            return;
+        };
+        let Arns { partition, region, account } = arns;
         let alias = key.strip_prefix("alias/").or_else(|| key.split_once(":alias/").map(|(_, alias)| alias));
         match alias {
             // A policy names keys by their ids alone; an alias is a condition:
@@ -263,9 +304,6 @@ impl<'a> Needs<'a> {
         }
         for queue in self.topology.own_queues() {
             self.grant(self.arns.queue(&queue.name), None, PROVISION_QUEUE);
-            if prune {
-                self.grant(self.arns.queue(&queue.name), None, PRUNE_OWN_QUEUE);
-            }
         }
         if !self.topology.subscriptions.is_empty() {
             self.grant("*".into(), None, PROVISION_SUBSCRIPTION);
