@@ -139,6 +139,11 @@ impl Events {
         self.events.blocking_recv()
     }
 
+    /// Whether the next event is still to come.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// Tells the engine that nobody reads stdout any more.
     pub fn close_output(&self) {
         self.closed.send_replace(true);

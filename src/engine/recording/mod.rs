@@ -15,7 +15,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-pub use read::{Reading, Window, read};
+pub use read::{Line, NoRecord, Reading, Window, lines, read};
 pub use write::{Opened, Rotation, Writer, Written};
 
 /// Why a recording cannot be used.
@@ -56,4 +56,4 @@ impl RecordingError {
 }
 
 /// How zstd frames begin: <https://www.rfc-editor.org/rfc/rfc8878#name-zstandard-frames>.
-pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

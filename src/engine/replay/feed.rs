@@ -1,19 +1,51 @@
 //! Recordings as the source: line by line, in their own rhythm where that is asked for. Nothing of them is deleted.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc;
 
 use super::pace::Rhythm;
-use super::recording::{self, Line};
+use super::parcel::Parcel;
+use super::queue::WAVE_BYTES;
 use super::run::{Run, file_error};
-use super::transfer::Parcel;
 use super::types::{Item, Outcome, ReplayError};
 use crate::bus::{BusError, Message, SystemFields};
+use crate::engine::Event;
+use crate::engine::recording::{self, Line, Reading, RecordingError, Window};
 use crate::engine::select::time_of;
+use crate::words::count;
+
+/// Lines that are read ahead.
+const AHEAD: usize = 128;
+
+/// What the reading thread hands over.
+enum Fed {
+    Line(Box<Line>),
+    /// The last thing that comes.
+    End(Result<Reading, RecordingError>),
+}
+
+/// Reads `path`, or stdin without one, on a thread of its own: stdin may never give anything, and that must not be waited for.
+fn read(path: Option<PathBuf>) -> std::io::Result<mpsc::Receiver<Fed>> {
+    let (sender, fed) = mpsc::channel(AHEAD);
+    std::thread::Builder::new().name("recording".into()).spawn(move || {
+        let path = path.as_deref().unwrap_or(Path::new("-"));
+        // All of it: lines are known by their numbers, the same ones when it is resumed.
+        let read =
+            recording::lines(path, Window::default(), &mut |line| match sender.blocking_send(Fed::Line(line.into())) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            });
+        let _ = sender.blocking_send(Fed::End(read));
+    })?;
+    Ok(fed)
+}
 
 impl Run<'_> {
     /// The lines of a recording, in its own rhythm where that is asked for.
     pub(super) async fn feed_through(&mut self, name: &str, path: Option<PathBuf>) -> Result<(), ReplayError> {
-        let mut lines = recording::read(path).map_err(|error| file_error(name, error))?;
+        let mut lines = read(path).map_err(|error| file_error(name, error))?;
         let mut rhythm = self.request.speed.map(Rhythm::new);
         let lanes = self.request.concurrency.max(1);
         while self.room() > 0 && !self.report.output_closed {
@@ -29,13 +61,17 @@ impl Run<'_> {
             };
             let Some(first) = received else { return Ok(()) };
             let mut next = Some(first);
-            let mut failure = None;
-            while let Some(line) = next.take() {
-                match line {
-                    Ok(line) => wave.push(line),
-                    Err(error) => failure = Some(error),
+            let (mut end, mut bytes) = (None, 0);
+            while let Some(fed) = next.take() {
+                match fed {
+                    Fed::Line(line) => {
+                        bytes += line.record.as_ref().map_or(0, |record| record.body.len());
+                        wave.push(*line);
+                    }
+                    Fed::End(read) => end = Some(read),
                 }
-                if failure.is_none() && wave.len() < most {
+                // Large messages must not fill the memory.
+                if end.is_none() && wave.len() < most && bytes < WAVE_BYTES {
                     next = lines.try_recv().ok();
                 }
             }
@@ -58,8 +94,10 @@ impl Run<'_> {
                 parcels.push(parcel);
             }
             self.go_on(parcels, &[], None).await?;
-            if let Some(error) = failure {
-                return Err(file_error(name, error));
+            match end {
+                Some(Ok(reading)) => return self.say_what_was_damaged(name, &reading).await,
+                Some(Err(error)) => return Err(file_error(name, io_error(error))),
+                None => {}
             }
             if !self.report.abandoned.is_empty() {
                 return Ok(());
@@ -68,11 +106,28 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// A line that is no record is told as an item; that one is a record, and not the one that was recorded, only here.
+    async fn say_what_was_damaged(&self, name: &str, reading: &Reading) -> Result<(), ReplayError> {
+        if reading.changed > 0 {
+            let says = format!(
+                "{} of `{name}` not what was recorded: the file was changed since, or is damaged",
+                if reading.changed == 1 {
+                    "1 block is".to_owned()
+                } else {
+                    format!("{} are", count(reading.changed, "block"))
+                }
+            );
+            let _ = self.tell(Event::Warning(says)).await;
+        }
+        Ok(())
+    }
+
     pub(super) async fn select_line(&mut self, line: Line) -> Result<Option<Parcel>, BusError> {
         let number = line.number;
         let record = match line.record {
             Ok(record) => record,
-            Err(reason) => {
+            Err(none) => {
+                let reason = none.to_string();
                 let item = Item { message_id: format!("line {number}"), event: None, entity_id: None };
                 self.settle(item, None, Outcome::Refused { reason }).await;
                 return Ok(None);
@@ -97,5 +152,12 @@ impl Run<'_> {
         };
         let recorded = record.message.queue.clone();
         self.select(record, message, key, recorded.as_deref()).await
+    }
+}
+
+fn io_error(error: RecordingError) -> std::io::Error {
+    match error {
+        RecordingError::Io { error, .. } => error,
+        other => std::io::Error::other(other),
     }
 }

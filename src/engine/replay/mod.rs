@@ -10,10 +10,12 @@ mod feed;
 pub mod journal;
 mod native;
 mod pace;
+mod parcel;
 mod plan;
-mod recording;
+mod queue;
 mod resume;
 mod run;
+mod send;
 mod sink;
 #[cfg(test)]
 mod tests;

@@ -155,8 +155,6 @@ impl Reporter for TailReporter {
             }
             engine::Event::Tail(Progress::Message(record)) => {
                 self.message(record)?;
-                // Each is seen when it comes; a reader waits for it.
-                self.out.flush()?;
             }
             engine::Event::Tail(Progress::Kept(messages)) => {
                 if let Some(bar) = &mut self.bar {
@@ -168,6 +166,11 @@ impl Reporter for TailReporter {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Each is seen when it comes; a reader waits for it.
+    fn rest(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
     fn finish(&mut self) -> io::Result<()> {
