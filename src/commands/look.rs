@@ -11,7 +11,7 @@ use super::{Cx, duration};
 use crate::bus::{Bus, BusError};
 use crate::engine::recording::RecordingError;
 use crate::engine::shutdown::Shutdown;
-use crate::engine::tail::{Ended, Sample, Source, TailError};
+use crate::engine::tail::{Ended, Report, Sample, Source, TailError};
 use crate::error::CliError;
 use crate::outcome::Outcome;
 
@@ -140,9 +140,12 @@ pub fn untapped(error: BusError) -> CliError {
     CliError::from(error).hint("a tap needs sqs:CreateQueue, sqs:TagQueue, sqs:SetQueueAttributes, sqs:DeleteQueue, sns:Subscribe and sns:Unsubscribe")
 }
 
-/// The outcome of a look that ended so.
-pub fn outcome(ended: Ended, shutdown: &Shutdown) -> Outcome {
-    match ended {
+/// The outcome of a look that went so.
+pub fn outcome(report: &Report, shutdown: &Shutdown) -> Outcome {
+    match report.ended {
+        Ended::Count | Ended::Idle | Ended::Time | Ended::OutputClosed | Ended::All if report.undeleted > 0 => {
+            Outcome::Partial
+        }
         Ended::Signal => super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Done),
         Ended::Count | Ended::Idle | Ended::Time | Ended::OutputClosed | Ended::All => Outcome::Done,
         Ended::Failed => Outcome::Failed,

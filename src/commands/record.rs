@@ -116,7 +116,7 @@ pub async fn run(cx: &mut Cx, args: RecordArgs) -> Result<Outcome, CliError> {
     })?;
     let recorded = Recorded { file: &args.to, sources: &names, report: &report, written: &kept };
     written(output::write(&cx.ui, &recorded, args.output))?;
-    Ok(look::outcome(report.ended, &shutdown))
+    Ok(look::outcome(&report, &shutdown))
 }
 
 fn size(text: &str) -> Result<u64, String> {

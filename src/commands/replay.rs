@@ -205,6 +205,9 @@ async fn carry_out(
     if report.interrupted.is_some() {
         return Ok(by_signal());
     }
+    if report.late > 0 && report.done + report.earlier == 0 {
+        cx.ui.hint("messages that came after the start are left to the next run; a clock of this machine that is behind makes all look so");
+    }
     Ok(outcome(&report))
 }
 
@@ -422,6 +425,10 @@ fn question(plan: &Plan, args: &ReplayArgs, request: &Request) -> String {
 /// A duplicate is sent but not done: its original is still to be dealt with.
 fn outcome(report: &Report) -> Outcome {
     match report.duplicated {
+        // Nobody read to the end of it, so it stopped before the end.
+        0 if report.output_closed => Outcome::Partial,
+        // All of it seemed to come after the start: that is not what was asked for.
+        0 if report.late > 0 && report.done + report.earlier + report.refused + report.failed == 0 => Outcome::Partial,
         0 => Outcome::of_items(report.done + report.earlier, report.refused, report.failed),
         _ => Outcome::Partial,
     }

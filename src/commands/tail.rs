@@ -140,7 +140,7 @@ pub async fn run(cx: &mut Cx, args: TailArgs) -> Result<Outcome, CliError> {
     };
     super::written(written)?;
     reporter.summary(&report);
-    Ok(look::outcome(report.ended, &shutdown))
+    Ok(look::outcome(&report, &shutdown))
 }
 
 fn check(args: &TailArgs) -> Result<(), CliError> {

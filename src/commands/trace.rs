@@ -99,7 +99,7 @@ pub async fn run(cx: &mut Cx, args: TraceArgs) -> Result<Outcome, CliError> {
     if !path.steps.is_empty() || args.output == Format::Json {
         written(output::write(&cx.ui, &id, &path, args.output))?;
     }
-    Ok(match look::outcome(report.ended, &shutdown) {
+    Ok(match look::outcome(&report, &shutdown) {
         Outcome::Done if path.steps.is_empty() => Outcome::No,
         outcome => outcome,
     })

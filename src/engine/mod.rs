@@ -7,6 +7,7 @@
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
 mod backoff;
+mod blocking;
 mod confirmed;
 pub mod consume;
 pub mod exec;

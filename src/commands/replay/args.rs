@@ -62,7 +62,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub native: bool,
     /// Go on with a replay that was interrupted: its journal, or the latest
-    #[arg(long, value_name = "JOURNAL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["source", "dry_run", "native", "edits", "republish", "copy", "limit", "to_context"], help_heading = "Journals")]
+    #[arg(long, value_name = "JOURNAL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["source", "dry_run", "native", "edits", "republish", "copy", "limit", "to", "to_context", "speed", "SelectArgs"], help_heading = "Journals")]
     pub resume: Option<String>,
     /// List the journals of replays that were interrupted or left something
     #[arg(long, conflicts_with_all = ["source", "resume", "forget"], help_heading = "Journals")]

@@ -1,9 +1,7 @@
 //! Recordings as the source: line by line, in their own rhythm where that is asked for. Nothing of them is deleted.
 
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-
-use tokio::sync::mpsc;
+use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use super::pace::Rhythm;
 use super::parcel::Parcel;
@@ -12,68 +10,47 @@ use super::run::{Run, file_error};
 use super::types::{Item, Outcome, ReplayError};
 use crate::bus::{BusError, Message, SystemFields};
 use crate::engine::Event;
-use crate::engine::recording::{self, Line, Reading, RecordingError, Window};
+use crate::engine::recording::{Ahead, Line, Reading, RecordingError, Window};
 use crate::engine::select::time_of;
 use crate::words::count;
-
-/// Lines that are read ahead.
-const AHEAD: usize = 128;
-
-/// What the reading thread hands over.
-enum Fed {
-    Line(Box<Line>),
-    /// The last thing that comes.
-    End(Result<Reading, RecordingError>),
-}
-
-/// Reads `path`, or stdin without one, on a thread of its own: stdin may never give anything, and that must not be waited for.
-fn read(path: Option<PathBuf>) -> std::io::Result<mpsc::Receiver<Fed>> {
-    let (sender, fed) = mpsc::channel(AHEAD);
-    std::thread::Builder::new().name("recording".into()).spawn(move || {
-        let path = path.as_deref().unwrap_or(Path::new("-"));
-        // All of it: lines are known by their numbers, the same ones when it is resumed.
-        let read =
-            recording::lines(path, Window::default(), &mut |line| match sender.blocking_send(Fed::Line(line.into())) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            });
-        let _ = sender.blocking_send(Fed::End(read));
-    })?;
-    Ok(fed)
-}
 
 impl Run<'_> {
     /// The lines of a recording, in its own rhythm where that is asked for.
     pub(super) async fn feed_through(&mut self, name: &str, path: Option<PathBuf>) -> Result<(), ReplayError> {
-        let mut lines = read(path).map_err(|error| file_error(name, error))?;
+        // All of it: lines are known by their numbers, the same ones when it is resumed.
+        let path = path.unwrap_or_else(|| "-".into());
+        let ahead = Ahead::start(path, Window::default()).map_err(|error| file_error(name, error))?;
         let mut rhythm = self.request.speed.map(Rhythm::new);
         let lanes = self.request.concurrency.max(1);
+        let (mut waiting, mut end) = (VecDeque::new(), None);
         while self.room() > 0 && !self.report.output_closed {
-            let mut wave: Vec<Line> = Vec::new();
-            let most = if rhythm.is_some() { 1 } else { self.wave(lanes) };
-            let received = tokio::select! {
-                biased;
-                () = self.shutdown.draining() => {
-                    self.report.interrupted.get_or_insert(0);
-                    return Ok(());
+            if waiting.is_empty() {
+                if end.is_some() {
+                    break;
                 }
-                line = lines.recv() => line,
-            };
-            let Some(first) = received else { return Ok(()) };
-            let mut next = Some(first);
-            let (mut end, mut bytes) = (None, 0);
-            while let Some(fed) = next.take() {
-                match fed {
-                    Fed::Line(line) => {
-                        bytes += line.record.as_ref().map_or(0, |record| record.body.len());
-                        wave.push(*line);
+                let read = tokio::select! {
+                    biased;
+                    () = self.shutdown.draining() => {
+                        self.report.interrupted.get_or_insert(0);
+                        return Ok(());
                     }
-                    Fed::End(read) => end = Some(read),
-                }
-                // Large messages must not fill the memory.
-                if end.is_none() && wave.len() < most && bytes < WAVE_BYTES {
-                    next = lines.try_recv().ok();
-                }
+                    read = ahead.read() => read,
+                };
+                waiting.extend(read.lines);
+                end = read.end;
+            }
+            if self.shutdown.is_draining() {
+                self.report.interrupted.get_or_insert(0);
+                return Ok(());
+            }
+            let most = if rhythm.is_some() { 1 } else { self.wave(lanes) };
+            let (mut wave, mut bytes) = (Vec::new(), 0);
+            // Large messages must not fill the memory.
+            while wave.len() < most && bytes < WAVE_BYTES {
+                let Some(line) = waiting.pop_front() else { break };
+                let line: Line = line;
+                bytes += line.record.as_ref().map_or(0, |record| record.body.len());
+                wave.push(line);
             }
             let mut parcels = Vec::with_capacity(wave.len());
             for line in wave {
@@ -94,20 +71,20 @@ impl Run<'_> {
                 parcels.push(parcel);
             }
             self.go_on(parcels, &[], None).await?;
-            match end {
-                Some(Ok(reading)) => return self.say_what_was_damaged(name, &reading).await,
-                Some(Err(error)) => return Err(file_error(name, io_error(error))),
-                None => {}
-            }
             if !self.report.abandoned.is_empty() {
                 return Ok(());
             }
+        }
+        match end.filter(|_| waiting.is_empty()) {
+            Some(Ok(reading)) => self.say_what_was_damaged(name, &reading).await,
+            Some(Err(error)) => return Err(file_error(name, io_error(error))),
+            None => {}
         }
         Ok(())
     }
 
     /// A line that is no record is told as an item; that one is a record, and not the one that was recorded, only here.
-    async fn say_what_was_damaged(&self, name: &str, reading: &Reading) -> Result<(), ReplayError> {
+    async fn say_what_was_damaged(&self, name: &str, reading: &Reading) {
         if reading.changed > 0 {
             let says = format!(
                 "{} of `{name}` not what was recorded: the file was changed since, or is damaged",
@@ -119,7 +96,6 @@ impl Run<'_> {
             );
             let _ = self.tell(Event::Warning(says)).await;
         }
-        Ok(())
     }
 
     pub(super) async fn select_line(&mut self, line: Line) -> Result<Option<Parcel>, BusError> {

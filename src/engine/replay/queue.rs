@@ -8,6 +8,7 @@ use super::types::{Outcome, ReplayError};
 use crate::bus::{BusError, MAX_BATCH, Message, Queue, Receive};
 use crate::engine::hold::Holds;
 use crate::engine::record::record_of;
+use crate::engine::rejected::ORIGIN_ATTRIBUTE;
 
 /// Empty long polls after which a queue is taken to be empty. One is not enough on AWS, where the count is approximate.
 const EMPTY_POLLS: u32 = 2;
@@ -61,21 +62,30 @@ impl Run<'_> {
         while self.room() > 0 && !self.report.output_closed {
             let wave = self.wave(lanes);
             let asked: Vec<usize> = (0..wave).step_by(MAX_BATCH).map(|at| (wave - at).min(MAX_BATCH)).collect();
-            let receives = asked
-                .iter()
-                .map(|max| self.bus.receive(queue, Receive { max: *max as u32, wait, visibility: Some(FIRST) }));
+            let receives = asked.iter().map(|max| async {
+                let received =
+                    self.bus.receive(queue, Receive { max: *max as u32, wait, visibility: Some(FIRST) }).await?;
+                // Held before anything else is looked at, the other lanes and their failures included.
+                for message in &received {
+                    holds.add_for(&message.receipt_handle, FIRST);
+                }
+                Ok::<_, BusError>(received)
+            });
+            let receiving = futures::future::join_all(receives);
+            tokio::pin!(receiving);
             let received = tokio::select! {
                 biased;
                 () = self.shutdown.draining() => {
                     self.report.interrupted.get_or_insert(0);
+                    // What is on its way is waited for, to be given back with the rest.
+                    tokio::select! {
+                        _ = &mut receiving => {}
+                        () = self.shutdown.aborting() => {}
+                    }
                     return Ok(());
                 }
-                received = futures::future::join_all(receives) => received,
+                received = &mut receiving => received,
             };
-            // All are held before anything else is looked at, a failure beside them included.
-            for message in received.iter().flatten().flatten() {
-                holds.add_for(&message.receipt_handle, FIRST);
-            }
             let received: Vec<Vec<Message>> = received.into_iter().collect::<Result<_, _>>()?;
             // Many receives at once only while there is plenty: the last messages need no crowd, and idle polls cost.
             let plenty = received.iter().zip(&asked).all(|(messages, max)| messages.len() == *max);
@@ -173,15 +183,17 @@ impl Run<'_> {
         fresh
     }
 
-    /// Whether the message came after the start: another rejection, or what this run itself had sent, back under a new id.
+    /// Whether the message came after the start: another rejection, or what this run itself had sent, back again.
     ///
-    /// SQS leaves a message the time of its first sending when it dead-letters it, so that time alone tells most. A clock that
-    /// differs hides it: so what may be that recent is not sent either when the same body was.
+    /// SQS leaves a message its id and the time of its first sending when it dead-letters it, so these two tell. `consume` sends
+    /// what it rejects anew, with a label; a clock that differs hides that it is new, and then the body tells.
     fn is_late(&self, message: &Message) -> bool {
         let sent_at = message.system.sent_at_ms;
+        let may_be_ours = sent_at.is_none_or(|at| at > self.started_ms - SKEW_MS);
+        let is_labelled = message.attributes.contains_key(ORIGIN_ATTRIBUTE);
         sent_at.is_some_and(|at| at > self.started_ms)
-            || sent_at.is_none_or(|at| at > self.started_ms - SKEW_MS)
-                && self.sent_bodies.contains(self.hash(&message.body))
+            || self.sent_as.contains(self.hash(&message.id))
+            || may_be_ours && is_labelled && self.sent_bodies.contains(self.hash(&message.body))
     }
 
     async fn select_message(&mut self, queue: &Queue, message: Message) -> Result<Option<Parcel>, BusError> {

@@ -29,6 +29,9 @@ pub(super) const POLL: Duration = Duration::from_secs(2);
 /// How many of the messages sent last are remembered, in a few megabytes. What comes back comes back soon.
 const REMEMBERED: usize = 1 << 17;
 
+/// Why a message of a FIFO queue is not sent.
+pub(super) const BEHIND: &str = "a message of its group before it was not sent, and it must not overtake it";
+
 /// Carries out `plan`.
 ///
 /// The first signal (or a closed output) stops the receiving; what is being sent is finished and the rest given back.
@@ -65,7 +68,7 @@ pub async fn run(
                 Ok(()) => run.receive_through(queue, &holds).await,
                 failed => failed,
             };
-            let released = holds.release_all().await;
+            let released = holds.release_all(shutdown.aborting()).await;
             run.end(moved, released).await
         }
     }
@@ -89,8 +92,10 @@ pub(super) struct Run<'a> {
     pub(super) stays: HashSet<u64>,
     /// By hash of the id, what was confirmed elsewhere: never sent twice.
     pub(super) sent: Recent,
-    /// By hash, the bodies of those.
+    /// By hash, the bodies of those, for what a consumer of ours rejects: that gets a new id.
     pub(super) sent_bodies: Recent,
+    /// By hash, the ids that they have at the destination. SQS leaves a message its id when it dead-letters it.
+    pub(super) sent_as: Recent,
     /// By id, what the run that is resumed had confirmed and perhaps not deleted: where it went, and as what.
     pub(super) sent_before: HashMap<String, (String, String)>,
     /// By hash of the id, what it had done for good.
@@ -158,6 +163,7 @@ impl<'a> Run<'a> {
             stays: HashSet::new(),
             sent: Recent::new(REMEMBERED),
             sent_bodies: Recent::new(REMEMBERED),
+            sent_as: Recent::new(REMEMBERED),
             sent_before: HashMap::new(),
             done_before: HashSet::new(),
             wait_until: None,
@@ -287,6 +293,8 @@ impl<'a> Run<'a> {
             event: record.event.as_ref().map(|event| event.metadata.event_name.clone()),
             entity_id: record.event.as_ref().and_then(|event| event.metadata.entity_id.clone()),
         };
+        let group = message.system.group_id.clone();
+        let group = group.as_deref();
         match self.request.selection.takes(&record) {
             Ok(true) => {}
             Ok(false) => {
@@ -295,17 +303,21 @@ impl<'a> Run<'a> {
             }
             // Nobody can say whether it is meant.
             Err(failed) => {
-                self.settle(item, None, Outcome::Refused { reason: failed.to_string() }).await;
+                self.refuse(item, None, group, failed.to_string()).await;
                 return Ok(None);
             }
         }
         let to = match self.origins.of(&message, recorded).await? {
             Ok(to) => to,
             Err(reason) => {
-                self.settle(item, None, Outcome::Refused { reason }).await;
+                self.refuse(item, None, group, reason).await;
                 return Ok(None);
             }
         };
+        if to.is_fifo() && group.is_some_and(|group| self.is_blocked(&to, group)) {
+            self.refuse(item, Some(&to), group, BEHIND.into()).await;
+            return Ok(None);
+        }
         let edited = match &self.request.edit {
             Some(edit) => edit.apply(record, &self.request.clock),
             None => Ok(record),
@@ -313,10 +325,29 @@ impl<'a> Run<'a> {
         match edited.and_then(|record| Parcel::new(self, key, item.clone(), &message, record, to.clone())) {
             Ok(parcel) => Ok(Some(parcel)),
             Err(reason) => {
-                self.settle(item, Some(&to), Outcome::Refused { reason }).await;
+                self.refuse(item, Some(&to), group, reason).await;
                 Ok(None)
             }
         }
+    }
+
+    /// It cannot be sent; those of its group behind it must not overtake it.
+    async fn refuse(&mut self, item: Item, to: Option<&Place>, group: Option<&str>, reason: String) {
+        self.block(to, group);
+        self.settle(item, to, Outcome::Refused { reason }).await;
+    }
+
+    /// Keeps what is behind in `group` from being sent to `to`, or to wherever it belongs.
+    pub(super) fn block(&self, to: Option<&Place>, group: Option<&str>) {
+        let Some(group) = group else { return };
+        let to = to.map(Place::name).unwrap_or_default().to_owned();
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).insert((to, group.to_owned()));
+    }
+
+    /// Whether a message before it in its group was not sent.
+    pub(super) fn is_blocked(&self, to: &Place, group: &str) -> bool {
+        let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        [to.name(), ""].iter().any(|place| blocked.contains(&((*place).to_owned(), group.to_owned())))
     }
 
     pub(super) async fn settle(&mut self, item: Item, to: Option<&Place>, outcome: Outcome) {

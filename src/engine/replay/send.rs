@@ -126,7 +126,7 @@ pub(super) async fn delete_all(
 }
 
 /// Deletes, and tries again whatever may still work: deleting twice does no harm.
-async fn delete(bus: &Bus, source: &Queue, handles: &[String]) -> Vec<Result<(), ItemError>> {
+pub(crate) async fn delete(bus: &Bus, source: &Queue, handles: &[String]) -> Vec<Result<(), ItemError>> {
     let mut outcomes = bus.delete_batch(source, handles).await;
     for attempt in 1..TRIES {
         let again: Vec<usize> = outcomes

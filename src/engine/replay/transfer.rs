@@ -8,10 +8,11 @@ use futures::StreamExt as _;
 use super::journal::{State, Step};
 use super::parcel::Parcel;
 use super::plan::Place;
-use super::run::{Run, file_error};
+use super::run::{BEHIND, Run, file_error};
 use super::send::{BATCH_BYTES, Delivered, batches, delete_all, send, size};
 use super::types::{Outcome, ReplayError};
 use crate::bus::{ItemError, MAX_BATCH, Outgoing};
+use crate::engine::blocking::blocking;
 use crate::engine::hold::Holds;
 use crate::event::Record;
 
@@ -27,7 +28,7 @@ impl Run<'_> {
             let held: Vec<(&str, &str)> = held.iter().map(|(id, handle)| (id.as_str(), handle.as_str())).collect();
             let going: Vec<(&str, &str, &str)> =
                 parcels.iter().map(|p| (p.key.as_str(), p.handle.as_str(), p.to.name())).collect();
-            journal.intend(&held, &going)?;
+            blocking(|| journal.intend(&held, &going))?;
         }
         if parcels.is_empty() {
             return Ok(());
@@ -102,7 +103,8 @@ impl Run<'_> {
         });
         let length =
             self.sink.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(super::sink::Sink::length);
-        Ok(journal.settle(&steps.collect::<Vec<_>>(), length)?)
+        let steps: Vec<Step> = steps.collect();
+        Ok(blocking(|| journal.settle(&steps, length))?)
     }
 
     async fn settle_all(
@@ -129,6 +131,8 @@ impl Run<'_> {
                 }
                 Delivered::Sent { message_id, doubt } => {
                     self.sent_bodies.insert(parcel.body);
+                    let sent_as = self.hash(&message_id);
+                    self.sent_as.insert(sent_as);
                     match removed.as_mut().map(|removed| removed.pop_front().unwrap_or(Ok(()))) {
                         None => Outcome::Copied { message_id, uncertain: doubt },
                         Some(removed) => {
@@ -199,18 +203,14 @@ impl Run<'_> {
         most: usize,
     ) -> Vec<(usize, Delivered)> {
         let group = |index: usize| parcels[index].outgoing.group_id.clone().unwrap_or_default();
-        let is_blocked = |index: usize| {
-            let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-            blocked.contains(&(place.name().to_owned(), group(index)))
-        };
+        let is_blocked = |index: usize| self.is_blocked(place, &group(index));
         let mut outcomes = Vec::with_capacity(indexes.len());
         while !indexes.is_empty() {
             let (mut batch, mut rest, mut bytes) = (Vec::new(), Vec::new(), 0);
             let mut groups = HashSet::new();
             for index in indexes {
                 if is_blocked(index) {
-                    let reason = "a message of its group before it was not sent, and it must not overtake it";
-                    outcomes.push((index, Delivered::Behind(reason.into())));
+                    outcomes.push((index, Delivered::Behind(BEHIND.into())));
                     continue;
                 }
                 let size = size(&parcels[index].outgoing);
@@ -225,8 +225,7 @@ impl Run<'_> {
             }
             for (index, delivered) in self.deliver_batch(place, batch, parcels).await {
                 if !matches!(delivered, Delivered::Sent { .. }) {
-                    let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-                    blocked.insert((place.name().to_owned(), group(index)));
+                    self.block(Some(place), Some(&group(index)));
                 }
                 outcomes.push((index, delivered));
             }
@@ -260,7 +259,7 @@ impl Run<'_> {
         let records: Vec<&Record> = indexes.iter().filter_map(|index| parcels[*index].record.as_ref()).collect();
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         let written = match sink.as_mut() {
-            Some(sink) => sink.append(&records).map_err(|error| file_error(name, error)),
+            Some(sink) => blocking(|| sink.append(&records)).map_err(|error| file_error(name, error)),
             None => Err(file_error(name, std::io::ErrorKind::NotFound.into())),
         };
         let outcome = |index: &usize| {

@@ -180,11 +180,15 @@ impl Tap {
                 Ok(Self { bus: bus.clone(), spot, queue, subscriptions, renewal, stopped: AtomicU64::new(0) })
             }
             Err(error) => {
+                // A subscription that may have been made and is not known is found as long as the queue is there.
+                let mut is_clean = !error.may_have_been_done();
                 for arn in &subscriptions {
-                    let _ = bus.unsubscribe(arn).await;
+                    is_clean &= bus.unsubscribe(arn).await.is_ok();
                 }
-                // If this fails, too, the next sweep has it.
-                let _ = bus.delete_queue(&url).await;
+                if is_clean {
+                    // If this fails, too, the next sweep has it.
+                    let _ = bus.delete_queue(&url).await;
+                }
                 Err(error)
             }
         }
