@@ -117,6 +117,14 @@ async fn replay(cx: &mut Cx, args: ReplayArgs, resumed: Option<Journal>) -> Resu
         request.selection.since = args.select.since.map(|when| when.seen_from(started));
         request.selection.until = args.select.until.map(|when| when.seen_from(started));
     }
+    if let Some((dead_letters, times)) = plan.dead_letters(&bus, &request).filter(|_| !args.force) {
+        let why = format!(
+            "queue `{}` moves a message to `{dead_letters}` once it was received {times} {}, and what stays is received, too",
+            plan.source.name(),
+            if times == 1 { "time" } else { "times" }
+        );
+        return Err(CliError::failed(why).hint("go on all the same, knowing that: add `--force`"));
+    }
     if !args.dry_run {
         let Some(confirmed) = confirm(cx, &args, &plan, &request, other.as_ref())? else {
             return Ok(Outcome::Failed);

@@ -43,6 +43,9 @@ pub struct ReplayArgs {
     /// Leave the originals where they are
     #[arg(long)]
     pub copy: bool,
+    /// Go on even where looking can dead-letter a message that is to stay: with a selection, a copy, or a dry run that has to receive
+    #[arg(long)]
+    pub force: bool,
     /// Change each record's `.event.payload` or `.attributes` on the way; payloads are checked again (can be repeated)
     #[arg(long = "edit", value_name = "JQ", value_parser = program, help_heading = "Changes on the way")]
     pub edits: Vec<Arc<Program>>,

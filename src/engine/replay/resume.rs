@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::journal::{Journal, State, Step};
+use super::journal::{State, Step};
 use super::plan::Place;
 use super::run::{FIRST, POLL, Run, file_error};
 use super::sink::Sink;

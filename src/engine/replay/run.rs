@@ -250,9 +250,10 @@ impl<'a> Run<'a> {
             .map_or(u64::MAX, |limit| limit.saturating_sub(done + earlier + refused + failed + duplicated))
     }
 
-    /// How many one wave takes at most: a rate is kept to the second, so that a signal need not wait for long.
+    /// How many one wave takes at most: at a rate as many as go at once, so that what has its answer is noted and deleted at once.
     pub(super) fn wave(&self, lanes: usize) -> usize {
-        let most = (lanes * MAX_BATCH).min(self.request.rate.map_or(usize::MAX, |rate| rate.max(1) as usize));
+        let burst = self.pace.lock().unwrap_or_else(PoisonError::into_inner).burst();
+        let most = (lanes * MAX_BATCH).min(burst.unwrap_or(usize::MAX));
         // With a selection it is not known which of ten count, so ten are taken; without, no more than are wanted.
         if self.request.selection.is_everything() {
             most.min(usize::try_from(self.room()).unwrap_or(usize::MAX))

@@ -17,6 +17,8 @@ use crate::words::count;
 
 /// How many messages one peek brings at most: few enough that a slow reader holds little in memory.
 const PEEK_LIMIT: u32 = 50;
+/// One that brings more bytes is followed by a smaller one.
+const PEEK_BYTES: usize = 4 * 1024 * 1024;
 
 /// How it went at one source.
 #[derive(Debug)]
@@ -89,11 +91,13 @@ macro_rules! or_stop {
 }
 
 async fn peek<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue) -> Result<(), TailError> {
-    let mut cursor = 0;
+    let (mut cursor, mut limit) = (0, PEEK_LIMIT / 5);
     let mut seen = Seen::default();
     while let Some(wait) = run.wait() {
-        let peeked = unless_over!(run, bus.peek(queue, cursor, PEEK_LIMIT, wait));
+        let peeked = unless_over!(run, bus.peek(queue, cursor, limit, wait));
         cursor = peeked.cursor;
+        let bytes: usize = peeked.messages.iter().map(|message| message.body.len()).sum();
+        limit = if bytes > PEEK_BYTES { (limit / 2).max(1) } else { (limit * 2).min(PEEK_LIMIT) };
         let mut shown = 0;
         for message in peeked.messages {
             // Some endpoints show everything at every look.
