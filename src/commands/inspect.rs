@@ -130,5 +130,5 @@ pub async fn run(cx: &mut Cx, args: InspectArgs) -> Result<Outcome, CliError> {
         cx.ui.warn("stopped before everything was seen");
     }
     written(output::write(&cx.ui, &names, &by, &summary, args.output))?;
-    Ok(look::outcome(report.ended, &shutdown))
+    Ok(look::outcome(&report, &shutdown))
 }

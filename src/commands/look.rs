@@ -9,9 +9,10 @@ use tokio::io::unix::AsyncFd;
 
 use super::{Cx, duration};
 use crate::bus::{Bus, BusError, BusErrorKind};
+use crate::clock::Clock;
 use crate::engine::recording::RecordingError;
 use crate::engine::shutdown::Shutdown;
-use crate::engine::tail::{Ended, Sample, Source, TailError};
+use crate::engine::tail::{Choice, Ended, Report, Request, Sample, Source, TailError};
 use crate::error::{CliError, ErrorKind};
 use crate::outcome::Outcome;
 
@@ -44,6 +45,41 @@ pub enum Mode {
     Receive,
     /// Receive each message, write it to --to, and delete it
     Drain,
+}
+
+impl Mode {
+    /// The choice; none for draining, which somebody has to agree to first.
+    pub const fn harmless(self) -> Option<Choice> {
+        match self {
+            Self::Auto => Some(Choice::Auto),
+            Self::Peek => Some(Choice::Peek),
+            Self::Tap => Some(Choice::Tap),
+            Self::Receive => Some(Choice::Receive),
+            Self::Drain => None,
+        }
+    }
+
+    /// What has to be typed for it, a blank before it.
+    pub fn typed(self) -> String {
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        if self == Self::Auto { String::new() } else { format!(" --mode {name}") }
+    }
+}
+
+impl BoundArgs {
+    /// The request to look at all of `sources` until these bounds.
+    pub fn request(&self, sources: Vec<Source>, mode: Choice, force: bool) -> Request {
+        Request {
+            sources,
+            mode,
+            count: self.count,
+            idle: self.idle,
+            duration: self.duration,
+            force,
+            clock: Clock::system(),
+            ..Request::default()
+        }
+    }
 }
 
 /// `10%` or `0.5%`.
@@ -81,13 +117,18 @@ pub async fn sources(cx: &mut Cx, names: &[String], topics: &[String]) -> Result
             }
             sources.push(Source::Recording(path));
         } else {
-            let found = looking(cx, &mut bus).await?;
-            sources.push(Source::Queue(found.queue(name).await?));
+            let queue = looking(cx, &mut bus).await?.queue(name).await?;
+            // Named twice it is shown once.
+            if !sources.iter().any(|source| matches!(source, Source::Queue(known) if known.arn == queue.arn)) {
+                sources.push(Source::Queue(queue));
+            }
         }
     }
     for topic in topics {
-        let found = looking(cx, &mut bus).await?;
-        sources.push(Source::Topic(found.topic(topic).await?));
+        let topic = looking(cx, &mut bus).await?.topic(topic).await?;
+        if !sources.iter().any(|source| matches!(source, Source::Topic(known) if known.arn == topic.arn)) {
+            sources.push(Source::Topic(topic));
+        }
     }
     Ok((bus, sources))
 }
@@ -151,9 +192,12 @@ pub fn untapped(error: BusError) -> CliError {
     if denied { told.hint(TAP_PERMISSIONS) } else { told }
 }
 
-/// The outcome of a look that ended so.
-pub fn outcome(ended: Ended, shutdown: &Shutdown) -> Outcome {
-    match ended {
+/// The outcome of a look that went so.
+pub fn outcome(report: &Report, shutdown: &Shutdown) -> Outcome {
+    match report.ended {
+        Ended::Count | Ended::Idle | Ended::Time | Ended::OutputClosed | Ended::All if report.undeleted > 0 => {
+            Outcome::Partial
+        }
         Ended::Signal => super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Done),
         Ended::Count | Ended::Idle | Ended::Time | Ended::OutputClosed | Ended::All => Outcome::Done,
         Ended::Failed => Outcome::Failed,

@@ -148,7 +148,7 @@ pub async fn run(cx: &mut Cx, mut args: PublishArgs) -> Result<Outcome, CliError
     let outbox = request.outbox.clone();
     let shutdown = Shutdown::from_signals().map_err(|e| CliError::failed("signals cannot be handled").because(&e))?;
     let dry_run = request.dry_run;
-    let waiting = wait.open(cx, bus.as_ref(), request.topology.as_ref()).await?;
+    let waiting = wait.open(bus.as_ref(), request.topology.as_ref()).await?;
     let asked = waiting.as_ref().map(super::wait::Waiting::asked);
     let reporter = Noted { inner: reporters::Reporter::new(cx.ui.clone(), format), asked };
     let watched = &shutdown;

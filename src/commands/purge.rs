@@ -10,7 +10,6 @@ use crate::bus::QueueAttributes;
 use crate::engine::purge;
 use crate::engine::recording::Rotation;
 use crate::engine::shutdown::Shutdown;
-use crate::engine::tail::Ended;
 use crate::error::CliError;
 use crate::outcome::Outcome;
 use crate::output::Asked;
@@ -110,10 +109,7 @@ pub async fn run(cx: &mut Cx, args: PurgeArgs) -> Result<Outcome, CliError> {
     if total(&left) > 0 {
         cx.ui.warn(format!("`{}` still holds {}", queue.name, contents(&left)));
     }
-    Ok(match report.ended {
-        Ended::Idle if report.undeleted > 0 => Outcome::Partial,
-        ended => look::outcome(ended, &shutdown),
-    })
+    Ok(look::outcome(&report, &shutdown))
 }
 
 fn total(attributes: &QueueAttributes) -> u64 {

@@ -8,10 +8,9 @@ use clap::Args;
 use super::look::{self, BoundArgs, Mode};
 use super::select::SelectArgs;
 use super::{Cx, duration, tail as tail_verb, written};
-use crate::clock::Clock;
 use crate::engine::recording::Rotation;
 use crate::engine::shutdown::Shutdown;
-use crate::engine::tail::{self, Choice, Outlets, Request, Sample};
+use crate::engine::tail::{self, Outlets, Request, Sample};
 use crate::error::CliError;
 use crate::outcome::Outcome;
 use crate::output::record::{self as output, Recorded};
@@ -66,15 +65,9 @@ pub struct RecordArgs {
 /// # Errors
 /// The queue does not exist, looking is too costly without `--force`, the file cannot be written, or the bus fails.
 pub async fn run(cx: &mut Cx, args: RecordArgs) -> Result<Outcome, CliError> {
-    let mode = match args.mode {
-        Mode::Auto => Choice::Auto,
-        Mode::Peek => Choice::Peek,
-        Mode::Tap => Choice::Tap,
-        Mode::Receive => Choice::Receive,
-        Mode::Drain => {
-            return Err(CliError::usage("`record` takes nothing away")
-                .hint("to empty a queue into a file: `eventbus tail QUEUE --mode drain --to FILE`"));
-        }
+    let Some(mode) = args.mode.harmless() else {
+        return Err(CliError::usage("`record` takes nothing away")
+            .hint("to empty a queue into a file: `eventbus tail QUEUE --mode drain --to FILE`"));
     };
     let shutdown = Shutdown::from_signals()?;
     let selection = args.select.selection(cx)?;
@@ -90,17 +83,7 @@ pub async fn run(cx: &mut Cx, args: RecordArgs) -> Result<Outcome, CliError> {
     }
     let rotation = Rotation { bytes: args.rotate_size, age: args.rotate_every };
     let mut writer = tail_verb::open_rotated(cx, &args.to, rotation)?;
-    let request = Request {
-        sources,
-        mode,
-        selection,
-        sample: args.sample,
-        count: args.bounds.count,
-        idle: args.bounds.idle,
-        duration: args.bounds.duration,
-        force: args.force,
-        clock: Clock::system(),
-    };
+    let request = Request { selection, sample: args.sample, ..args.bounds.request(sources, mode, args.force) };
     let reporter = TailReporter::new(&cx.ui, Options::default()).with_bar("recorded");
     let watched = &shutdown;
     let outlets = Outlets { show: false, writer: Some(&mut writer), folder: None };
@@ -112,11 +95,12 @@ pub async fn run(cx: &mut Cx, args: RecordArgs) -> Result<Outcome, CliError> {
     let kept = writer.finish().map_err(|error| CliError::failed("the recording cannot be written").because(&error))?;
     let report = result.map_err(|error| {
         let named: Vec<String> = args.queues.iter().map(|queue| quoted(queue)).collect();
-        look::failed(error, &format!("record {} --to {}", named.join(" "), quoted(&args.to.display().to_string())))
+        let to = quoted(&args.to.display().to_string());
+        look::failed(error, &format!("record {} --to {to}{}", named.join(" "), args.mode.typed()))
     })?;
     let recorded = Recorded { file: &args.to, sources: &names, report: &report, written: &kept };
     written(output::write(&cx.ui, &recorded, args.output))?;
-    Ok(look::outcome(report.ended, &shutdown))
+    Ok(look::outcome(&report, &shutdown))
 }
 
 fn size(text: &str) -> Result<u64, String> {

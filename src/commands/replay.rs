@@ -117,6 +117,14 @@ async fn replay(cx: &mut Cx, args: ReplayArgs, resumed: Option<Journal>) -> Resu
         request.selection.since = args.select.since.map(|when| when.seen_from(started));
         request.selection.until = args.select.until.map(|when| when.seen_from(started));
     }
+    if let Some((dead_letters, times)) = plan.dead_letters(&bus, &request).filter(|_| !args.force) {
+        let why = format!(
+            "queue `{}` moves a message to `{dead_letters}` once it was received {times} {}, and what stays is received, too",
+            plan.source.name(),
+            if times == 1 { "time" } else { "times" }
+        );
+        return Err(CliError::failed(why).hint("go on all the same, knowing that: add `--force`"));
+    }
     if !args.dry_run {
         let Some(confirmed) = confirm(cx, &args, &plan, &request, other.as_ref())? else {
             return Ok(Outcome::Failed);
@@ -204,6 +212,9 @@ async fn carry_out(
     ended?;
     if report.interrupted.is_some() {
         return Ok(by_signal());
+    }
+    if report.late > 0 && report.done + report.earlier == 0 {
+        cx.ui.hint("messages that came after the start are left to the next run; a clock of this machine that is behind makes all look so");
     }
     Ok(outcome(&report))
 }
@@ -422,6 +433,10 @@ fn question(plan: &Plan, args: &ReplayArgs, request: &Request) -> String {
 /// A duplicate is sent but not done: its original is still to be dealt with.
 fn outcome(report: &Report) -> Outcome {
     match report.duplicated {
+        // Nobody read to the end of it, so it stopped before the end.
+        0 if report.output_closed => Outcome::Partial,
+        // All of it seemed to come after the start: that is not what was asked for.
+        0 if report.late > 0 && report.done + report.earlier + report.refused + report.failed == 0 => Outcome::Partial,
         0 => Outcome::of_items(report.done + report.earlier, report.refused, report.failed),
         _ => Outcome::Partial,
     }

@@ -63,7 +63,7 @@ pub struct TailArgs {
     /// End each message with a NUL instead of a line feed
     #[arg(long, help_heading = "How to show them")]
     pub print0: bool,
-    /// Write each message into a file of its own in this folder, too
+    /// Write each message into a file of its own in this folder, too: whole, personal data included, and readable by you alone
     #[arg(long, value_name = "DIR", help_heading = "How to show them")]
     pub dump: Option<PathBuf>,
     /// Mark events whose payload breaks their schema
@@ -106,17 +106,7 @@ pub async fn run(cx: &mut Cx, args: TailArgs) -> Result<Outcome, CliError> {
             CliError::failed(format!("the folder {} cannot be made", folder.display())).because(&error)
         })?;
     }
-    let request = Request {
-        sources,
-        mode,
-        selection,
-        sample: args.sample,
-        count: args.bounds.count,
-        idle: args.bounds.idle,
-        duration: args.bounds.duration,
-        force: args.force,
-        clock: Clock::system(),
-    };
+    let request = Request { selection, sample: args.sample, ..args.bounds.request(sources, mode, args.force) };
     let options = Options {
         format: args.output,
         template: args.format,
@@ -134,13 +124,13 @@ pub async fn run(cx: &mut Cx, args: TailArgs) -> Result<Outcome, CliError> {
     if let Some(writer) = writer {
         writer.finish().map_err(|error| CliError::failed("the recording cannot be written").because(&error))?;
     }
-    let report = result.map_err(|error| explained(error, &args.queues, &args.topics))?;
+    let report = result.map_err(|error| explained(error, &args.queues, &args.topics, args.mode))?;
     let Some((reporter, written)) = told else {
         return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     };
     super::written(written)?;
     reporter.summary(&report);
-    Ok(look::outcome(report.ended, &shutdown))
+    Ok(look::outcome(&report, &shutdown))
 }
 
 fn check(args: &TailArgs) -> Result<(), CliError> {
@@ -166,12 +156,9 @@ fn check(args: &TailArgs) -> Result<(), CliError> {
 
 /// The mode, with the proof that somebody agreed where it takes messages away; none when they did not.
 fn choice(cx: &Cx, args: &TailArgs, sources: &[Source]) -> Result<Option<Choice>, CliError> {
-    Ok(Some(match args.mode {
-        Mode::Auto => Choice::Auto,
-        Mode::Peek => Choice::Peek,
-        Mode::Tap => Choice::Tap,
-        Mode::Receive => Choice::Receive,
-        Mode::Drain => {
+    Ok(Some(match args.mode.harmless() {
+        Some(choice) => choice,
+        None => {
             let name = look::names_of(sources).concat();
             let to = args.to.as_ref().map(|to| to.display().to_string()).unwrap_or_default();
             let what = if args.select.is_everything() { "every message" } else { "the messages asked for" };
@@ -220,8 +207,8 @@ fn schemas(cx: &Cx, topology: &TopologyArgs) -> Result<Validate, CliError> {
     Ok(Validate { catalogue: Arc::new(catalogue), topology: cx.topology(topology)? })
 }
 
-fn explained(error: TailError, queues: &[String], topics: &[String]) -> CliError {
+fn explained(error: TailError, queues: &[String], topics: &[String], mode: Mode) -> CliError {
     let named: Vec<String> = queues.iter().map(|queue| quoted(queue)).collect();
     let topics: Vec<String> = topics.iter().map(|topic| format!(" --topic {}", quoted(topic))).collect();
-    look::failed(error, &format!("tail {}{}", named.join(" "), topics.concat()))
+    look::failed(error, &format!("tail {}{}{}", named.join(" "), topics.concat(), mode.typed()))
 }

@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::look::{self, BoundArgs};
 use super::{Cx, written};
-use crate::clock::Clock;
 use crate::engine::shutdown::Shutdown;
 use crate::engine::tail::{Choice, Request, Source};
 use crate::engine::trace;
@@ -19,10 +18,12 @@ use crate::output::{Format, quoted, trace as output};
 const PEEKED: Duration = Duration::from_millis(300);
 const RECEIVED: Duration = Duration::from_secs(3);
 
-/// Show the path of one entity or trace: what was published, which queues got it, and when it was taken there
+/// Show the path of one entity or trace as a tree: what was published, which queues got it, when it was taken there, what came of it
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Queues are looked into as `inspect` does; a `--topic` is watched through a tap until Ctrl-C, `--idle` or `--for`.\n\
+    after_help = "An event stands below the one it came of: surely where `consume` published it for that (`--on-success`,\n\
+    `--on-failure`) and the event was traced; else by its trace, or by its entity and the times, which is then said.\n\
+    Queues are looked into as `inspect` does; a `--topic` is watched through a tap until Ctrl-C, `--idle` or `--for`.\n\
     Exits with 6 when nothing was found.\n\n\
     Examples: eventbus trace 44f33071-e444-494f-bcff-b5e3594f7628 recording.ndjson.zst\n          \
     eventbus trace 44f33071-e444-494f-bcff-b5e3594f7628 user_events user_events_dlq"
@@ -72,16 +73,8 @@ pub async fn run(cx: &mut Cx, args: TraceArgs) -> Result<Outcome, CliError> {
         (true, _, false) => Choice::Receive,
     };
     let end = if peeks { PEEKED } else { RECEIVED };
-    let request = Request {
-        sources,
-        mode,
-        count: args.bounds.count,
-        idle: args.bounds.idle.or_else(|| args.topics.is_empty().then_some(end)),
-        duration: args.bounds.duration,
-        force: args.force,
-        clock: Clock::system(),
-        ..Request::default()
-    };
+    let request = args.bounds.request(sources, mode, args.force);
+    let request = Request { idle: request.idle.or_else(|| args.topics.is_empty().then_some(end)), ..request };
     let reporter = TailReporter::new(&cx.ui, Options::default());
     // Ids of traces are written in small letters.
     let trace_like = args.id.len() == 32 && args.id.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -99,7 +92,7 @@ pub async fn run(cx: &mut Cx, args: TraceArgs) -> Result<Outcome, CliError> {
     if !path.steps.is_empty() || args.output == Format::Json {
         written(output::write(&cx.ui, &id, &path, args.output))?;
     }
-    Ok(match look::outcome(report.ended, &shutdown) {
+    Ok(match look::outcome(&report, &shutdown) {
         Outcome::Done if path.steps.is_empty() => Outcome::No,
         outcome => outcome,
     })

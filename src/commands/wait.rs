@@ -50,12 +50,7 @@ impl WaitArgs {
     ///
     /// # Errors
     /// No topic is known for the events, or the tap cannot be made.
-    pub async fn open(
-        self,
-        cx: &Cx,
-        bus: Option<&Bus>,
-        topology: Option<&Topology>,
-    ) -> Result<Option<Waiting>, CliError> {
+    pub async fn open(self, bus: Option<&Bus>, topology: Option<&Topology>) -> Result<Option<Waiting>, CliError> {
         // A dry run publishes nothing that could be answered.
         let Some(bus) = bus.filter(|_| !self.wait_for.is_empty()) else { return Ok(None) };
         if self.wait_for.iter().any(|event| event.trim().is_empty()) {
@@ -83,9 +78,7 @@ impl WaitArgs {
         }
         let waiter =
             Waiter::open(bus, &topics, self.wait_for.clone(), &Clock::system()).await.map_err(look::untapped)?;
-        let trace = cx.config.trace.map(|trace| trace.to_string()[3..35].to_owned());
-        let asked = Arc::new(Mutex::new(Asked { trace, ..Asked::default() }));
-        Ok(Some(Waiting { waiter, args: self, asked }))
+        Ok(Some(Waiting { waiter, args: self, asked: Arc::default() }))
     }
 }
 
@@ -166,6 +159,9 @@ impl<R: Reporter> Reporter for Noted<R> {
         {
             let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
             asked.entities.extend(item.entity_id.clone());
+            if let (Some(trace), Some(entity)) = (&item.trace, &item.entity_id) {
+                asked.traces.entry(trace.clone()).or_insert_with(|| entity.clone());
+            }
             asked.messages.insert(message_id.clone());
         }
         self.inner.event(event)

@@ -30,6 +30,16 @@ const BEAT: Duration = Duration::from_secs(10);
 /// Batches under way at once.
 const CONCURRENCY: usize = 8;
 
+/// How many are extended between two looks at what is due: those that were received for a short time meanwhile come next.
+const AT_ONCE: usize = 4_000;
+
+/// So many held make an extension one length longer: to extend a hundred thousand takes minutes.
+const MANY: usize = 10_000;
+
+/// Batches in a row of which no entry could be given back for reasons of the moment, after which the rest is left to its timeout:
+/// it would fail alike, and be tried for hours.
+const HOPELESS: u32 = 8 * CONCURRENCY as u32;
+
 /// Tries of giving back before it is left to the visibility timeout.
 const RELEASE_TRIES: u32 = 3;
 
@@ -83,13 +93,27 @@ impl Holds {
         lock(&self.held).remove(handle);
     }
 
-    /// Ends the extensions and gives everything back.
-    pub(crate) async fn release_all(self) -> Released {
+    /// Ends the extensions and gives everything back, as far as that is done before `over`: the rest becomes visible by itself.
+    pub(crate) async fn release_all(mut self, over: impl Future<Output = ()>) -> Released {
         let _ = self.stop.send(true);
-        // The task ends between two extensions. It cannot have panicked in a way that matters here: what is held is still known.
-        let _ = self.task.await;
-        let handles = lock(&self.held).drain().map(|(handle, _)| handle).collect();
-        release(&self.bus, &self.queue, handles).await
+        tokio::pin!(over);
+        let in_time = tokio::select! {
+            // The task ends between two extensions. It cannot have panicked in a way that matters here: what is held is known.
+            _ = &mut self.task => true,
+            () = &mut over => false,
+        };
+        let handles: Vec<String> = lock(&self.held).drain().map(|(handle, _)| handle).collect();
+        let all = handles.len() as u64;
+        if !in_time {
+            return Released { given_back: 0, not_yet: all };
+        }
+        release(&self.bus, &self.queue, handles, over).await
+    }
+}
+
+impl Drop for Holds {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -103,19 +127,31 @@ async fn extend_forever(
     held: Arc<Mutex<HashMap<String, Held>>>,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let mut more = false;
     loop {
         tokio::select! {
+            biased;
             _ = stopped.wait_for(|stopped| *stopped) => return,
-            () = tokio::time::sleep(BEAT) => {}
+            () = tokio::time::sleep(BEAT), if !more => {}
+            () = tokio::task::yield_now(), if more => {}
         }
         let now = Instant::now();
-        let due: Vec<(String, Duration)> = lock(&held)
+        let extension = EXTENSION * (1 + u32::try_from(lock(&held).len() / MANY).unwrap_or(0));
+        let mut due: Vec<(String, Held)> = lock(&held)
             .iter()
             .filter(|(_, held)| held.until.saturating_duration_since(now) < MARGIN)
+            .map(|(handle, held)| (handle.clone(), *held))
+            .collect();
+        // Those that lapse first come first.
+        due.sort_by_key(|(_, held)| held.until);
+        more = due.len() > AT_ONCE;
+        due.truncate(AT_ONCE);
+        let due: Vec<(String, Duration)> = due
+            .into_iter()
             .filter_map(|(handle, held)| {
                 // A message may be invisible for twelve hours from its receive on, no matter how it is extended.
                 let left = MAX_VISIBILITY.saturating_sub(now.duration_since(held.since) + Duration::from_secs(1));
-                (!left.is_zero()).then(|| (handle.clone(), EXTENSION.min(left)))
+                (!left.is_zero()).then(|| (handle, extension.min(left)))
             })
             .collect();
         let batches = due.chunks(MAX_BATCH).map(<[_]>::to_vec);
@@ -142,14 +178,33 @@ async fn extend_forever(
     }
 }
 
-async fn release(bus: &Bus, queue: &Queue, handles: Vec<String>) -> Released {
-    let released = futures::stream::iter(handles.chunks(MAX_BATCH).map(<[_]>::to_vec))
+async fn release(bus: &Bus, queue: &Queue, handles: Vec<String>, over: impl Future<Output = ()>) -> Released {
+    let batches = futures::stream::iter(handles.chunks(MAX_BATCH).map(<[_]>::to_vec))
         .map(|batch| release_batch(bus, queue, batch))
         .buffer_unordered(CONCURRENCY);
-    released.fold(Released::default(), async |sum, one| sum + one).await
+    tokio::pin!(batches, over);
+    let (mut sum, mut in_a_row) = (Released::default(), 0);
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = batches.next() => next,
+            () = &mut over => None,
+        };
+        let Some((one, failed)) = next else { break };
+        sum = sum + one;
+        in_a_row = if failed { in_a_row + 1 } else { 0 };
+        if in_a_row >= HOPELESS {
+            break;
+        }
+    }
+    // What was not even tried, or not to its end.
+    sum.not_yet = handles.len() as u64 - sum.given_back;
+    sum
 }
 
-async fn release_batch(bus: &Bus, queue: &Queue, handles: Vec<String>) -> Released {
+/// How giving back these went, and whether all of them failed for reasons of the moment.
+async fn release_batch(bus: &Bus, queue: &Queue, handles: Vec<String>) -> (Released, bool) {
+    let mut hopeless = true;
     let mut released = Released::default();
     let mut batch: Vec<(String, Duration)> = handles.into_iter().map(|handle| (handle, Duration::ZERO)).collect();
     for attempt in 1..=RELEASE_TRIES {
@@ -157,9 +212,15 @@ async fn release_batch(bus: &Bus, queue: &Queue, handles: Vec<String>) -> Releas
         let mut again = Vec::new();
         for (entry, outcome) in batch.into_iter().zip(outcomes) {
             match outcome {
-                Ok(()) => released.given_back += 1,
+                Ok(()) => {
+                    released.given_back += 1;
+                    hopeless = false;
+                }
                 Err(error) if error.retryable && attempt < RELEASE_TRIES => again.push(entry),
-                Err(_) => released.not_yet += 1,
+                Err(error) => {
+                    released.not_yet += 1;
+                    hopeless &= error.retryable;
+                }
             }
         }
         if again.is_empty() {
@@ -168,7 +229,7 @@ async fn release_batch(bus: &Bus, queue: &Queue, handles: Vec<String>) -> Releas
         batch = again;
         tokio::time::sleep(Duration::from_millis(200) * attempt).await;
     }
-    released
+    (released, hopeless)
 }
 
 impl std::ops::Add for Released {
@@ -215,7 +276,7 @@ mod tests {
             assert!(fake.messages("q").iter().all(|message| !message.is_visible()));
         }
         fake.on_call(|_, _, _| None);
-        assert_eq!(holds.release_all().await, Released { given_back: 3, not_yet: 0 });
+        assert_eq!(holds.release_all(std::future::pending()).await, Released { given_back: 3, not_yet: 0 });
         assert!(fake.messages("q").iter().all(|message| message.is_visible() && message.receives == 1));
     }
 
@@ -227,11 +288,18 @@ mod tests {
             (operation == "ChangeMessageVisibilityBatch" && before == 0)
                 .then(|| Fault::FailEntries(vec![1], "InternalError", false))
         });
-        assert_eq!(holds.release_all().await, Released { given_back: 3, not_yet: 0 });
+        assert_eq!(holds.release_all(std::future::pending()).await, Released { given_back: 3, not_yet: 0 });
+
+        // Who does not want to wait any more leaves the rest to its timeout.
+        let fake = Fake::new(&["q"]);
+        let (_bus, holds) = hold_three(&fake).await;
+        fake.on_call(|_, _, _| Some(Fault::FailEntries(vec![0, 1, 2], "InternalError", false)));
+        let over = tokio::time::sleep(Duration::from_millis(100));
+        assert_eq!(holds.release_all(over).await, Released { given_back: 0, not_yet: 3 });
 
         let fake = Fake::new(&["q"]);
         let (_bus, holds) = hold_three(&fake).await;
         fake.on_call(|_, _, _| Some(Fault::FailEntries(vec![1], "ReceiptHandleIsInvalid", true)));
-        assert_eq!(holds.release_all().await, Released { given_back: 2, not_yet: 1 });
+        assert_eq!(holds.release_all(std::future::pending()).await, Released { given_back: 2, not_yet: 1 });
     }
 }

@@ -7,6 +7,7 @@
 //! that does not read therefore stops the receiving, which for SQS is right: what is not received stays visible to others.
 
 mod backoff;
+mod blocking;
 mod confirmed;
 pub mod consume;
 pub mod exec;
@@ -94,6 +95,22 @@ pub struct Events {
 /// How many events may wait for the reporter before the engine does.
 const CAPACITY: usize = 256;
 
+/// And how many bytes of messages' bodies, about.
+const WAITING_BYTES: usize = 8 * 1024 * 1024;
+
+impl Event {
+    /// How many places must be free before it may wait, too: so many that of its size no more wait than fit.
+    fn places(&self) -> usize {
+        match self {
+            Self::Tail(tail::Progress::Message(record)) => {
+                let fit = (WAITING_BYTES / record.body.len().max(1)).clamp(1, CAPACITY);
+                CAPACITY - fit + 1
+            }
+            _ => 1,
+        }
+    }
+}
+
 /// An emitter, and the end that the dispatcher reads.
 pub fn channel() -> (Emitter, Events) {
     let (sender, receiver) = mpsc::channel(CAPACITY);
@@ -108,7 +125,15 @@ impl Emitter {
     /// # Errors
     /// [`OutputClosed`] when nobody reads stdout any more.
     pub async fn emit(&self, event: impl Into<Event>) -> Result<(), OutputClosed> {
-        let sent = self.events.send(event.into()).await;
+        let event = event.into();
+        // Of large messages only a few wait, however many small ones might.
+        let sent = match event.places() {
+            1 => self.events.send(event).await.map_err(drop),
+            places => match self.events.reserve_many(places).await {
+                Ok(mut free) => free.next().map(|place| place.send(event)).ok_or(()),
+                Err(_) => Err(()),
+            },
+        };
         if sent.is_err() || *self.closed.borrow() { Err(OutputClosed) } else { Ok(()) }
     }
 
@@ -137,6 +162,11 @@ impl Events {
     /// The next event, blocking the calling thread; `None` when every emitter is gone.
     pub fn next_blocking(&mut self) -> Option<Event> {
         self.events.blocking_recv()
+    }
+
+    /// Whether the next event is still to come.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
     }
 
     /// Tells the engine that nobody reads stdout any more.

@@ -73,6 +73,19 @@ pub fn seed(parts: &[&str]) -> [u8; 16] {
     seed
 }
 
+/// The span of the event `name` that tells how the handling of the message `id` ended: of its success, or of its failure in
+/// this attempt.
+pub fn outcome_span(id: &str, name: &str, failed: Option<u32>) -> String {
+    let attempt = failed.map(|attempt| attempt.to_string()).unwrap_or_default();
+    span_of(seed(&[id, name, &attempt])).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn span_of(seed: [u8; 16]) -> [u8; 8] {
+    let mut span = [0; 8];
+    span.copy_from_slice(&seed[8..]);
+    span
+}
+
 /// A deduplication id made of a seed.
 pub fn dedup_id(seed: [u8; 16]) -> String {
     seed.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -87,8 +100,7 @@ pub fn outcome_event(
     payload: Box<RawValue>,
     seed: [u8; 16],
 ) -> Event {
-    let mut span = [0; 8];
-    span.copy_from_slice(&seed[8..]);
+    let span = span_of(seed);
     Event {
         metadata: Metadata {
             event_name: name.to_owned(),
@@ -163,6 +175,8 @@ mod tests {
         assert_ne!(make(&["m", "1"]), make(&["m", "2"]));
         assert_ne!(seed(&["ab", "c"]), seed(&["a", "bc"]));
         let trace = make(&["m"]).metadata.traceparent.unwrap();
+        assert!(make(&["m", "Done", "2"]).metadata.traceparent.unwrap().contains(&outcome_span("m", "Done", Some(2))));
+        assert!(make(&["m", "Done", ""]).metadata.traceparent.unwrap().contains(&outcome_span("m", "Done", None)));
         assert!(trace.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && !trace.contains("00f067aa0ba902b7"));
     }
 }

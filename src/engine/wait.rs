@@ -1,7 +1,7 @@
 //! Waiting for the answer to what was published: through a tap, for events of certain names about the same entity or of the same
 //! trace.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -20,8 +20,8 @@ pub struct Asked {
     pub entities: BTreeSet<String>,
     /// SNS's ids of the published messages: they are no answers to themselves.
     pub messages: BTreeSet<String>,
-    /// The trace that they belong to, as 32 hexadecimal digits.
-    pub trace: Option<String>,
+    /// The traces that they belong to, as 32 hexadecimal digits each, with the entity that began it.
+    pub traces: BTreeMap<String, String>,
 }
 
 /// What came.
@@ -123,17 +123,12 @@ fn is_answer(events: &[String], record: &Record, asked: &Asked, missing: &BTreeS
     if let Some(id) = metadata.entity_id.as_ref().filter(|id| missing.contains(*id)) {
         return Some(id.clone());
     }
-    // The same trace and another entity: it answers whichever has waited longest, which with one event is that one.
-    let trace = metadata.traceparent.as_deref().and_then(trace_id);
-    let same = asked.trace.is_some() && trace == asked.trace.as_deref();
+    // The same trace and another entity: it answers the one that was published in that trace. Where there were several of them
+    // (all of a run that continues a trace) it is whichever still waits.
+    let began = asked.traces.get(&metadata.trace()?.trace_id())?;
     let known = metadata.entity_id.as_ref().is_some_and(|id| asked.entities.contains(id));
-    if same && !known { missing.first().cloned() } else { None }
-}
-
-/// The trace in a `traceparent`.
-fn trace_id(traceparent: &str) -> Option<&str> {
-    traceparent.parse::<crate::event::TraceParent>().ok()?;
-    traceparent.get(3..35)
+    let answered = if missing.contains(began) { Some(began) } else { missing.first() };
+    answered.filter(|_| !known).cloned()
 }
 
 #[cfg(test)]
@@ -156,7 +151,7 @@ mod tests {
         let asked = Asked {
             entities: ["1".to_owned(), "2".to_owned()].into(),
             messages: ["own".to_owned()].into(),
-            trace: Some(trace.to_owned()),
+            traces: [(trace.to_owned(), "1".to_owned())].into(),
         };
         let events = ["Done".to_owned(), "P.Fail*".to_owned()];
         let parent = format!("00-{trace}-b7ad6b7169203331-01");

@@ -143,13 +143,18 @@ impl Record {
     /// The line, without a line feed at its end; there is none in it.
     pub fn to_line(&self) -> String {
         // The payload keeps its author's blanks in memory; a line feed among them must not break the line.
-        let mut flat = self.clone();
-        if let Some(event) = &mut flat.event
-            && let std::borrow::Cow::Owned(compacted) = super::json::compact(event.payload.get())
-        {
-            event.payload =
-                serde_json::value::RawValue::from_string(compacted).expect("JSON without its blanks is JSON");
-        }
+        let payload = self.event.as_ref().map(|event| super::json::compact(event.payload.get()));
+        let flat = match payload {
+            Some(std::borrow::Cow::Owned(compacted)) => {
+                let mut flat = self.clone();
+                if let Some(event) = &mut flat.event {
+                    event.payload =
+                        serde_json::value::RawValue::from_string(compacted).expect("JSON without its blanks is JSON");
+                }
+                std::borrow::Cow::Owned(flat)
+            }
+            _ => std::borrow::Cow::Borrowed(self),
+        };
         serde_json::to_string(&flat).expect("text, numbers and maps with text keys serialise")
     }
 
@@ -162,12 +167,15 @@ impl Record {
         struct Version {
             version: u32,
         }
-        let malformed = |e: serde_json::Error| RecordError::Malformed(e.to_string());
-        let Version { version } = serde_json::from_str(line).map_err(malformed)?;
-        if version > RECORD_VERSION {
-            return Err(RecordError::Newer(version));
+        match serde_json::from_str::<Self>(line) {
+            Ok(record) if record.version > RECORD_VERSION => Err(RecordError::Newer(record.version)),
+            Ok(record) => Ok(record),
+            // A newer version may have other keys, and that it is newer says more.
+            Err(error) => match serde_json::from_str(line) {
+                Ok(Version { version }) if version > RECORD_VERSION => Err(RecordError::Newer(version)),
+                _ => Err(RecordError::Malformed(error.to_string())),
+            },
         }
-        serde_json::from_str(line).map_err(malformed)
     }
 }
 

@@ -44,6 +44,11 @@ impl TraceParent {
         Self { trace, span, flags: u8::from(sampled) }.continued(span)
     }
 
+    /// The trace's id, as 32 hexadecimal digits.
+    pub fn trace_id(self) -> String {
+        self.trace.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Reads a `traceparent` for which the absent, the empty, the broken and the all-zero are alike: there is no trace.
     pub fn read(text: Option<&str>) -> Option<Self> {
         text?.parse().ok()

@@ -45,6 +45,14 @@ pub trait Reporter: Send {
     /// What writing to stdout or stderr answered.
     fn event(&mut self, event: &engine::Event) -> io::Result<()>;
 
+    /// Nothing more is there for now: write what a reader may be waiting for.
+    ///
+    /// # Errors
+    /// What writing answered.
+    fn rest(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Nothing more will come: write what is still buffered.
     ///
     /// # Errors
@@ -61,7 +69,11 @@ pub trait Reporter: Send {
 pub fn dispatch<R: Reporter>(mut events: engine::Events, mut reporter: R) -> (R, io::Result<()>) {
     let mut result = Ok(());
     while let Some(event) = events.next_blocking() {
-        if let Err(error) = reporter.event(&event) {
+        let mut written = reporter.event(&event);
+        if events.is_empty() {
+            written = written.and_then(|()| reporter.rest());
+        }
+        if let Err(error) = written {
             events.close_output();
             if result.is_ok() {
                 result = Err(error);

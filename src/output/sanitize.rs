@@ -14,7 +14,7 @@ pub fn escape_control_keeping_lines(text: &str) -> Cow<'_, str> {
 }
 
 /// Controls (C0, DEL, C1) and the characters that reorder or hide what is written around them.
-fn dangerous(c: char) -> bool {
+pub(super) fn dangerous(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

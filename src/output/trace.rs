@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Format, Tone, Ui, escape_control};
-use crate::engine::trace::{Copy, Path, Step};
+use crate::engine::trace::{Copy, Link, Parent, Path, Step};
 use crate::words::count;
 
 /// Writes the path of `id` to stdout.
@@ -28,19 +28,64 @@ pub fn write(ui: &Ui, id: &str, path: &Path, format: Format) -> io::Result<()> {
         return out.flush();
     }
     writeln!(out, "{}", ui.paint(Tone::Strong, safe(id)))?;
-    let begin = path.steps.iter().find_map(|step| step.at);
-    let mut last = path.steps.len();
-    for step in &path.steps {
-        last -= 1;
-        let (branch, below) = if last == 0 { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        writeln!(out, "{branch}{}", event(ui, step, begin))?;
-        let mut copies = step.copies.len();
-        for copy in &step.copies {
-            copies -= 1;
-            writeln!(out, "{below}{}{}", if copies == 0 { "└─ " } else { "├─ " }, place(ui, copy, step.at))?;
+    let tree = Tree { ui, path, begin: path.steps.iter().find_map(|step| step.at) };
+    let roots: Vec<Node> = tree.events(|step| step.parent.is_none());
+    tree.write(&mut out, &roots, "")?;
+    out.flush()
+}
+
+/// A line of the tree.
+enum Node<'a> {
+    Event(usize),
+    Copy(usize, &'a Copy),
+}
+
+struct Tree<'a> {
+    ui: &'a Ui,
+    path: &'a Path,
+    begin: Option<Timestamp>,
+}
+
+impl<'a> Tree<'a> {
+    fn events(&self, wanted: impl Fn(&Step) -> bool) -> Vec<Node<'a>> {
+        let steps = self.path.steps.iter().enumerate();
+        steps.filter(|(_, step)| wanted(step)).map(|(at, _)| Node::Event(at)).collect()
+    }
+
+    /// What stands below: an event's queues and what came of it, a queue's what came of its handling there.
+    fn below(&self, node: &Node<'a>) -> Vec<Node<'a>> {
+        match *node {
+            Node::Copy(event, copy) => self.events(|step| {
+                step.parent
+                    .as_ref()
+                    .is_some_and(|parent| parent.event == event && parent.queue.is_some() && parent.queue == copy.queue)
+            }),
+            Node::Event(event) => {
+                let copies = &self.path.steps[event].copies;
+                let mut below: Vec<Node> = copies.iter().map(|copy| Node::Copy(event, copy)).collect();
+                below.extend(self.events(|step| {
+                    step.parent.as_ref().is_some_and(|parent| {
+                        let shown = |copy: &Copy| copy.queue.is_some() && copy.queue == parent.queue;
+                        parent.event == event && !copies.iter().any(shown)
+                    })
+                }));
+                below
+            }
         }
     }
-    out.flush()
+
+    fn write(&self, out: &mut impl io::Write, nodes: &[Node<'a>], before: &str) -> io::Result<()> {
+        for (at, node) in nodes.iter().enumerate() {
+            let (branch, under) = if at + 1 == nodes.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let text = match *node {
+                Node::Event(event_at) => event(self.ui, &self.path.steps[event_at], self.begin),
+                Node::Copy(event, copy) => place(self.ui, copy, self.path.steps[event].at),
+            };
+            writeln!(out, "{before}{branch}{text}")?;
+            self.write(out, &self.below(node), &format!("{before}{under}"))?;
+        }
+        Ok(())
+    }
 }
 
 fn event(ui: &Ui, step: &Step, begin: Option<Timestamp>) -> String {
@@ -58,6 +103,17 @@ fn event(ui: &Ui, step: &Step, begin: Option<Timestamp>) -> String {
     }
     if let Some(topic) = &step.topic {
         parts.push(format!("to topic {}", safe(topic)));
+    }
+    if let Some(Parent { by, attempt, .. }) = &step.parent {
+        parts.push(ui.paint(
+            Tone::Dim,
+            match (by, attempt) {
+                (Link::Span, None) => "came of its handling".to_owned(),
+                (Link::Span, Some(attempt)) => format!("came of its failed attempt {attempt}"),
+                (Link::Trace, _) => "by the trace".to_owned(),
+                (Link::Entity, _) => "by the entity and the time".to_owned(),
+            },
+        ));
     }
     parts.join("  ")
 }
@@ -100,6 +156,12 @@ fn document(step: &Step) -> Value {
         "trace": step.trace,
         "sns_message_id": step.sns_message_id,
         "topic": step.topic,
+        "parent": step.parent.as_ref().map(|parent| json!({
+            "event": parent.event,
+            "queue": parent.queue,
+            "by": match parent.by { Link::Span => "span", Link::Trace => "trace", Link::Entity => "entity" },
+            "attempt": parent.attempt,
+        })),
         "copies": step.copies.iter().map(|copy| json!({
             "queue": copy.queue,
             "message_id": copy.message_id,

@@ -80,6 +80,49 @@ impl Rows {
         }
         rate(self.events, began.elapsed())
     }
+
+    /// Moves every row from one table to another of the same shape, so many events to a transaction, and returns the events a
+    /// second: the row is read, inserted there and deleted here.
+    pub(crate) fn relocate(&self, plain: &Path, per_transaction: usize) -> f64 {
+        // One transaction: how they come to lie there is not measured.
+        self.insert(plain, self.events);
+        let mut connection = Connection::open(plain).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        connection.pragma_update(None, "synchronous", "FULL").unwrap();
+        let mut moves = Vec::new();
+        for Table { name, definition, rows } in &self.tables {
+            let there = format!("{name}_there");
+            connection.execute_batch(&definition.replacen(name, &there, 1)).unwrap();
+            let key: Vec<(usize, String)> = connection
+                .prepare("SELECT cid, name FROM pragma_table_info(?1) WHERE pk > 0")
+                .unwrap()
+                .query_map([name], |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let is = key.iter().map(|(_, column)| format!("\"{column}\" = ?")).collect::<Vec<_>>().join(" AND ");
+            let columns: Vec<usize> = key.into_iter().map(|(column, _)| column).collect();
+            let copy = format!("INSERT INTO \"{there}\" SELECT * FROM \"{name}\" WHERE {is}");
+            let delete = format!("DELETE FROM \"{name}\" WHERE {is}");
+            moves.push((rows, rows.len() / self.events, columns, [copy, delete]));
+        }
+        let began = Instant::now();
+        for first in (0..self.events).step_by(per_transaction) {
+            let last = self.events.min(first + per_transaction);
+            let transaction = connection.transaction().unwrap();
+            for (rows, each, columns, sqls) in &moves {
+                for row in &rows[first * each..last * each] {
+                    for sql in sqls {
+                        let key = columns.iter().map(|column| &row[*column]);
+                        let done = transaction.prepare_cached(sql).unwrap().execute(params_from_iter(key)).unwrap();
+                        assert_eq!(done, 1);
+                    }
+                }
+            }
+            transaction.commit().unwrap();
+        }
+        rate(self.events, began.elapsed())
+    }
 }
 
 /// So many in that time, by the second.

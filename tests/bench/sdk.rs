@@ -66,6 +66,32 @@ pub(crate) async fn publish(bus: &Bus, topic: &Topic, events: usize, callers: us
     }
 }
 
+/// Sends `count` messages to a queue, so many callers at a time.
+pub(crate) async fn send(
+    bus: &Bus,
+    queue: &Queue,
+    count: usize,
+    callers: usize,
+    message: impl Fn(usize) -> Outgoing + Clone + Send + 'static,
+) {
+    // One call takes a mebibyte.
+    let each = BATCH.min((1024 * 1024 / message(0).body.len()).max(1));
+    let tasks = (0..callers).map(|caller| {
+        let (bus, queue, message) = (bus.clone(), queue.clone(), message.clone());
+        tokio::spawn(async move {
+            for first in (0..count).step_by(each).skip(caller).step_by(callers) {
+                let batch: Vec<Outgoing> = (first..count.min(first + each)).map(&message).collect();
+                for outcome in bus.send_batch(&queue, &batch).await {
+                    outcome.unwrap();
+                }
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
 /// Receives and deletes `messages` messages in tens, so many callers at a time. There must be as many.
 pub(crate) async fn drain(bus: &Bus, queue: &Queue, messages: usize, callers: usize) {
     let tasks = (0..callers).map(|caller| {

@@ -35,6 +35,7 @@ mod schema;
 mod support;
 mod tail;
 mod tail_modes;
+mod tap_kills;
 mod topology;
 mod torture;
 mod trace;

@@ -194,3 +194,122 @@ fn a_preview_and_a_question_on_a_terminal() {
     assert!(yes.stdout().contains("Moved 3 messages from `user_events_dlq` to `user_events`"), "{}", yes.stdout());
     assert!(!env.path(".eventbus/replays").read_dir().unwrap().any(|_| true), "what is done leaves no journal");
 }
+
+/// Two queues that dead-letter after one receive into one queue; both have sent there, by SQS's own move.
+fn two_sources() -> TestEnv {
+    let env = TestEnv::new();
+    let queue = "dead_letter: { queue: dead, max_receives: 1 }";
+    let text = format!(
+        "version: 1\nname: two\ntopics: {{}}\nqueues:\n  one: {{ {queue} }}\n  two: {{ {queue} }}\n  dead: {{}}\n  other: {{}}\n"
+    );
+    env.write("topology.yaml", text);
+    ok(&env, &["provision", "topology.yaml", "--yes"]);
+    for name in ["one", "two"] {
+        let line = |n: u32| {
+            let record =
+                serde_json::json!({ "version": 1, "message": {}, "attributes": {}, "body": format!("{name} {n}") });
+            format!("{record}\n")
+        };
+        env.write("in.ndjson", (0..3).map(line).collect::<String>());
+        ok(&env, &["replay", "in.ndjson", "--to", &format!("queue:{name}"), "--yes"]);
+        // Received once each, and moved when that is tried again.
+        for _ in 0..2 {
+            ok(&env, &["tail", name, "--mode", "receive", "--force", "--idle", "300ms"]);
+        }
+    }
+    env
+}
+
+#[test]
+fn dead_letters_of_two_queues_go_back_each_to_its_own() {
+    let env = two_sources();
+    let dead = records(&env, "dead");
+    assert_eq!(dead.len(), 6);
+    assert!(dead.iter().all(|record| record["message"]["deadLetterSource"].is_string()), "{dead:#?}");
+    let lines = replay(&env, &["dead", "--to", "origin", "--yes"]);
+    assert_eq!(lines.last().unwrap()["done"], 6);
+    for name in ["one", "two"] {
+        let back = records(&env, name);
+        assert_eq!(back.len(), 3);
+        assert!(back.iter().all(|record| record["body"].as_str().unwrap().starts_with(name)), "{back:#?}");
+    }
+    assert!(records(&env, "dead").is_empty());
+}
+
+#[test]
+fn what_stays_is_not_pushed_towards_the_dead_letters_unasked() {
+    let env = two_sources();
+    ok(&env, &["replay", "dead", "--yes", "-q"]);
+    let select = ["replay", "one", "--to", "queue:other", "--grep", "one 1", "--yes"];
+    let refused = env.run(&select).expect_code(1);
+    assert!(refused.stderr().contains("--force") && refused.stderr().contains("1 time"), "{}", refused.snapshot());
+    assert_eq!((records(&env, "one").len(), records(&env, "other").len()), (3, 0));
+    // All of it, and a look that is none, cost nothing.
+    ok(&env, &[&select[..6], &["--dry-run"]].concat());
+    let forced = env.run(&[&select[..], &["--force"]].concat()).success();
+    assert!(forced.stderr().contains("looking counts as a receive"), "{}", forced.snapshot());
+    assert_eq!((records(&env, "one").len(), records(&env, "other").len()), (2, 1));
+    replay(&env, &["two", "--to", "queue:other", "--yes"]);
+    assert_eq!(records(&env, "other").len(), 4);
+}
+
+#[test]
+fn sqs_is_asked_to_stop_and_what_it_has_moved_stays_moved() {
+    let env = two_sources();
+    let args = ["replay", "dead", "--native", "--to", "queue:other", "--rate", "1", "--yes"];
+    let moving = env.command(&args).spawn();
+    while records(&env, "other").is_empty() {
+        assert!(records(&env, "dead").len() <= 6);
+    }
+    moving.signal(nix::sys::signal::Signal::SIGINT);
+    let ended = moving.wait().expect_code(130);
+    assert!(ended.stderr().contains("asked SQS to stop"), "{}", ended.snapshot());
+    let (moved, left) = (records(&env, "other").len(), records(&env, "dead").len());
+    assert!(moved >= 1 && moved + left == 6, "{moved} and {left}");
+    let summary = ended.ndjson().pop().unwrap();
+    assert_eq!(summary["done"].as_u64(), Some(moved as u64), "it was watched until SQS had stopped: {summary}");
+    // The task is over: another one may begin, and takes the rest.
+    replay(&env, &["dead", "--native", "--to", "queue:other", "--yes"]);
+    assert_eq!((records(&env, "other").len(), records(&env, "dead").len()), (6, 0));
+}
+
+#[test]
+fn a_recording_that_was_cut_off_is_sent_as_far_as_it_is_whole_and_told() {
+    let env = dead_letters();
+    for name in ["r.ndjson", "r.ndjson.zst"] {
+        for _ in 0..2 {
+            ok(&env, &["record", "user_events_dlq", "--to", name, "--idle", "200ms"]);
+        }
+        let whole = std::fs::read(env.path(name)).unwrap();
+        let cut = format!("cut-{name}");
+        env.write(&cut, &whole[..whole.len() - 9]);
+        let sent = env.run(&["replay", &cut, "--to", "queue:user_events", "--yes"]).expect_code(3);
+        let lines = sent.ndjson();
+        assert_lines_match("replay.schema", &lines);
+        let refused = lines.iter().find(|line| line["outcome"] == "refused").unwrap();
+        assert!(refused["reason"].as_str().unwrap().contains("cut off"), "{refused}");
+        let summary = lines.last().unwrap();
+        let done = if name.ends_with("zst") { 3 } else { 5 };
+        assert_eq!(
+            (&summary["done"], &summary["refused"], &summary["journal"]),
+            (&done.into(), &1.into(), &Value::Null)
+        );
+    }
+    assert!(env.run(&["replay", "--journals"]).success().stdout().is_empty());
+}
+
+#[test]
+fn a_replay_whose_reader_went_away_is_not_done() {
+    let env = dead_letters();
+    let bin = crate::support::binary().display().to_string();
+    let script = format!("{{ {bin} replay user_events_dlq --rate 1 --yes; echo $? >code; }} | head -n 1 >/dev/null");
+    let _ = env.script(&script).run().success();
+    assert_eq!(env.read("code").trim(), "3");
+    assert!(!records(&env, "user_events_dlq").is_empty());
+    for more in [&["--to", "queue:other"][..], &["--event", "X"], &["--speed", "2x"], &["--since", "1h"]] {
+        let refused = env.run(&[&["replay", "--resume", "--yes"], more].concat()).expect_code(2);
+        assert!(refused.stderr().contains("cannot be used with"), "{}", refused.stderr());
+    }
+    ok(&env, &["replay", "--resume", "--yes", "--rate", "100"]);
+    assert_eq!((records(&env, "user_events").len(), records(&env, "user_events_dlq").len()), (3, 0));
+}

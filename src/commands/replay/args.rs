@@ -43,6 +43,9 @@ pub struct ReplayArgs {
     /// Leave the originals where they are
     #[arg(long)]
     pub copy: bool,
+    /// Go on even where looking can dead-letter a message that is to stay: with a selection, a copy, or a dry run that has to receive
+    #[arg(long)]
+    pub force: bool,
     /// Change each record's `.event.payload` or `.attributes` on the way; payloads are checked again (can be repeated)
     #[arg(long = "edit", value_name = "JQ", value_parser = program, help_heading = "Changes on the way")]
     pub edits: Vec<Arc<Program>>,
@@ -62,7 +65,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub native: bool,
     /// Go on with a replay that was interrupted: its journal, or the latest
-    #[arg(long, value_name = "JOURNAL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["source", "dry_run", "native", "edits", "republish", "copy", "limit", "to_context"], help_heading = "Journals")]
+    #[arg(long, value_name = "JOURNAL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["source", "dry_run", "native", "edits", "republish", "copy", "limit", "to", "to_context", "speed", "SelectArgs"], help_heading = "Journals")]
     pub resume: Option<String>,
     /// List the journals of replays that were interrupted or left something
     #[arg(long, conflicts_with_all = ["source", "resume", "forget"], help_heading = "Journals")]

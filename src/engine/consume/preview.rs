@@ -117,7 +117,7 @@ pub async fn preview(bus: &Bus, request: &Request) -> Result<(Vec<Planned>, Opti
         let looked = looked.await;
         // Whatever came in between: what was received is given back.
         if let Some(holds) = Arc::into_inner(holds) {
-            let given = holds.release_all().await;
+            let given = holds.release_all(std::future::pending()).await;
             released = Some(released.map_or(given, |sum: Released| sum + given));
         }
         looked?;

@@ -50,6 +50,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<(Waiting, String)> {
         event: row.get("event")?,
         topic: Some(topic.clone()),
         entity_id: row.get("entity_id")?,
+        trace: None,
     };
     let waiting = Waiting {
         row: row.get("id")?,

@@ -192,6 +192,9 @@ pub struct Item {
     pub topic: Option<String>,
     /// The entity's id, as far as known.
     pub entity_id: Option<String>,
+    /// The trace it belongs to, as 32 hexadecimal digits.
+    #[serde(skip)]
+    pub trace: Option<String>,
 }
 
 /// Why an input is refused.

@@ -352,6 +352,7 @@ impl<'a> Preparer<'a> {
         };
         let entity_id = event.metadata.entity_id.clone().unwrap_or(entity_id);
         item.entity_id = Some(entity_id.clone());
+        item.trace = event.metadata.trace().map(|trace| trace.trace_id());
         if let Some(schema) = &plan.schema {
             match line {
                 Some(line) => check(schema, &document, line)?,
@@ -397,6 +398,7 @@ impl<'a> Preparer<'a> {
         let metadata = &event.metadata;
         item.event = Some(metadata.event_name.clone());
         item.entity_id = metadata.entity_id.clone();
+        item.trace = metadata.trace().map(|trace| trace.trace_id());
         let plan = self.plan(&metadata.event_name, metadata.publisher_name.as_deref().unwrap_or(""))?;
         item.topic = plan.topics.first().cloned();
         if let Some(schema) = &plan.schema {

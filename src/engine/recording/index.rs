@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -95,7 +96,8 @@ pub(super) fn open(recording: &Path, length: u64) -> io::Result<File> {
         text.extend(line(&block));
     }
     // Whole again, since its last line may have been cut off.
-    std::fs::write(&path, text)?;
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    file.write_all(&text)?;
     File::options().append(true).open(path)
 }
 

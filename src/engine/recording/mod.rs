@@ -7,6 +7,7 @@
 //! A block is written with one call and only then indexed, so whenever the writer is killed the file holds whole blocks, but
 //! for the last; what is cut off there is put right at the next opening.
 
+mod ahead;
 mod index;
 mod read;
 #[cfg(test)]
@@ -15,7 +16,9 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-pub use read::{Reading, Window, read};
+pub use ahead::{Ahead, Read};
+pub use read::{Line, NoRecord, Reading, Window, lines, read};
+pub(crate) use write::compress;
 pub use write::{Opened, Rotation, Writer, Written};
 
 /// Why a recording cannot be used.
@@ -49,6 +52,11 @@ pub enum RecordingError {
 }
 
 impl RecordingError {
+    /// That `path` cannot be read.
+    pub(crate) fn unread(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::io(path, "read")
+    }
+
     fn io(path: &Path, what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Io { path, what, error }
@@ -56,4 +64,4 @@ impl RecordingError {
 }
 
 /// How zstd frames begin: <https://www.rfc-editor.org/rfc/rfc8878#name-zstandard-frames>.
-pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

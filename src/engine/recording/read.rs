@@ -37,19 +37,67 @@ pub struct Reading {
     pub is_cut: bool,
 }
 
+/// One line of a recording, counted from 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Which.
+    pub number: u64,
+    /// The record in it, or why there is none.
+    pub record: Result<Record, NoRecord>,
+}
+
+/// Why a line is no record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRecord {
+    /// What is there is none.
+    #[error("{0}")]
+    Bad(String),
+    /// It is not whole.
+    #[error("it was cut off: {0}")]
+    Cut(&'static str),
+}
+
 /// So many bad lines are told with their reason.
 const TOLD: usize = 100;
 
+/// The longest line: a body of 1 MiB, escaped, wrapped and told twice has less.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
 /// Hands every record of `path` to `take`, in order, until it breaks off. `-` is stdin.
 ///
-/// Blocking. Compressed or not is seen by the first bytes.
-///
 /// # Errors
-/// It cannot be read, or its first line is no record.
+/// As [`lines`]; and its first line is no record.
 pub fn read(
     path: &Path,
     window: Window,
     take: &mut dyn FnMut(Record) -> ControlFlow<()>,
+) -> Result<Reading, RecordingError> {
+    let mut foreign = None;
+    let reading = lines(path, window, &mut |line| match line.record {
+        Ok(record) => take(record),
+        Err(NoRecord::Bad(why)) if line.number == 1 => {
+            foreign = Some(why);
+            ControlFlow::Break(())
+        }
+        Err(_) => ControlFlow::Continue(()),
+    })?;
+    match foreign {
+        Some(why) => Err(RecordingError::Foreign { path: path.to_owned(), why: format!("line 1: {why}") }),
+        None => Ok(reading),
+    }
+}
+
+/// Hands every line of `path` to `take`, those that are no records with them, until it breaks off. Empty lines are counted and
+/// passed over. `-` is stdin.
+///
+/// Blocking. Compressed or not is seen by the first bytes.
+///
+/// # Errors
+/// It cannot be read.
+pub fn lines(
+    path: &Path,
+    window: Window,
+    take: &mut dyn FnMut(Line) -> ControlFlow<()>,
 ) -> Result<Reading, RecordingError> {
     let mut reader = Reader { path, reading: Reading::default(), take, line: 0 };
     if path.as_os_str() == "-" {
@@ -83,7 +131,7 @@ pub fn read(
 struct Reader<'a> {
     path: &'a Path,
     reading: Reading,
-    take: &'a mut dyn FnMut(Record) -> ControlFlow<()>,
+    take: &'a mut dyn FnMut(Line) -> ControlFlow<()>,
     line: u64,
 }
 
@@ -124,50 +172,63 @@ impl Reader<'_> {
         let mut line = Vec::new();
         loop {
             line.clear();
-            match lines.read_until(b'\n', &mut line) {
+            let read = io::Read::take(&mut *lines, LONGEST).read_until(b'\n', &mut line);
+            if !matches!(read, Ok(0)) {
+                self.line += 1;
+            }
+            match read {
                 Ok(0) => return Ok(ControlFlow::Continue(())),
+                Ok(length) if length as u64 == LONGEST && !line.ends_with(b"\n") => {
+                    let too_long = io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!("line {} is longer than {} MiB", self.line, LONGEST >> 20),
+                    );
+                    return Err(self.error(too_long));
+                }
                 Ok(_) => {}
                 // The last frame is not whole. What it has of whole lines was handed out.
                 Err(error) if compressed && error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.reading.is_cut = true;
-                    return Ok(ControlFlow::Continue(()));
+                    return Ok(self.hand(Err(NoRecord::Cut("the file ends within a compressed block"))));
                 }
                 Err(error) if compressed => {
                     self.reading.changed += 1;
-                    self.bad(format!("the rest of the block cannot be unpacked: {error}"));
-                    return Ok(ControlFlow::Continue(()));
+                    return Ok(self.bad(format!("the rest of the block cannot be unpacked: {error}")));
                 }
                 Err(error) => return Err(self.error(error)),
             }
-            self.line += 1;
             let whole = line.ends_with(b"\n");
-            let text = String::from_utf8_lossy(&line);
-            if text.trim().is_empty() {
+            let text = line.trim_ascii();
+            if text.is_empty() {
                 continue;
             }
-            match Record::parse(text.trim_end()) {
-                Ok(record) => {
-                    self.reading.records += 1;
-                    if (self.take)(record).is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
-                Err(_) if !whole => self.reading.is_cut = true,
-                Err(error) if self.reading.records == 0 && self.reading.passed_by == 0 && self.line == 1 => {
-                    return Err(RecordingError::Foreign {
-                        path: self.path.to_owned(),
-                        why: format!("line 1: {error}"),
-                    });
-                }
-                Err(error) => self.bad(format!("line {}: {error}", self.line)),
+            let record = match std::str::from_utf8(text) {
+                Ok(text) => Record::parse(text).map_err(|error| error.to_string()),
+                Err(_) => Err("the line is not UTF-8".to_owned()),
+            };
+            let handed = match record {
+                Ok(record) => self.hand(Ok(record)),
+                Err(_) if !whole => self.hand(Err(NoRecord::Cut("the file ends within a line"))),
+                Err(why) => self.bad(why),
+            };
+            if handed.is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
     }
 
-    fn bad(&mut self, why: String) {
+    fn hand(&mut self, record: Result<Record, NoRecord>) -> ControlFlow<()> {
+        match &record {
+            Ok(_) => self.reading.records += 1,
+            Err(_) => self.reading.is_cut = true,
+        }
+        (self.take)(Line { number: self.line, record })
+    }
+
+    fn bad(&mut self, why: String) -> ControlFlow<()> {
         self.reading.bad_lines += 1;
         if self.reading.bad.len() < TOLD {
-            self.reading.bad.push(why);
+            self.reading.bad.push(format!("line {}: {why}", self.line));
         }
+        (self.take)(Line { number: self.line, record: Err(NoRecord::Bad(why)) })
     }
 }

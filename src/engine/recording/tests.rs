@@ -150,6 +150,61 @@ fn two_do_not_write_at_once() {
 }
 
 #[test]
+fn a_writer_that_failed_says_of_nothing_more_that_it_is_safe() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["full.ndjson", "full.ndjson.zst"] {
+        let path = folder.path().join(name);
+        // Whatever is written there, the disk is full.
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let (mut writer, _) = open(&path);
+        writer.push(&record(0)).unwrap();
+        let full = writer.flush().unwrap_err();
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+        // What was pushed is lost, and trying again does not make it safe.
+        assert!(writer.flush().is_err() && writer.sync().is_err() && writer.push(&record(1)).is_err(), "{name}");
+        assert_eq!(writer.finish().unwrap_err().kind(), full.kind());
+    }
+}
+
+#[test]
+fn nobody_else_may_read_a_recording() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.ndjson");
+    write(&path, 0..2, 1);
+    for file in [path.clone(), index::path_of(&path)] {
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn a_recording_is_read_ahead_line_by_line_and_a_torn_block_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.ndjson.zst");
+    write(&path, 0..2_000, 50);
+    let bytes = fs::read(&path).unwrap();
+    for (cut, whole) in [(0, 2_000), (3, 1_950)] {
+        fs::write(&path, &bytes[..bytes.len() - cut]).unwrap();
+        let ahead = Ahead::start(path.clone(), Window::default()).unwrap();
+        let mut seen = Vec::new();
+        let end = loop {
+            let read = ahead.read().await;
+            assert!(read.lines.len() <= 512, "so many wait at most");
+            seen.extend(read.lines);
+            if let Some(end) = read.end {
+                break end.unwrap();
+            }
+        };
+        assert!(seen.iter().enumerate().all(|(at, line)| line.number == at as u64 + 1));
+        let records: Vec<Record> = seen.iter().filter_map(|line| line.record.clone().ok()).collect();
+        assert!(records.len() >= whole && records == numbers(0..records.len() as u32));
+        assert_eq!((end.is_cut, seen.last().unwrap().record.is_err()), (cut > 0, cut > 0));
+    }
+    // Who does not want the rest does not wait for it.
+    drop(Ahead::start(path, Window::default()).unwrap());
+}
+
+#[test]
 fn files_are_put_aside_by_size_and_by_age_and_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.ndjson.zst");

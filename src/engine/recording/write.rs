@@ -1,7 +1,9 @@
 //! Writing a recording: appended block by block, safe on demand, rotated by size and age.
 
+use std::borrow::Cow;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,13 +58,16 @@ pub struct Writer {
     lines: Vec<u8>,
     pending: Pending,
     written: Written,
+    /// Why something could not be written: from then on nothing is called safe any more.
+    broken: Option<(io::ErrorKind, String)>,
 }
 
 /// The file that is written now.
 #[derive(Debug)]
 struct Current {
     file: File,
-    index: File,
+    /// None once it could not be written: it is a convenience.
+    index: Option<File>,
     length: u64,
     begun: Timestamp,
 }
@@ -92,6 +97,7 @@ impl Writer {
             lines: Vec::new(),
             pending: Pending::default(),
             written: Written::default(),
+            broken: None,
         };
         Ok((writer, opened))
     }
@@ -101,6 +107,7 @@ impl Writer {
     /// # Errors
     /// The file cannot be written.
     pub fn push(&mut self, record: &Record) -> io::Result<()> {
+        self.unless_broken(|_| Ok(()))?;
         self.lines.extend_from_slice(record.to_line().as_bytes());
         self.lines.push(b'\n');
         self.pending.records += 1;
@@ -117,11 +124,32 @@ impl Writer {
     /// # Errors
     /// The file cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.unless_broken(Self::write_block)
+    }
+
+    /// A writer that failed once has lost what it was given, and must not say of anything that it is safe.
+    fn unless_broken(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        if let Some((kind, why)) = &self.broken {
+            return Err(io::Error::new(*kind, why.clone()));
+        }
+        let done = work(self);
+        if let Err(error) = &done {
+            self.broken = Some((error.kind(), error.to_string()));
+        }
+        done
+    }
+
+    fn write_block(&mut self) -> io::Result<()> {
         if self.lines.is_empty() {
             return Ok(());
         }
-        let bytes = if self.compressed { compress(&self.lines)? } else { std::mem::take(&mut self.lines) };
-        self.current.file.write_all(&bytes)?;
+        let bytes =
+            if self.compressed { Cow::Owned(compress(&self.lines)?) } else { Cow::Borrowed(self.lines.as_slice()) };
+        if let Err(error) = self.current.file.write_all(&bytes) {
+            // Half a block at the end would be in the way of the next writer.
+            let _ = self.current.file.set_len(self.current.length);
+            return Err(error);
+        }
         let pending = std::mem::take(&mut self.pending);
         let times = pending.times.filter(|_| !pending.timeless);
         let block = Block {
@@ -133,11 +161,16 @@ impl Writer {
             to: times.map(|(_, to)| to),
             sha256: index::digest(&bytes),
         };
+        drop(bytes);
         self.lines.clear();
         self.current.length = block.end();
         self.written.records += block.records;
         self.written.bytes += block.bytes;
-        index::add(&mut self.current.index, &block)?;
+        if let Some(index) = &mut self.current.index
+            && index::add(index, &block).is_err()
+        {
+            self.current.index = None;
+        }
         self.rotate()
     }
 
@@ -152,7 +185,7 @@ impl Writer {
             // It was put aside, and synced then.
             return Ok(());
         }
-        self.current.file.sync_data()
+        self.unless_broken(|writer| writer.current.file.sync_data())
     }
 
     /// Writes what is left, brings it to the disk, and says how much it was.
@@ -188,7 +221,7 @@ impl Writer {
 impl Current {
     fn open(path: &Path, compressed: bool, now: Timestamp) -> Result<(Self, Opened), RecordingError> {
         let io = |what| RecordingError::io(path, what);
-        let mut file = File::options().read(true).append(true).create(true).open(path).map_err(io("opened"))?;
+        let mut file = open_private(path).map_err(io("opened"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(RecordingError::Busy { path: path.to_owned() }),
@@ -211,8 +244,14 @@ impl Current {
         // When it was begun, as far as it can be told.
         let first = index::load(path, sound).first().and_then(|block| block.from);
         let begun = if sound == 0 { now } else { first.unwrap_or(now) };
-        Ok((Self { file, index, length: sound, begun }, Opened { kept: sound, cut }))
+        Ok((Self { file, index: Some(index), length: sound, begun }, Opened { kept: sound, cut }))
     }
+}
+
+/// Opens or makes a file to append to; messages are nobody else's to read.
+fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).append(true).create(true).mode(0o600).open(path)
 }
 
 /// The length of the file up to the end of its last whole line.
@@ -282,7 +321,7 @@ fn sound_frames(path: &Path, file: &mut File, length: u64) -> Result<u64, Record
 }
 
 /// A frame with its checksum.
-fn compress(lines: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) fn compress(lines: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = zstd::Encoder::new(Vec::with_capacity(lines.len() / 4), 0)?;
     encoder.include_checksum(true)?;
     encoder.write_all(lines)?;

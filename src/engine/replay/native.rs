@@ -11,6 +11,9 @@ use crate::engine::{Emitter, Event};
 /// How often the task is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How often in all looking at it may fail for reasons of the moment.
+const MISSES: u32 = 10;
+
 /// The most messages a second that can be asked for.
 const FASTEST: u32 = 500;
 
@@ -59,15 +62,28 @@ pub async fn run_native(
     let tell = async |event: Event| {
         let _ = emit.emit_until(event, shutdown.aborting()).await;
     };
+    // Those that are there already are not ours, whatever is told at first.
+    let before: Vec<i64> = bus.move_tasks(queue).await?.iter().map(|task| task.started_ms).collect();
     let handle = bus.start_move(queue, to, request.rate).await?;
     tell(Progress::Total(attributes.visible).into()).await;
     let mut started = None;
-    let mut cancelled = false;
+    let (mut cancelled, mut missed) = (false, 0);
     loop {
-        let tasks = bus.move_tasks(queue).await.map_err(|error| ReplayError::from(error).after(report.clone()))?;
+        let tasks = match bus.move_tasks(queue).await {
+            Ok(tasks) => tasks,
+            // The task goes on whether it is looked at or not.
+            Err(error) if error.retryable && missed < MISSES => {
+                missed += 1;
+                Vec::new()
+            }
+            Err(error) => return Err(ReplayError::from(error).after(report)),
+        };
         // The handle is only told while the task runs; from then on it is known by its beginning.
         let ours = match started {
-            None => tasks.iter().find(|task| task.handle.as_deref() == Some(&handle)).or_else(|| tasks.first()),
+            None => tasks
+                .iter()
+                .find(|task| task.handle.as_deref() == Some(&handle))
+                .or_else(|| tasks.iter().find(|task| !before.contains(&task.started_ms))),
             Some(at) => tasks.iter().find(|task| task.started_ms == at),
         };
         if let Some(MoveTask { status, moved, total, failure, started_ms, .. }) = ours {
@@ -89,7 +105,13 @@ pub async fn run_native(
                     .await;
                     break;
                 }
-                // COMPLETED or CANCELLED.
+                "CANCELLED" if !cancelled => {
+                    report.failed = total.unwrap_or(attributes.visible).saturating_sub(*moved).max(1);
+                    let says = "somebody else has cancelled the task of SQS; what it has moved stays moved";
+                    tell(Event::Warning(says.into())).await;
+                    break;
+                }
+                // COMPLETED, or CANCELLED as asked.
                 _ => break,
             }
         }

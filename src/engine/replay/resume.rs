@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::journal::{Journal, State, Step};
+use super::journal::{State, Step};
 use super::plan::Place;
 use super::run::{FIRST, POLL, Run, file_error};
 use super::sink::Sink;
 use super::types::{Item, Outcome, Progress, ReplayError};
 use crate::bus::{MAX_BATCH, Queue};
+use crate::engine::blocking::blocking;
 use crate::engine::{Event, Untold};
 use crate::words::count;
 
@@ -18,11 +19,11 @@ impl Run<'_> {
     /// Takes up what an interrupted run has left, and opens the file that is written to.
     pub(super) async fn take_up(&mut self, source: Option<&Queue>) -> Result<(), ReplayError> {
         let journal = self.journal.filter(|_| self.request.resume);
-        let memory = journal.map(Journal::memory).transpose()?.unwrap_or_default();
+        let memory = journal.map(|journal| blocking(|| journal.memory())).transpose()?.unwrap_or_default();
         if let Some(Place::File(name, path)) = &self.plan.to
             && !self.request.is_dry_run()
         {
-            let opened = Sink::open(path, memory.length);
+            let opened = blocking(|| Sink::open(path, memory.length));
             let opened = opened.map_err(|error| file_error(name, error))?;
             *self.sink.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(opened);
         }

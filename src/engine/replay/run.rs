@@ -1,4 +1,4 @@
-//! The run itself: waves of messages are taken, selected, and handed to the transfer.
+//! The run itself: its state, what it says beforehand, and how each message is selected and settled.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -9,19 +9,15 @@ use tokio::time::Instant;
 
 use super::journal::Journal;
 use super::pace::Pace;
+use super::parcel::Parcel;
 use super::plan::{Origins, Place, Plan, Source};
 use super::sink::Sink;
-use super::transfer::Parcel;
 use super::types::{Item, Outcome, Progress, ReplayError, Report, Request};
-use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue, Receive};
+use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue};
 use crate::engine::hold::{Holds, Released};
-use crate::engine::record::record_of;
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{Emitter, Event, Untold};
 use crate::event::Record;
-
-/// Empty long polls after which a queue is taken to be empty. One is not enough on AWS, where the count is approximate.
-const EMPTY_POLLS: u32 = 2;
 
 /// How long a receive hides its messages at first: long enough for two tries of an extension, and no longer than whoever resumes
 /// a killed run wants to wait for what that had received and not noted.
@@ -30,18 +26,11 @@ pub(super) const FIRST: Duration = Duration::from_secs(30);
 /// How long such a poll waits: a long poll asks all servers, a short one only some, so it must not be zero on AWS.
 pub(super) const POLL: Duration = Duration::from_secs(2);
 
-/// A wave with more in its bodies is followed by a smaller one, so that large messages do not fill the memory.
-const WAVE_BYTES: usize = 16 * 1024 * 1024;
-
-/// Receives in a row that bring nothing but latecomers, after which those are left to themselves: who rejects as fast as we send
-/// would keep a replay going for ever.
-const LATE_RECEIVES: u32 = 10;
-
 /// How many of the messages sent last are remembered, in a few megabytes. What comes back comes back soon.
 const REMEMBERED: usize = 1 << 17;
 
-/// By how much the service's clock may differ from ours. What was sent that long before the start cannot be our own.
-const SKEW_MS: i64 = 5 * 60 * 1000;
+/// Why a message of a FIFO queue is not sent.
+pub(super) const BEHIND: &str = "a message of its group before it was not sent, and it must not overtake it";
 
 /// Carries out `plan`.
 ///
@@ -79,7 +68,7 @@ pub async fn run(
                 Ok(()) => run.receive_through(queue, &holds).await,
                 failed => failed,
             };
-            let released = holds.release_all().await;
+            let released = holds.release_all(shutdown.aborting()).await;
             run.end(moved, released).await
         }
     }
@@ -96,15 +85,17 @@ pub(super) struct Run<'a> {
     pub(super) journal: Option<&'a Journal>,
     /// The run's own name, the same when it is resumed.
     pub(super) name: String,
-    origins: Origins<'a>,
+    pub(super) origins: Origins<'a>,
     hasher: RandomState,
-    started_ms: i64,
+    pub(super) started_ms: i64,
     /// By hash of the id, what was looked at and stays: held until the end, so no more than a queue lets one hold (SQS: 120,000).
     pub(super) stays: HashSet<u64>,
     /// By hash of the id, what was confirmed elsewhere: never sent twice.
     pub(super) sent: Recent,
-    /// By hash, the bodies of those.
+    /// By hash, the bodies of those, for what a consumer of ours rejects: that gets a new id.
     pub(super) sent_bodies: Recent,
+    /// By hash, the ids that they have at the destination. SQS leaves a message its id when it dead-letters it.
+    pub(super) sent_as: Recent,
     /// By id, what the run that is resumed had confirmed and perhaps not deleted: where it went, and as what.
     pub(super) sent_before: HashMap<String, (String, String)>,
     /// By hash of the id, what it had done for good.
@@ -114,7 +105,7 @@ pub(super) struct Run<'a> {
     /// Whether that was said.
     pub(super) told_to_wait: bool,
     /// Whether anything was looked at yet.
-    looked_at: bool,
+    pub(super) looked_at: bool,
     /// What is being sent and has no outcome yet.
     pub(super) in_flight: Mutex<HashSet<String>>,
     /// Places and groups of which a message was not sent: those after it must not overtake it.
@@ -172,6 +163,7 @@ impl<'a> Run<'a> {
             stays: HashSet::new(),
             sent: Recent::new(REMEMBERED),
             sent_bodies: Recent::new(REMEMBERED),
+            sent_as: Recent::new(REMEMBERED),
             sent_before: HashMap::new(),
             done_before: HashSet::new(),
             wait_until: None,
@@ -258,123 +250,16 @@ impl<'a> Run<'a> {
             .map_or(u64::MAX, |limit| limit.saturating_sub(done + earlier + refused + failed + duplicated))
     }
 
-    /// How many one wave takes at most: a rate is kept to the second, so that a signal need not wait for long.
+    /// How many one wave takes at most: at a rate as many as go at once, so that what has its answer is noted and deleted at once.
     pub(super) fn wave(&self, lanes: usize) -> usize {
-        let most = (lanes * MAX_BATCH).min(self.request.rate.map_or(usize::MAX, |rate| rate.max(1) as usize));
+        let burst = self.pace.lock().unwrap_or_else(PoisonError::into_inner).burst();
+        let most = (lanes * MAX_BATCH).min(burst.unwrap_or(usize::MAX));
         // With a selection it is not known which of ten count, so ten are taken; without, no more than are wanted.
         if self.request.selection.is_everything() {
             most.min(usize::try_from(self.room()).unwrap_or(usize::MAX))
         } else {
             most
         }
-    }
-
-    /// The dry run where nothing need be received.
-    async fn peek_through(&mut self, queue: &Queue) -> Result<(), ReplayError> {
-        let mut cursor = 0;
-        while self.room() > 0 && !self.shutdown.is_draining() && !self.report.output_closed {
-            let peeked = self.bus.peek(queue, cursor, 100, Duration::ZERO).await?;
-            if peeked.messages.is_empty() {
-                break;
-            }
-            if cursor == 0 {
-                self.check_origins(&peeked.messages)?;
-            }
-            cursor = peeked.cursor;
-            for message in peeked.messages {
-                if self.room() == 0 {
-                    break;
-                }
-                if self.is_late(&message) {
-                    self.report.late += 1;
-                    continue;
-                }
-                if let Some(parcel) = self.select_message(queue, message).await? {
-                    self.settle(parcel.item, Some(&parcel.to), Outcome::WouldMove).await;
-                }
-            }
-        }
-        if self.shutdown.is_draining() {
-            self.report.interrupted = Some(0);
-        }
-        Ok(())
-    }
-
-    async fn receive_through(&mut self, queue: &Queue, holds: &Holds) -> Result<(), ReplayError> {
-        let (wait, polls) = if self.bus.can_peek() { (Duration::ZERO, 1) } else { (POLL, EMPTY_POLLS) };
-        let most = if self.plan.is_ordered() { 1 } else { self.request.concurrency.max(1) };
-        let (mut empty, mut late, mut lanes) = (0, 0, 1);
-        while self.room() > 0 && !self.report.output_closed {
-            let wave = self.wave(lanes);
-            let asked: Vec<usize> = (0..wave).step_by(MAX_BATCH).map(|at| (wave - at).min(MAX_BATCH)).collect();
-            let receives = asked
-                .iter()
-                .map(|max| self.bus.receive(queue, Receive { max: *max as u32, wait, visibility: Some(FIRST) }));
-            let received = tokio::select! {
-                biased;
-                () = self.shutdown.draining() => {
-                    self.report.interrupted.get_or_insert(0);
-                    return Ok(());
-                }
-                received = futures::future::join_all(receives) => received,
-            };
-            // All are held before anything else is looked at, a failure beside them included.
-            for message in received.iter().flatten().flatten() {
-                holds.add_for(&message.receipt_handle, FIRST);
-            }
-            let received: Vec<Vec<Message>> = received.into_iter().collect::<Result<_, _>>()?;
-            // Many receives at once only while there is plenty: the last messages need no crowd, and idle polls cost.
-            let plenty = received.iter().zip(&asked).all(|(messages, max)| messages.len() == *max);
-            let bytes: usize = received.iter().flatten().map(|message| message.body.len()).sum();
-            lanes = match plenty {
-                true if bytes > WAVE_BYTES => (lanes / 2).max(1),
-                true => (lanes * 2).min(most),
-                false => 1,
-            };
-            let fresh = self.only_fresh(queue, received.into_iter().flatten().collect(), holds).await;
-            if fresh.is_empty() {
-                if self.more_may_come_back(queue).await {
-                    continue;
-                }
-                empty += 1;
-                if empty >= polls {
-                    return Ok(());
-                }
-                continue;
-            }
-            empty = 0;
-            let (latecomers, fresh): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|message| self.is_late(message));
-            self.report.late += latecomers.len() as u64;
-            let held: Vec<(String, String)> =
-                latecomers.iter().chain(&fresh).map(|m| (m.id.clone(), m.receipt_handle.clone())).collect();
-            if fresh.is_empty() {
-                late += 1;
-                if late >= LATE_RECEIVES {
-                    return Ok(());
-                }
-                continue;
-            }
-            late = 0;
-            if !std::mem::replace(&mut self.looked_at, true) {
-                self.check_origins(&fresh)?;
-            }
-            let mut parcels = Vec::with_capacity(fresh.len());
-            for message in fresh {
-                // What is beyond the limit was received for nothing; it is held and given back like what is not selected.
-                if parcels.len() as u64 >= self.room() {
-                    self.report.skipped += 1;
-                    continue;
-                }
-                if let Some(parcel) = self.select_message(queue, message).await? {
-                    parcels.push(parcel);
-                }
-            }
-            self.go_on(parcels, &held, Some(holds)).await?;
-            if !self.report.abandoned.is_empty() {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 
     pub(super) async fn go_on(
@@ -392,67 +277,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Looked at once, with the first messages: to find out one by one that nothing has an origin would touch them all.
-    fn check_origins(&self, first: &[Message]) -> Result<(), ReplayError> {
-        if !self.origins.are_unknown(first) {
-            return Ok(());
-        }
-        let sources = self.plan.source.sources().iter().map(|queue| queue.name.clone()).collect();
-        Err(ReplayError::UnknownOrigin { queue: self.plan.source.name().to_owned(), sources })
-    }
-
-    /// Leaves only what this run has not looked at yet. A message that was already sent and comes again is deleted again.
-    async fn only_fresh(&mut self, queue: &Queue, received: Vec<Message>, holds: &Holds) -> Vec<Message> {
-        let mut fresh = Vec::with_capacity(received.len());
-        let mut again = Vec::new();
-        for message in received {
-            let hash = self.hash(&message.id);
-            let earlier = self.done_before.contains(&hash);
-            if earlier && self.request.is_copy() {
-                // Copied by the run that is resumed: it is held, so that it does not come again and again, and given back.
-                self.stays.insert(hash);
-            } else if earlier || self.sent.contains(hash) || self.sent_before.contains_key(&message.id) {
-                again.push(message);
-            } else if self.stays.insert(hash) {
-                fresh.push(message);
-            }
-        }
-        if !again.is_empty() {
-            let handles: Vec<String> = again.iter().map(|message| message.receipt_handle.clone()).collect();
-            let deleted = self.bus.delete_batch(queue, &handles).await;
-            for (message, outcome) in again.into_iter().zip(deleted) {
-                if outcome.is_err() {
-                    continue;
-                }
-                holds.remove(&message.receipt_handle);
-                if let Some((place, message_id)) = self.sent_before.remove(&message.id) {
-                    self.report.earlier -= 1;
-                    self.finish_earlier(message.id, place, message_id).await;
-                }
-            }
-        }
-        fresh
-    }
-
-    /// Whether the message came after the start: another rejection, or what this run itself had sent, back under a new id.
-    ///
-    /// SQS leaves a message the time of its first sending when it dead-letters it, so that time alone tells most. A clock that
-    /// differs hides it: so what may be that recent is not sent either when the same body was.
-    fn is_late(&self, message: &Message) -> bool {
-        let sent_at = message.system.sent_at_ms;
-        sent_at.is_some_and(|at| at > self.started_ms)
-            || sent_at.is_none_or(|at| at > self.started_ms - SKEW_MS)
-                && self.sent_bodies.contains(self.hash(&message.body))
-    }
-
     pub(super) fn hash(&self, text: &str) -> u64 {
         self.hasher.hash_one(text)
-    }
-
-    async fn select_message(&mut self, queue: &Queue, message: Message) -> Result<Option<Parcel>, BusError> {
-        let record = record_of(&queue.name, message.clone());
-        let key = message.id.clone();
-        self.select(record, message, key, None).await
     }
 
     /// Makes a parcel of a message that is wanted and has somewhere to go; settles it otherwise.
@@ -468,6 +294,8 @@ impl<'a> Run<'a> {
             event: record.event.as_ref().map(|event| event.metadata.event_name.clone()),
             entity_id: record.event.as_ref().and_then(|event| event.metadata.entity_id.clone()),
         };
+        let group = message.system.group_id.clone();
+        let group = group.as_deref();
         match self.request.selection.takes(&record) {
             Ok(true) => {}
             Ok(false) => {
@@ -476,17 +304,21 @@ impl<'a> Run<'a> {
             }
             // Nobody can say whether it is meant.
             Err(failed) => {
-                self.settle(item, None, Outcome::Refused { reason: failed.to_string() }).await;
+                self.refuse(item, None, group, failed.to_string()).await;
                 return Ok(None);
             }
         }
         let to = match self.origins.of(&message, recorded).await? {
             Ok(to) => to,
             Err(reason) => {
-                self.settle(item, None, Outcome::Refused { reason }).await;
+                self.refuse(item, None, group, reason).await;
                 return Ok(None);
             }
         };
+        if to.is_fifo() && group.is_some_and(|group| self.is_blocked(&to, group)) {
+            self.refuse(item, Some(&to), group, BEHIND.into()).await;
+            return Ok(None);
+        }
         let edited = match &self.request.edit {
             Some(edit) => edit.apply(record, &self.request.clock),
             None => Ok(record),
@@ -494,10 +326,29 @@ impl<'a> Run<'a> {
         match edited.and_then(|record| Parcel::new(self, key, item.clone(), &message, record, to.clone())) {
             Ok(parcel) => Ok(Some(parcel)),
             Err(reason) => {
-                self.settle(item, Some(&to), Outcome::Refused { reason }).await;
+                self.refuse(item, Some(&to), group, reason).await;
                 Ok(None)
             }
         }
+    }
+
+    /// It cannot be sent; those of its group behind it must not overtake it.
+    async fn refuse(&mut self, item: Item, to: Option<&Place>, group: Option<&str>, reason: String) {
+        self.block(to, group);
+        self.settle(item, to, Outcome::Refused { reason }).await;
+    }
+
+    /// Keeps what is behind in `group` from being sent to `to`, or to wherever it belongs.
+    pub(super) fn block(&self, to: Option<&Place>, group: Option<&str>) {
+        let Some(group) = group else { return };
+        let to = to.map(Place::name).unwrap_or_default().to_owned();
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).insert((to, group.to_owned()));
+    }
+
+    /// Whether a message before it in its group was not sent.
+    pub(super) fn is_blocked(&self, to: &Place, group: &str) -> bool {
+        let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        [to.name(), ""].iter().any(|place| blocked.contains(&((*place).to_owned(), group.to_owned())))
     }
 
     pub(super) async fn settle(&mut self, item: Item, to: Option<&Place>, outcome: Outcome) {

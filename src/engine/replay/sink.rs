@@ -1,10 +1,11 @@
 //! `--to file:F`: records appended to a file, safe on the disk before their originals are deleted.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use crate::engine::recording::compress;
 use crate::event::Record;
 
 /// The file, open for appending.
@@ -22,6 +23,19 @@ impl Sink {
         let compressed = path.extension().is_some_and(|end| end == "zst");
         // Messages are nobody else's to read.
         let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        // `record` takes the same lock: what one appends the other must not cut off.
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process writes to it"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // A file that was made is only there after a power failure if its folder says so, too.
+        if let Some(folder) = path.parent() {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            File::open(folder)?.sync_all()?;
+        }
         let length = file.metadata()?.len();
         if compressed && length > 0 {
             // What follows a frame that was cut off could not be read any more.
@@ -58,7 +72,7 @@ impl Sink {
             text.push(b'\n');
         }
         if self.compressed {
-            text = zstd::encode_all(text.as_slice(), 0)?;
+            text = compress(&text)?;
         }
         let before = self.file.metadata()?.len();
         let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
@@ -100,7 +114,7 @@ mod tests {
         assert_eq!(zstd::decode_all(bytes.as_slice()).unwrap().iter().filter(|byte| **byte == b'\n').count(), 2);
         std::fs::write(&frames, &bytes[..bytes.len() - 2]).unwrap();
         assert!(Sink::open(&frames, None).unwrap_err().to_string().contains("no whole zstd file"));
-        let known = zstd::encode_all(format!("{}\n", record("1").to_line()).as_bytes(), 0).unwrap().len() as u64;
+        let known = compress(format!("{}\n", record("1").to_line()).as_bytes()).unwrap().len() as u64;
         assert_eq!(Sink::open(&frames, Some(known)).unwrap().length(), Some(known));
     }
 }

@@ -2,132 +2,19 @@
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use futures::StreamExt as _;
 
 use super::journal::{State, Step};
+use super::parcel::Parcel;
 use super::plan::Place;
-use super::run::{Run, file_error};
-use super::types::{Item, Outcome, ReplayError};
-use crate::bus::{Bus, BusError, ItemError, MAX_BATCH, Message, Outgoing, Queue, Sent};
+use super::run::{BEHIND, Run, file_error};
+use super::send::{BATCH_BYTES, Delivered, batches, delete_all, send, size};
+use super::types::{Outcome, ReplayError};
+use crate::bus::{ItemError, MAX_BATCH, Outgoing};
+use crate::engine::blocking::blocking;
 use crate::engine::hold::Holds;
-use crate::engine::rejected::without_labels;
 use crate::event::Record;
-
-/// A `SendMessageBatch` may hold so many bytes in all, on every endpoint: AWS takes 1 MiB since 2025-08, but a queue's own
-/// `MaximumMessageSize` and older endpoints count to 256 KiB. A single message that is larger goes alone.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
-const BATCH_BYTES: usize = 256 * 1024;
-
-/// Tries of an entry that the service refused for the moment, and of a delete.
-const TRIES: u32 = 4;
-
-/// The pause before the second try; it doubles.
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// A message that was selected and has a destination.
-pub(super) struct Parcel {
-    /// What the journal knows it by.
-    key: String,
-    pub(super) item: Item,
-    pub(super) to: Place,
-    handle: String,
-    /// By which it is known when it comes back.
-    hash: u64,
-    body: u64,
-    outgoing: Outgoing,
-    /// Only where records are written.
-    record: Option<Record>,
-}
-
-/// What became of the sending of one parcel.
-enum Delivered {
-    Sent {
-        message_id: String,
-        /// An answer was lost before.
-        doubt: bool,
-    },
-    Failed {
-        error: ItemError,
-        doubt: bool,
-    },
-    /// It was not even tried.
-    Behind(String),
-    /// It was not even tried, since a signal came.
-    Left,
-}
-
-impl Parcel {
-    /// The message as it is to be sent, or why it cannot be.
-    pub(super) fn new(
-        run: &Run<'_>,
-        key: String,
-        item: Item,
-        message: &Message,
-        record: Record,
-        to: Place,
-    ) -> Result<Self, String> {
-        if to.is_fifo() && message.system.group_id.is_none() {
-            return Err(format!("it has no message group, and `{}` is FIFO", to.name()));
-        }
-        let outgoing = match &to {
-            Place::File(..) => Outgoing::default(),
-            Place::Queue(_) => Outgoing {
-                body: record.body.clone(),
-                attributes: without_labels(record.queue_attributes()),
-                ..Outgoing::default()
-            },
-            Place::Topic(topic) => {
-                // What was published, to be wrapped again: not the wrapper, which would be wrapped itself.
-                let outgoing = Outgoing {
-                    body: record.message_text(),
-                    attributes: without_labels(&record.attributes),
-                    subject: record.message.subject.clone(),
-                    ..Outgoing::default()
-                };
-                let bytes = size(&outgoing);
-                if bytes > topic.max_bytes {
-                    return Err(format!(
-                        "it has {bytes} bytes with its attributes, topic `{}` takes at most {}",
-                        topic.name, topic.max_bytes
-                    ));
-                }
-                outgoing
-            }
-        };
-        let outgoing = Outgoing {
-            group_id: message.system.group_id.clone(),
-            dedup_id: to.is_fifo().then(|| dedup_id(run, &key, message)),
-            trace_header: message.system.trace_header.clone(),
-            ..outgoing
-        };
-        Ok(Self {
-            hash: run.hash(&message.id),
-            body: run.hash(&message.body),
-            handle: message.receipt_handle.clone(),
-            record: matches!(to, Place::File(..)).then_some(record),
-            key,
-            item,
-            to,
-            outgoing,
-        })
-    }
-}
-
-/// A dead-letter queue has replaced the deduplication id, and the origin would swallow its own old one for five minutes,
-/// confirming a message that it drops. The id of the message in the source is fresh there, and the same at every try of it, by
-/// a resumed run as well. What is copied or changed may be wanted again at once, so it carries the run's name besides.
-fn dedup_id(run: &Run<'_>, key: &str, message: &Message) -> String {
-    let again = run.request.is_copy() || run.request.edit.is_some();
-    let id = match (run.plan.source.queue(), again) {
-        (Some(_), false) => format!("replay-{}", message.id),
-        (Some(_), true) => format!("replay-{}-{}", run.name, message.id),
-        (None, _) => format!("replay-{}-{}", run.name, key),
-    };
-    // 1 to 128 letters, digits and punctuation marks, whatever a recording holds.
-    id.chars().map(|c| if c.is_ascii_graphic() { c } else { '-' }).take(128).collect()
-}
 
 impl Run<'_> {
     /// Sends parcels and settles each. The first signal lets it finish; the second abandons what has no answer yet.
@@ -141,7 +28,7 @@ impl Run<'_> {
             let held: Vec<(&str, &str)> = held.iter().map(|(id, handle)| (id.as_str(), handle.as_str())).collect();
             let going: Vec<(&str, &str, &str)> =
                 parcels.iter().map(|p| (p.key.as_str(), p.handle.as_str(), p.to.name())).collect();
-            journal.intend(&held, &going)?;
+            blocking(|| journal.intend(&held, &going))?;
         }
         if parcels.is_empty() {
             return Ok(());
@@ -216,7 +103,8 @@ impl Run<'_> {
         });
         let length =
             self.sink.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(super::sink::Sink::length);
-        Ok(journal.settle(&steps.collect::<Vec<_>>(), length)?)
+        let steps: Vec<Step> = steps.collect();
+        Ok(blocking(|| journal.settle(&steps, length))?)
     }
 
     async fn settle_all(
@@ -243,6 +131,8 @@ impl Run<'_> {
                 }
                 Delivered::Sent { message_id, doubt } => {
                     self.sent_bodies.insert(parcel.body);
+                    let sent_as = self.hash(&message_id);
+                    self.sent_as.insert(sent_as);
                     match removed.as_mut().map(|removed| removed.pop_front().unwrap_or(Ok(()))) {
                         None => Outcome::Copied { message_id, uncertain: doubt },
                         Some(removed) => {
@@ -313,18 +203,14 @@ impl Run<'_> {
         most: usize,
     ) -> Vec<(usize, Delivered)> {
         let group = |index: usize| parcels[index].outgoing.group_id.clone().unwrap_or_default();
-        let is_blocked = |index: usize| {
-            let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-            blocked.contains(&(place.name().to_owned(), group(index)))
-        };
+        let is_blocked = |index: usize| self.is_blocked(place, &group(index));
         let mut outcomes = Vec::with_capacity(indexes.len());
         while !indexes.is_empty() {
             let (mut batch, mut rest, mut bytes) = (Vec::new(), Vec::new(), 0);
             let mut groups = HashSet::new();
             for index in indexes {
                 if is_blocked(index) {
-                    let reason = "a message of its group before it was not sent, and it must not overtake it";
-                    outcomes.push((index, Delivered::Behind(reason.into())));
+                    outcomes.push((index, Delivered::Behind(BEHIND.into())));
                     continue;
                 }
                 let size = size(&parcels[index].outgoing);
@@ -339,8 +225,7 @@ impl Run<'_> {
             }
             for (index, delivered) in self.deliver_batch(place, batch, parcels).await {
                 if !matches!(delivered, Delivered::Sent { .. }) {
-                    let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-                    blocked.insert((place.name().to_owned(), group(index)));
+                    self.block(Some(place), Some(&group(index)));
                 }
                 outcomes.push((index, delivered));
             }
@@ -374,7 +259,7 @@ impl Run<'_> {
         let records: Vec<&Record> = indexes.iter().filter_map(|index| parcels[*index].record.as_ref()).collect();
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         let written = match sink.as_mut() {
-            Some(sink) => sink.append(&records).map_err(|error| file_error(name, error)),
+            Some(sink) => blocking(|| sink.append(&records)).map_err(|error| file_error(name, error)),
             None => Err(file_error(name, std::io::ErrorKind::NotFound.into())),
         };
         let outcome = |index: &usize| {
@@ -396,110 +281,4 @@ impl Run<'_> {
         };
         indexes.iter().map(outcome).collect()
     }
-}
-
-/// What one call takes, in order.
-fn batches(indexes: Vec<usize>, parcels: &[Parcel], most: usize) -> Vec<Vec<usize>> {
-    let mut batches: Vec<(usize, Vec<usize>)> = Vec::new();
-    for index in indexes {
-        let size = size(&parcels[index].outgoing);
-        match batches.last_mut() {
-            Some((bytes, batch)) if *bytes + size <= BATCH_BYTES && batch.len() < most => {
-                *bytes += size;
-                batch.push(index);
-            }
-            _ => batches.push((size, vec![index])),
-        }
-    }
-    batches.into_iter().map(|(_, batch)| batch).collect()
-}
-
-fn size(outgoing: &Outgoing) -> usize {
-    outgoing.body.len() + outgoing.attributes.iter().map(|(name, value)| name.len() + value.size()).sum::<usize>()
-}
-
-/// Sends, and tries again what may still be taken. A call whose answer was lost is tried again, too, and what was in it may have
-/// arrived twice from then on; only where the destination tells the two apart by their deduplication id is there no doubt. An
-/// entry that an answer does not mention is not sent again: it may have arrived, and stays at the source anyway.
-async fn send(bus: &Bus, place: &Place, messages: &[&Outgoing]) -> Vec<Delivered> {
-    let mut results: Vec<Option<Result<Sent, ItemError>>> = messages.iter().map(|_| None).collect();
-    let mut doubts = vec![false; messages.len()];
-    let mut again: Vec<usize> = (0..messages.len()).collect();
-    for attempt in 0..TRIES {
-        if attempt > 0 {
-            tokio::time::sleep(PAUSE * 2u32.pow(attempt - 1)).await;
-        }
-        let batch: Vec<Outgoing> = again.iter().map(|index| messages[*index].clone()).collect();
-        let answer: Result<Vec<Result<Sent, ItemError>>, BusError> = match place {
-            Place::Queue(queue) => bus.send_batch_once(queue, &batch).await,
-            Place::Topic(topic) => bus.publish_batch_once(topic, &batch).await,
-            Place::File(..) => Ok(Vec::new()),
-        };
-        let mut next = Vec::new();
-        match answer {
-            Ok(outcomes) => {
-                for (index, outcome) in again.into_iter().zip(outcomes) {
-                    if let Err(error) = &outcome {
-                        let unknown = matches!(error.code.as_str(), "NoAnswer" | "DigestMismatch");
-                        doubts[index] |= unknown && !place.is_fifo();
-                        if error.retryable && (!unknown || place.is_fifo()) {
-                            next.push(index);
-                        }
-                    }
-                    results[index] = Some(outcome);
-                }
-            }
-            Err(error) => {
-                for index in again {
-                    doubts[index] |= error.may_have_been_done() && !place.is_fifo();
-                    results[index] = Some(Err(error.to_item()));
-                    if error.retryable {
-                        next.push(index);
-                    }
-                }
-            }
-        }
-        again = next;
-        if again.is_empty() {
-            break;
-        }
-    }
-    let unmentioned = || Err(ItemError::unmentioned(None));
-    let settled = results.into_iter().zip(doubts).map(|(result, doubt)| match result.unwrap_or_else(unmentioned) {
-        Ok(sent) => Delivered::Sent { message_id: sent.message_id, doubt },
-        Err(error) => {
-            // Within a group nothing was sent twice, and yet it may be there.
-            let lost = matches!(error.code.as_str(), "Network" | "NoAnswer" | "DigestMismatch" | "Other");
-            Delivered::Failed { doubt: doubt || lost, error }
-        }
-    });
-    settled.collect()
-}
-
-/// Deletes, several calls at a time; one outcome per handle, in order.
-async fn delete_all(bus: &Bus, source: &Queue, handles: &[String], concurrency: usize) -> Vec<Result<(), ItemError>> {
-    let deletes = futures::stream::iter(handles.chunks(MAX_BATCH)).map(|batch| delete(bus, source, batch));
-    deletes.buffered(concurrency.max(1)).collect::<Vec<_>>().await.into_iter().flatten().collect()
-}
-
-/// Deletes, and tries again whatever may still work: deleting twice does no harm.
-async fn delete(bus: &Bus, source: &Queue, handles: &[String]) -> Vec<Result<(), ItemError>> {
-    let mut outcomes = bus.delete_batch(source, handles).await;
-    for attempt in 1..TRIES {
-        let again: Vec<usize> = outcomes
-            .iter()
-            .enumerate()
-            .filter(|(_, outcome)| outcome.as_ref().is_err_and(|error| error.retryable))
-            .map(|(index, _)| index)
-            .collect();
-        if again.is_empty() {
-            break;
-        }
-        tokio::time::sleep(PAUSE * 2u32.pow(attempt - 1)).await;
-        let batch: Vec<String> = again.iter().map(|index| handles[*index].clone()).collect();
-        for (index, outcome) in again.into_iter().zip(bus.delete_batch(source, &batch).await) {
-            outcomes[index] = outcome;
-        }
-    }
-    outcomes
 }

@@ -11,6 +11,7 @@ use super::{Ended, Request, Sink, Stop, TailError};
 use crate::bus::MAX_WAIT;
 use crate::engine::Emitter;
 use crate::engine::jq::Failed;
+use crate::engine::shutdown::Shutdown;
 use crate::event::Record;
 
 /// How long it is waited for more where only what has been sent already is asked for.
@@ -20,6 +21,7 @@ const ONLY_PAST: Duration = Duration::from_secs(1);
 pub(super) struct Run<'a, S> {
     pub(super) request: &'a Request,
     pub(super) emit: &'a Emitter,
+    pub(super) shutdown: &'a Shutdown,
     pub(super) look: Mutex<Look>,
     pub(super) sink: tokio::sync::Mutex<&'a mut S>,
     pub(super) over: watch::Sender<Option<Ended>>,
@@ -35,6 +37,18 @@ impl<S: Sink> Run<'_, S> {
     pub(super) async fn ended(&self) {
         // The sender is ours, so it cannot be gone.
         let _ = self.over.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// The time begins to count: what was done until now was no looking.
+    pub(super) fn begin(&self) {
+        lock(&self.look).begin();
+    }
+
+    /// A look is done with, and what it brought dealt with: only what the next ones wait for counts as idle.
+    pub(super) fn looked(&self, brought: usize) {
+        if brought > 0 {
+            lock(&self.look).last = Instant::now();
+        }
     }
 
     /// How long the next look may wait; none when the run is over, which it then is for all.
@@ -117,24 +131,53 @@ pub(super) struct Look {
     idle: Option<Duration>,
     last: Instant,
     over: Option<Instant>,
+    begun: bool,
+    lasts: Option<Duration>,
+    until: Option<Instant>,
 }
 
 impl Look {
     pub(super) fn new(request: &Request) -> Self {
         let now = Instant::now();
-        let mut over = request.duration.and_then(|duration| now.checked_add(duration));
+        let lasts = request.duration;
+        let mut over = lasts.and_then(|duration| now.checked_add(duration));
         let mut idle = request.idle;
+        let mut moment = None;
         if let Some(until) = request.selection.until {
             match left(request.clock.now(), until) {
                 // Nothing that comes can be meant; what waits is still looked at.
                 None => idle = Some(idle.unwrap_or(ONLY_PAST).min(ONLY_PAST)),
                 Some(left) => {
                     let at = now.checked_add(left);
+                    moment = at;
                     over = over.map_or(at, |over| Some(at.map_or(over, |at| at.min(over))));
                 }
             }
         }
-        Self { shown: 0, passed_over: 0, unjudged: (0, None), count: request.count, idle, last: now, over }
+        Self {
+            shown: 0,
+            passed_over: 0,
+            unjudged: (0, None),
+            count: request.count,
+            idle,
+            last: now,
+            over,
+            begun: false,
+            lasts,
+            until: moment,
+        }
+    }
+
+    fn begin(&mut self) {
+        let now = Instant::now();
+        self.last = now;
+        // Of several sources the first one to look begins.
+        if !std::mem::replace(&mut self.begun, true)
+            && let Some(end) = self.lasts.and_then(|lasts| now.checked_add(lasts))
+        {
+            // `--until`, a moment and no length of time, stays where it is.
+            self.over = Some(self.until.map_or(end, |until| until.min(end)));
+        }
     }
 
     /// How long the next look may wait, or that there is none.

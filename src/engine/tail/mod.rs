@@ -256,7 +256,7 @@ pub async fn run_with(
     shutdown: &Shutdown,
     reader_gone: impl Future<Output = ()>,
 ) -> Result<Report, TailError> {
-    let mut sink = Spread { told: Told { emit, shutdown }, outlets, kept: 0 };
+    let mut sink = Spread { told: Told { emit, shutdown }, outlets, kept: 0, over: None };
     run_into(bus, request, &mut sink, emit, shutdown, reader_gone).await
 }
 
@@ -302,7 +302,7 @@ pub(crate) async fn run_into<S: Sink>(
         }
     }
     let (over, _) = watch::channel(None);
-    let run = Run { request: &request, emit, look: Look::new(&request).into(), sink: sink.into(), over };
+    let run = Run { request: &request, emit, shutdown, look: Look::new(&request).into(), sink: sink.into(), over };
     let results = {
         let looking = futures::future::join_all(planned.into_iter().map(|way| ways::follow(&run, way)));
         tokio::pin!(looking);

@@ -2,24 +2,23 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
-use std::ops::ControlFlow;
-use std::path::PathBuf;
-
-use tokio::sync::mpsc;
+use std::path::{Path, PathBuf};
 
 use super::look::Run;
 use super::plan::{Way, What};
-use super::{Ended, Mode, Progress, Sink, TailError};
+use super::{Ended, Mode, Progress, Sink, Stop, TailError};
 use crate::bus::{Bus, BusError, BusErrorKind, MAX_BATCH, Queue, Receive};
 use crate::engine::hold::{FIRST, Holds, Released};
 use crate::engine::record::record_of;
-use crate::engine::recording::{self, Reading, Window};
+use crate::engine::recording::{Ahead, NoRecord, Reading, RecordingError, Window};
+use crate::engine::replay::delete;
 use crate::engine::tap::{self, Spot, Tap};
-use crate::event::Record;
 use crate::words::count;
 
 /// How many messages one peek brings at most: few enough that a slow reader holds little in memory.
 const PEEK_LIMIT: u32 = 50;
+/// One that brings more bytes is followed by a smaller one.
+const PEEK_BYTES: usize = 4 * 1024 * 1024;
 
 /// How it went at one source.
 #[derive(Debug)]
@@ -59,7 +58,7 @@ pub(super) async fn follow<S: Sink>(run: &Run<'_, S>, way: Way) -> Outcome {
             let (mut drained, mut undeleted) = (0, 0);
             let result = drain(run, bus, &queue, &holds, (&mut drained, &mut undeleted)).await;
             end_after(run, &result);
-            Outcome { released: holds.release_all().await, drained, undeleted, ..result.into() }
+            Outcome { released: holds.release_all(run.shutdown.aborting()).await, drained, undeleted, ..result.into() }
         }
         (What::Tap(spot, instead), Some(bus)) => tapped(run, bus, *spot, instead).await,
         // The plan gives a bus to all that needs one.
@@ -97,18 +96,23 @@ macro_rules! or_stop {
 }
 
 async fn peek<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue) -> Result<(), TailError> {
-    let mut cursor = 0;
+    let (mut cursor, mut limit) = (0, PEEK_LIMIT / 5);
     let mut seen = Seen::default();
     while let Some(wait) = run.wait() {
-        let peeked = unless_over!(run, bus.peek(queue, cursor, PEEK_LIMIT, wait));
+        let peeked = unless_over!(run, bus.peek(queue, cursor, limit, wait));
         cursor = peeked.cursor;
+        let bytes: usize = peeked.messages.iter().map(|message| message.body.len()).sum();
+        limit = if bytes > PEEK_BYTES { (limit / 2).max(1) } else { (limit * 2).min(PEEK_LIMIT) };
+        let mut shown = 0;
         for message in peeked.messages {
             // Some endpoints show everything at every look.
             if !bus.peeks_from_the_start() || seen.is_new(&message.id) {
                 or_stop!(run, run.show(record_of(&queue.name, message)).await);
+                shown += 1;
             }
         }
         or_stop!(run, run.sink.lock().await.rest().await);
+        run.looked(shown);
     }
     Ok(())
 }
@@ -117,7 +121,7 @@ async fn received<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue) -> Outcom
     let holds = Holds::start(bus, queue);
     let result = receive(run, bus, queue, &holds).await;
     end_after(run, &result);
-    Outcome { released: holds.release_all().await, ..result.into() }
+    Outcome { released: holds.release_all(run.shutdown.aborting()).await, ..result.into() }
 }
 
 async fn receive<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue, holds: &Holds) -> Result<(), TailError> {
@@ -129,13 +133,16 @@ async fn receive<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue, holds: &Ho
         for message in &received {
             holds.add(&message.receipt_handle);
         }
+        let mut shown = 0;
         for message in received {
             // Seen before: its hold lapsed, or SQS delivered it twice.
             if seen.is_new(&message.id) {
                 or_stop!(run, run.show(record_of(&queue.name, message)).await);
+                shown += 1;
             }
         }
         or_stop!(run, run.sink.lock().await.rest().await);
+        run.looked(shown);
     }
     Ok(())
 }
@@ -147,7 +154,7 @@ async fn drain<S: Sink>(
     holds: &Holds,
     (drained, undeleted): (&mut u64, &mut u64),
 ) -> Result<(), TailError> {
-    let mut seen = Seen::default();
+    let (mut seen, mut kept) = (Seen::default(), Seen::default());
     while let Some(wait) = run.wait() {
         let max = run.at_most().map_or(MAX_BATCH as u32, |left| left.clamp(1, MAX_BATCH as u64) as u32);
         let received = unless_over!(run, bus.receive(queue, Receive { max, wait, visibility: Some(FIRST) }));
@@ -156,11 +163,18 @@ async fn drain<S: Sink>(
         }
         let mut taken = Vec::new();
         let mut stopped = None;
+        let mut shown = 0;
         for message in received {
             let (handle, id) = (message.receipt_handle.clone(), message.id.clone());
+            if kept.has(&id) {
+                // It is in the file, and could not be deleted then.
+                taken.push((handle, id));
+                continue;
+            }
             if seen.has(&id) {
                 continue;
             }
+            shown += 1;
             match run.show(record_of(&queue.name, message)).await {
                 Ok(true) => taken.push((handle, id)),
                 Ok(false) => {
@@ -172,24 +186,27 @@ async fn drain<S: Sink>(
                 }
             }
         }
+        // What could not be written may have taken others with it, which were only to be written with it.
+        if let Some(stop @ Stop::Failed(_)) = stopped {
+            return run.stop(stop);
+        }
         // What was handed on is made safe before its original goes, whatever ended the run meanwhile.
         if !taken.is_empty() {
             or_stop!(run, run.sink.lock().await.secure().await);
             let handles: Vec<String> = taken.iter().map(|(handle, _)| handle.clone()).collect();
-            for ((handle, id), outcome) in taken.iter().zip(bus.delete_batch(queue, &handles).await) {
+            for ((handle, id), outcome) in taken.iter().zip(delete(bus, queue, &handles).await) {
                 match outcome {
                     Ok(()) => {
                         holds.remove(handle);
                         *drained += 1;
+                        *undeleted -= u64::from(kept.forget(id));
                     }
-                    Err(_) => {
-                        // It is in the file; shown again it would be there twice.
-                        seen.is_new(id);
-                        *undeleted += 1;
-                    }
+                    // It is in the file; shown again it would be there twice.
+                    Err(_) => *undeleted += u64::from(kept.is_new(id)),
                 }
             }
         }
+        run.looked(shown);
         if let Some(stop) = stopped {
             return run.stop(stop);
         }
@@ -238,61 +255,53 @@ async fn untapped<S: Sink>(run: &Run<'_, S>, bus: &Bus, denied: BusError, instea
 }
 
 async fn through<S: Sink>(run: &Run<'_, S>, tap: &Tap) -> Result<(), TailError> {
+    run.begin();
     while let Some(wait) = run.wait() {
         let records = unless_over!(run, tap.receive(wait));
+        let shown = records.len();
         for record in records {
             or_stop!(run, run.show(record).await);
         }
         or_stop!(run, run.sink.lock().await.rest().await);
+        run.looked(shown);
     }
     Ok(())
 }
 
-/// Records that may wait for their reader.
-const READ_AHEAD: usize = 256;
-
 async fn recorded<S: Sink>(run: &Run<'_, S>, path: PathBuf) -> Outcome {
-    let selection = &run.request.selection;
-    let window = Window { since: selection.since, until: selection.until };
-    let (records, mut read) = mpsc::channel(READ_AHEAD);
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut take = |record| match records.blocking_send(record) {
-            Ok(()) => ControlFlow::Continue(()),
-            // Nobody wants more.
-            Err(_) => ControlFlow::Break(()),
-        };
-        let reading = recording::read(&path, window, &mut take);
-        (path, reading)
-    });
-    let result = from_file(run, &mut read).await;
-    let over = run.over.borrow().is_some();
-    drop(read);
-    if over {
-        // It may be reading a pipe that gives nothing: that is not waited for.
-        return result.into();
-    }
-    match reading.await {
-        Ok((path, Ok(reading))) => Outcome { reading: Some((path, reading)), ..result.into() },
-        Ok((_, Err(error))) => result.and(Err(error.into())).into(),
-        Err(_) => result.into(),
-    }
+    let mut reading = None;
+    let result = from_file(run, &path, &mut reading).await;
+    Outcome { reading: reading.map(|reading| (path, reading)), ..result.into() }
 }
 
-async fn from_file<S: Sink>(run: &Run<'_, S>, read: &mut mpsc::Receiver<Record>) -> Result<(), TailError> {
+async fn from_file<S: Sink>(run: &Run<'_, S>, path: &Path, reading: &mut Option<Reading>) -> Result<(), TailError> {
+    let selection = &run.request.selection;
+    let window = Window { since: selection.since, until: selection.until };
+    // A reader that is dropped may be reading a pipe that gives nothing: that is not waited for.
+    let ahead = Ahead::start(path.to_owned(), window).map_err(RecordingError::unread(path))?;
+    run.begin();
     loop {
-        let record = tokio::select! {
+        let read = tokio::select! {
             biased;
             () = run.ended() => return Ok(()),
-            record = read.recv() => record,
+            read = ahead.read() => read,
         };
-        match record {
-            Some(record) => {
-                or_stop!(run, run.show(record).await);
+        for line in read.lines {
+            match line.record {
+                Ok(record) => {
+                    or_stop!(run, run.show(record).await);
+                }
+                Err(NoRecord::Bad(why)) if line.number == 1 => {
+                    return Err(RecordingError::Foreign { path: path.to_owned(), why: format!("line 1: {why}") }.into());
+                }
+                // Counted by the reader.
+                Err(_) => {}
             }
-            None => {
-                or_stop!(run, run.sink.lock().await.rest().await);
-                return Ok(());
-            }
+        }
+        or_stop!(run, run.sink.lock().await.rest().await);
+        if let Some(end) = read.end {
+            *reading = Some(end?);
+            return Ok(());
         }
     }
 }
@@ -307,6 +316,10 @@ struct Seen {
 impl Seen {
     fn is_new(&mut self, id: &str) -> bool {
         self.hashes.insert(self.hasher.hash_one(id))
+    }
+
+    fn forget(&mut self, id: &str) -> bool {
+        self.hashes.remove(&self.hasher.hash_one(id))
     }
 
     fn has(&self, id: &str) -> bool {

@@ -184,7 +184,10 @@ impl Tap {
                 for arn in &subscriptions {
                     left = left.and(bus.unsubscribe(arn).await);
                 }
-                left = left.and(bus.delete_queue(&url).await);
+                // A subscription that may have been made and is not known is found as long as the queue is there.
+                if left.is_ok() && !error.may_have_been_done() {
+                    left = bus.delete_queue(&url).await;
+                }
                 if let Err(why) = left {
                     // The next sweep has it, of who may sweep.
                     let more = format!("; what was made of the tap `{name}` could not be removed: {why}");

@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
 /// This process: boot, process namespace, pid and start, so that neither another machine, another container nor a later
 /// process with the same pid is taken for it. None where the system does not tell.
 pub(super) fn here() -> Option<String> {
@@ -13,7 +17,15 @@ pub(super) fn here() -> Option<String> {
 pub(super) fn is_gone(owner: &str) -> Option<bool> {
     let rest = owner.strip_prefix(&machine()?)?.strip_prefix(':')?;
     let (pid, start) = rest.split_once(':')?;
-    Some(started(pid.parse().ok()?).as_deref() != Some(start))
+    let pid: u32 = pid.parse().ok()?;
+    match started(pid) {
+        Some(other) => Some(other != start),
+        // Somebody else's process may be hidden from us.
+        None => match kill(Pid::from_raw(pid.try_into().ok()?), None) {
+            Err(Errno::EPERM) => None,
+            _ => Some(true),
+        },
+    }
 }
 
 /// The boot of the machine and the namespace of our pids.

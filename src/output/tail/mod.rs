@@ -12,6 +12,7 @@ use std::sync::Arc;
 use pretty::Pretty;
 pub use template::Template;
 
+use super::sanitize::dangerous;
 use super::{Format, Progress as Bar, Reporter, Ui, escape_control};
 use crate::engine;
 use crate::engine::tail::{Mode, Progress, Report};
@@ -19,6 +20,9 @@ use crate::event::Record;
 use crate::schema::Catalogue;
 use crate::topology::Topology;
 use crate::words::count;
+
+/// What stands in the place of personal data.
+const HIDDEN: &str = "(personal data: hidden, `--show-personal-data` shows it)";
 
 /// How messages are shown.
 #[derive(Debug, Default)]
@@ -122,7 +126,13 @@ impl TailReporter {
             return self.out.write_all(end);
         }
         if self.lines {
-            let line = record.to_line();
+            let personal = record.event.as_ref().is_some_and(|event| event.metadata.contains_personal_data);
+            let line = match (terminal, personal && !self.options.show_personal_data) {
+                (false, _) => record.to_line(),
+                (true, false) => safe_json(record.to_line()),
+                // Not the record any more, and on a screen nobody takes it for that.
+                (true, true) => safe_json(hidden(record).to_line()),
+            };
             if invalid.is_empty() {
                 self.out.write_all(line.as_bytes())?;
             } else {
@@ -155,8 +165,6 @@ impl Reporter for TailReporter {
             }
             engine::Event::Tail(Progress::Message(record)) => {
                 self.message(record)?;
-                // Each is seen when it comes; a reader waits for it.
-                self.out.flush()?;
             }
             engine::Event::Tail(Progress::Kept(messages)) => {
                 if let Some(bar) = &mut self.bar {
@@ -170,12 +178,42 @@ impl Reporter for TailReporter {
         Ok(())
     }
 
+    /// Each is seen when it comes; a reader waits for it.
+    fn rest(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         if let Some(bar) = &self.bar {
             bar.clear();
         }
         self.out.flush()
     }
+}
+
+/// The record without what is personal in it.
+fn hidden(record: &Record) -> Record {
+    let mut hidden = Record { body: HIDDEN.to_owned(), ..record.clone() };
+    if let Some(event) = &mut hidden.event {
+        event.payload = serde_json::value::to_raw_value(HIDDEN).unwrap_or_else(|_| event.payload.clone());
+    }
+    hidden
+}
+
+/// The same JSON with what a screen would obey written in hexadecimal digits: within strings, where alone it can stand.
+fn safe_json(line: String) -> String {
+    if !line.chars().any(dangerous) {
+        return line;
+    }
+    let mut safe = String::with_capacity(line.len() + 16);
+    for c in line.chars() {
+        match c {
+            // All of them are of the first 65,536 characters.
+            c if dangerous(c) => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => safe.push(c),
+        }
+    }
+    safe
 }
 
 /// Says what looking costs: as a warning where it costs something.

@@ -56,7 +56,7 @@ impl Pretty<'_> {
         }
         match &record.event {
             Some(event) if self.terminal && event.metadata.contains_personal_data && !self.personal => {
-                let hidden = "(personal data: hidden, `--show-personal-data` shows it)";
+                let hidden = super::HIDDEN;
                 text.push_str(&format!("  {}\n", self.ui.paint(Tone::Dim, hidden)));
             }
             Some(event) => self.block(&mut text, &indented(event.payload.get()), true),

@@ -12,6 +12,7 @@ use super::run::Recent;
 use super::*;
 use crate::bus::tests::fake::{Fake, FakeMessage, Fault, arn};
 use crate::clock::Clock;
+use crate::engine::jq::Program;
 use crate::engine::select::Selection;
 use crate::engine::shutdown::{Shutdown, Signal, Trigger};
 use crate::engine::{Confirmed, Event, Released, channel};
@@ -461,8 +462,10 @@ async fn a_reader_that_does_not_read_holds_nothing_beyond_the_second_signal() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_live_consumer_rejects_again_is_not_sent_again() {
-    // A clock of ours that is right, and one that is a minute ahead of the service's.
-    for skew in [0, -60_000] {
+    // A clock of ours that is right, and one that is a minute ahead of the service's: then it is known by the label of who
+    // rejected it.
+    let label = json!({"eventbus.origin": {"DataType": "String", "StringValue": arn("orders")}});
+    for (skew, label) in [(0, Value::Null), (-60_000, label)] {
         let fake = dead_letters(&[]);
         for n in 0..25 {
             fake.put("dlq", &format!("body {n}"), Value::Null, &[("SentTimestamp", &(START - 3_600_000).to_string())]);
@@ -471,12 +474,12 @@ async fn what_a_live_consumer_rejects_again_is_not_sent_again() {
         let (consumer, back) = (fake.clone(), Arc::new(Mutex::new(0)));
         fake.on_call(move |operation, _, _| {
             if operation == "ReceiveMessage" {
-                let (consumer, back) = (consumer.clone(), back.clone());
+                let (consumer, back, label) = (consumer.clone(), back.clone(), label.clone());
                 tokio::spawn(async move {
                     let mut back = back.lock().unwrap();
                     let now = (START + 1 + skew).to_string();
                     for message in consumer.messages("orders").iter().skip(*back) {
-                        consumer.put("dlq", &message.body, Value::Null, &[("SentTimestamp", &now)]);
+                        consumer.put("dlq", &message.body, label.clone(), &[("SentTimestamp", &now)]);
                         *back += 1;
                     }
                 });
@@ -488,6 +491,38 @@ async fn what_a_live_consumer_rejects_again_is_not_sent_again() {
         assert_eq!((fake.messages("orders").len(), fake.messages("dlq").len()), (25, 25));
         assert!(fake.messages("dlq").iter().all(FakeMessage::is_visible));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_with_equal_bodies_are_messages_of_their_own() {
+    let fake = dead_letters(&[]);
+    for _ in 0..25 {
+        fake.put("dlq", "the same", Value::Null, &[("SentTimestamp", &(START - 60_000).to_string())]);
+    }
+    let ran = replay(&fake, request()).await;
+    assert_eq!((ran.report().done, ran.report().late), (25, 0));
+    assert_eq!((fake.messages("orders").len(), fake.messages("dlq").len()), (25, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_not_overtaken_in_its_group() {
+    let fake = Fake::new(&["orders.fifo", "dlq.fifo"]);
+    fake.set("dlq.fifo", "FifoQueue", "true");
+    for (body, group) in [("a", "g1"), ("odd", "g1"), ("b", "g1"), ("c", "g2")] {
+        fake.put("dlq.fifo", body, Value::Null, &[("MessageGroupId", group), ("SentTimestamp", "1")]);
+    }
+    let bus = fake.bus().await;
+    let plan = plan(&bus, &From::Queue("dlq.fifo".into()), &To::Queue("orders.fifo".into()), None).await.unwrap();
+    let (emitter, _events) = channel();
+    let program = Program::compile("if .body == \"odd\" then error(\"no\") else true end").unwrap();
+    let selection = Selection { programs: vec![Arc::new(program)], ..Selection::default() };
+    let request = Request { selection, ..request() };
+    let report = run(&bus, &plan, &request, &emitter, &Shutdown::never()).await.unwrap();
+    assert_eq!((report.done, report.refused), (2, 2));
+    assert_eq!(
+        (fake.bodies("orders.fifo"), fake.bodies("dlq.fifo")),
+        (vec!["a".into(), "c".into()], vec!["b".into(), "odd".into()])
+    );
 }
 
 #[test]
