@@ -180,7 +180,10 @@ fn outcome(report: &Report, fail_on_error: bool) -> Result<Outcome, CliError> {
         Ended::CannotRun { handler, why } => Err(CliError::failed(format!("handler `{handler}` cannot run: {why}"))),
         Ended::ReceiveFailed(error) => Err(error.as_ref().into()),
         Ended::Signal(signal) => Ok(super::outcome_of_signal(Some(*signal)).unwrap_or(Outcome::Done)),
-        Ended::Count | Ended::Idle | Ended::Drained { .. } | Ended::OutputClosed => {
+        Ended::OutputClosed => Err(CliError::failed(
+            "stdout was closed before the end; what was being handled was finished, the rest is still in the queue",
+        )),
+        Ended::Count | Ended::Idle | Ended::Drained { .. } => {
             let counts = &report.counts;
             let bad = counts.failed + counts.rejected + counts.left + counts.unconfirmed;
             Ok(if fail_on_error && bad > 0 { Outcome::Partial } else { Outcome::Done })
@@ -311,7 +314,7 @@ mod tests {
         assert_eq!(of(drained(), 2, true), Ok(Outcome::Partial));
         assert_eq!(of(Ended::Signal(Signal::Interrupt), 2, true), Ok(Outcome::Interrupted));
         assert_eq!(of(Ended::Signal(Signal::Terminate), 0, false), Ok(Outcome::Terminated));
-        assert_eq!(of(Ended::OutputClosed, 0, false), Ok(Outcome::Done));
+        assert_eq!(of(Ended::OutputClosed, 0, false), Err(Outcome::Failed), "it did not end as asked");
         let denied = BusError::new(BusErrorKind::Auth, "ReceiveMessage", "queue `users`: no");
         let ended = report(Ended::ReceiveFailed(Arc::new(denied)), 0);
         let told = outcome(&ended, false).unwrap_err();

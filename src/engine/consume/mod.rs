@@ -38,6 +38,7 @@ pub mod preview;
 mod protocol;
 mod receive;
 mod reject;
+mod room;
 mod run;
 mod settle;
 mod take;

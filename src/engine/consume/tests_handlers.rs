@@ -307,6 +307,79 @@ async fn events_go_to_the_handler_of_their_name_and_the_rest_as_asked() {
 }
 
 #[tokio::test]
+async fn a_slow_handler_keeps_no_events_from_another() {
+    let fake = Fake::new(&["users"]);
+    for id in 0..30 {
+        fake.put("users", &body("Slow", &id.to_string()), Value::Null, &[]);
+    }
+    fake.put("users", &body("Fast", "fast"), Value::Null, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    // All that is slow waits for what comes behind thirty of its kind; then the gate stays open.
+    let gate = gate.display();
+    let slow = format!("test -e '{gate}.open' || cat '{gate}'");
+    let mut request = request(&slow).await.timeout(Duration::from_secs(20));
+    let fast = super::tests::request(&format!("touch '{gate}.open'; echo go > '{gate}'")).await;
+    request.handlers.extend(fast.handlers);
+    request.table = Table::new(vec![("Slow".into(), 0), ("Fast".into(), 1)]);
+    let run = consume(&fake, request).await;
+    assert_eq!((run.report.counts.acked, run.report.counts.failed), (31, 0), "{:?}", run.settlements());
+    let first = run.progress.iter().find_map(|progress| match progress {
+        Progress::Settled { event, .. } => event.entity_id.clone(),
+        _ => None,
+    });
+    assert!(matches!(first.as_deref(), Some("fast" | "0")), "{first:?}");
+}
+
+#[tokio::test]
+async fn a_slow_handler_does_not_draw_the_whole_queue_in() {
+    let fake = Fake::new(&["users"]);
+    for id in 0..400 {
+        fake.put("users", &body("Slow", &id.to_string()), Value::Null, &[]);
+    }
+    let (trigger, shutdown) = Shutdown::manual();
+    fake.on_call(move |operation, before, _| {
+        if operation == "DeleteMessageBatch" && before == 4 {
+            trigger.signal(Signal::Terminate);
+        }
+        None
+    });
+    let mut request = request("sleep 0.05").await;
+    request.handlers.extend(super::tests::request("true").await.handlers);
+    request.table = Table::new(vec![("Slow".into(), 0), ("Fast".into(), 1)]);
+    let run = consume_until(&fake, Request { drain: false, ..request }, &shutdown).await;
+    let counts = run.report.counts;
+    // A hundred wait at most, beside what a receive under way brings and what has been handled.
+    assert!((5..=150).contains(&counts.received), "{counts:?}");
+    assert_eq!(counts.received, counts.acked + counts.released, "the rest is given back: {counts:?}");
+    assert!(fake.messages("users").iter().all(|message| message.is_visible()));
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_jumps_changes_nothing() {
+    let fake = users(12);
+    let clock = Clock::manual(1_795_000_000_000);
+    let jumping = clock.clone();
+    fake.on_call(move |_, before, _| {
+        match before % 3 {
+            0 => jumping.advance(Duration::from_secs(86_400)),
+            _ => jumping.turn_back(Duration::from_secs(200_000)),
+        }
+        None
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let dedupe =
+        DedupeSpec { path: folder.path().join("handled.db"), window: Duration::from_secs(3600), by: DedupeBy::Message };
+    let request = request("echo $EVENTBUS_DEADLINE").await.workers(3);
+    let run = consume(&fake, Request { clock, dedupe: Some(dedupe), ..request }).await;
+    assert_eq!(run.report.counts, Counts { received: 12, handled: 12, acked: 12, ..Counts::default() });
+    let deadlines = run.output();
+    assert_eq!(deadlines.lines().filter(|at| at.parse::<jiff::Timestamp>().is_ok()).count(), 12, "{deadlines}");
+    assert!(fake.messages("users").is_empty());
+}
+
+#[tokio::test]
 async fn several_queues_are_consumed_in_one_run() {
     let fake = Fake::new(&["users", "orders"]);
     for id in 0..30 {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, OwnedSemaphorePermit};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use super::announce::{Announcer, Ending};
@@ -14,6 +14,7 @@ use super::flow::{Flow, Pass, Turn, Went};
 use super::heartbeat::Heartbeats;
 use super::protocol::{Answer, Handler, Job};
 use super::reject::{DeadLetters, reject};
+use super::room::Place;
 use super::settle::{Change, Settler};
 use super::{Ended, EventRef, Left, MARGIN, Progress, Received, Released, Request, Settlement, Unclaimed};
 use crate::bus::{Bus, MAX_VISIBILITY, Queue};
@@ -91,8 +92,12 @@ pub(super) enum Work {
 }
 
 impl Item {
-    pub(super) fn is_for_a_handler(&self) -> bool {
-        matches!(self.work, Work::Handle(..))
+    /// The handler that it goes to.
+    pub(super) fn handler(&self) -> Option<usize> {
+        match &self.work {
+            Work::Handle(_, handler) => Some(*handler),
+            Work::Unclaimed(..) => None,
+        }
     }
 }
 
@@ -231,9 +236,9 @@ impl Context {
     }
 }
 
-/// Runs the handler over one event and settles its message. The credit is free again once the handler has ended and the reporter
+/// Runs the handler over one event and settles its message. Its place is free again once the handler has ended and the reporter
 /// has taken what it wrote.
-pub(super) async fn handle(context: Arc<Context>, item: Item, credit: Option<OwnedSemaphorePermit>) -> Done {
+pub(super) async fn handle(context: Arc<Context>, item: Item, place: Place) -> Done {
     let shared = &context.shared;
     let (event, handler) = match &item.work {
         Work::Handle(event, handler) => (event, &context.handlers[*handler]),
@@ -308,7 +313,7 @@ pub(super) async fn handle(context: Arc<Context>, item: Item, credit: Option<Own
         shared.tell(ended).await;
         // Only now: while a reporter is behind, nothing more is received whose output would have to be kept.
         drop(slot);
-        drop(credit);
+        drop(place);
     };
     let (verdict, ()) = tokio::join!(settle(&context, &item, event, &handler.backoff, answer_rest, &detail), told);
     match verdict {

@@ -11,6 +11,7 @@
 mod capture;
 mod child;
 mod environment;
+mod guard;
 mod lasting;
 mod outcome;
 mod program;

@@ -34,6 +34,12 @@ pub(crate) enum Fate {
     Then(Box<dyn FnOnce() + Send>),
     /// The proxy answers with 404.
     Unknown,
+    /// The proxy answers with this status and body, and the server hears nothing of it.
+    Says(u16, String),
+    /// The connection ends without an answer, and the server hears nothing of it.
+    Reset,
+    /// The server answers, and the connection ends in the middle of that.
+    Cut,
 }
 
 /// Starts a proxy in front of `upstream` and returns its URL.
@@ -79,16 +85,27 @@ fn pass(client: &TcpStream, upstream: &str, judge: &dyn Fn(&Request) -> Fate) ->
     let request = Request { line: head.lines().next().unwrap_or_default().to_owned(), target, body };
     let fate = judge(&request);
     let mut client = client;
-    if matches!(fate, Fate::Unknown) {
-        return client.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok();
+    match &fate {
+        Fate::Unknown => {
+            return client.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok();
+        }
+        Fate::Says(status, body) => {
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            return client.write_all(format!("{head}{body}").as_bytes()).ok();
+        }
+        Fate::Reset => return None,
+        Fate::Answered | Fate::Then(_) | Fate::Cut => {}
     }
     let mut server = TcpStream::connect(upstream).ok()?;
     server.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).ok()?;
     server.write_all(&request.body).ok()?;
     let mut answer = Vec::new();
     server.read_to_end(&mut answer).ok()?;
-    if let Fate::Then(act) = fate {
-        act();
+    match fate {
+        Fate::Then(act) => act(),
+        Fate::Cut => answer.truncate(answer.len() / 2),
+        _ => {}
     }
     client.write_all(&answer).ok()
 }

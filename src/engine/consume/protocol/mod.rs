@@ -150,6 +150,7 @@ impl Handler {
             Protocol::Batch { most, .. } => workers.saturating_mul(most.get()),
             Protocol::Stream { inflight, .. } => workers.saturating_mul(inflight.get()),
         };
+        let room = room.min(Semaphore::MAX_PERMITS);
         let runner = match &spec.protocol {
             Protocol::Spawn(program) => Runner::Spawn(program.clone()),
             Protocol::Batch { program, most, wait } => {
