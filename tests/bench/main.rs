@@ -15,6 +15,10 @@
 //! | `wake` | Publish called to waiting long poll returned, the publisher in the same process and in another; processor time of one that waits | 3 ms, p99 15 ms; 1 % of a core |
 //! | `handler` | publish confirmed to handler started, the consumer another process | 50 ms |
 //! | `memory` | peak memory of publish and consume, few events against many | at most 8 MiB more |
+//! | `consume` | a process for each event with `true` against `xargs -P2 -n1 true`; processes that stay | 80 % of its rate; 4 times its rate |
+//! | `consume_served` | processes that stay over HTTP against a boto3 loop with 8 threads | 3 times faster |
+//! | `consume_idle` | processor time and memory of a consumer to which nothing comes | 1 % of a core; 30 MiB |
+//! | `consume_drain` | peak memory of draining 1,000,000 events against 100,000 | at most 8 MiB more |
 //!
 //! The first two need the aws CLI and moto: `bash .ci/run tools clients` makes `target/clients-venv`. `bus` and `depth` need wrk,
 //! and `bus` its peers, in `target/bench-peers` (moto, ministack, fauxqs; all on the loopback address). What is missing is named
@@ -23,6 +27,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and its own switches")]
 
 mod bus;
+mod consume;
 mod depth;
 mod embedded;
 mod handler;
@@ -50,7 +55,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let (switches, names): (Vec<&String>, Vec<&String>) = args.iter().partition(|arg| arg.starts_with('-'));
     let quick = switches.iter().any(|switch| switch.as_str() == "--quick");
-    let all: [(&str, Benchmark); 9] = [
+    let all: [(&str, Benchmark); 13] = [
         ("version", publish_one::version),
         ("publish_one", publish_one::publish),
         ("store", store::run),
@@ -60,6 +65,10 @@ fn main() -> ExitCode {
         ("wake", wake::run),
         ("handler", handler::run),
         ("memory", memory::run),
+        ("consume", consume::handlers),
+        ("consume_served", consume::served),
+        ("consume_idle", consume::idle),
+        ("consume_drain", consume::drain),
     ];
     let unknown = names.iter().find(|name| all.iter().all(|(known, _)| *known != name.as_str()));
     let unknown = unknown.or(switches.iter().find(|switch| switch.as_str() != "--quick"));

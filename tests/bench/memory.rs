@@ -39,7 +39,7 @@ pub(crate) fn run(quick: bool) -> Verdict {
 
 /// Runs it to its successful end and returns the most memory it ever held: the kernel keeps the peak, so that looking often is
 /// only needed to look once shortly before the end.
-fn peak_kib(mut command: Command) -> Option<u64> {
+pub(crate) fn peak_kib(mut command: Command) -> Option<u64> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = None;

@@ -2,6 +2,7 @@
 
 mod args;
 mod handlers;
+mod spans;
 mod values;
 
 pub use args::{ConsumeArgs, DedupeKey, FailureOn, LogForm, ProtocolName, StdinForm, What};
@@ -65,6 +66,7 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
         drain_timeout: args.drain_timeout,
         clock: Clock::system(),
         metrics: metrics.clone(),
+        spans: spans::export(cx)?,
     };
     let shutdown = Shutdown::from_signals()?;
     let bus = match super::unless_signalled(&shutdown, cx.bus()).await? {
@@ -88,7 +90,11 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
     let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let report = result.map_err(not_begun)?;
     match told {
-        Some((mut reporter, written)) => super::written(written.and_then(|()| reporter.summary(&report)))?,
+        Some((mut reporter, written)) => {
+            // Also after stdout was closed: for people it is said on stderr.
+            let summary = reporter.summary(&report);
+            super::written(written.and(summary))?;
+        }
         None => return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)),
     }
     outcome(&report, args.fail_on_error)
@@ -284,6 +290,9 @@ mod tests {
             &["--exec", "true", "--on", "A"],
             &["--exec", "true", "--batch", "0"],
             &["--exec", "true", "--rate", "0/s"],
+            &["--exec", "true", "--rate", "1e-19/s"],
+            &["--exec", "true", "--pause-after", "1 in 300000000000y"],
+            &["--exec", "true", "--batch-wait", "300000000000y"],
             &["--exec", "true", "--pause-after", "often"],
             &["--exec", "true", "--dedupe-by", "event"],
             &["--exec", "true", "--failure-on", "every"],

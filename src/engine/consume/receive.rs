@@ -16,7 +16,7 @@ use super::room::{Reservation, Room};
 use super::settle::FLUSH;
 use super::take::Taken;
 use super::work::{self, Context, Done, Item, Shared};
-use super::{Counts, Ended, EventRef, MARGIN, Progress, Received, Released, Settlement, take};
+use super::{Counts, Ended, EventRef, MARGIN, Progress, Received, Released, take};
 use crate::bus::{BusError, BusErrorKind, MAX_BATCH, MAX_WAIT, Message, Receive};
 use crate::engine::backoff::{Backoff, random};
 
@@ -118,7 +118,7 @@ impl Consumer {
 
     async fn go_on_receiving(&mut self) -> Ended {
         loop {
-            if self.needed() == 0 && self.polls.is_empty() && self.shared().reserved.load(Ordering::SeqCst) == 0 {
+            if self.shared().is_count_reached() && self.polls.is_empty() {
                 return Ended::Count;
             }
             let may = self.may_poll();
@@ -152,7 +152,7 @@ impl Consumer {
                     let now = Instant::now();
                     self.not_before = self.not_before.filter(|(at, _)| *at > now);
                     for item in self.order.due(now) {
-                        self.spawn(item);
+                        self.start(item);
                     }
                 }
             }
@@ -189,8 +189,10 @@ impl Consumer {
     fn poll(&mut self) {
         let shared = self.shared().clone();
         let fits = shared.flow.room(self.largest).min(MAX_BATCH) as u64;
-        let most = self.needed().min(fits).max(1) as usize;
-        let reservation = self.room.reserve(most);
+        let reservation = self.room.reserve(self.needed().min(fits) as usize);
+        if reservation.size == 0 {
+            return;
+        }
         let idle_before = self.nothing_of_ours() && self.polls.is_empty();
         let wait = if self.polls.is_empty() { self.wait() } else { self.wait().min(FURTHER_WAIT) };
         let receive = Receive { max: reservation.size as u32, wait, visibility: Some(self.context.window) };
@@ -314,9 +316,8 @@ impl Consumer {
                 continue;
             }
             let item = taken.into_item(&self.context);
-            self.shared().claimed.fetch_add(u64::from(item.handler().is_some()), Ordering::SeqCst);
             if let Some(item) = self.order.admit(item) {
-                self.spawn(item);
+                self.start(item);
             }
         }
     }
@@ -332,7 +333,13 @@ impl Consumer {
         taken
     }
 
-    fn spawn(&mut self, item: Item) {
+    /// Has it handled, unless as many are being handled as are wanted: then it is given back, and those behind it with it.
+    fn start(&mut self, item: Item) {
+        if item.handler().is_some() && !self.shared().claim() {
+            self.shared().running.fetch_add(1, Ordering::SeqCst);
+            self.tasks.spawn(work::release_item(self.context.clone(), item));
+            return;
+        }
         self.shared().running.fetch_add(1, Ordering::SeqCst);
         let place = self.room.take(item.handler());
         self.tasks.spawn(work::handle(self.context.clone(), item, place));
@@ -349,8 +356,11 @@ impl Consumer {
         shared.is_active();
         shared.running.fetch_sub(1, Ordering::SeqCst);
         self.counts.add(&done.settlement, done.handled);
-        if !done.handled && matches!(done.settlement, Settlement::Released { why: Released::BehindAnother, .. }) {
-            self.unclaim();
+        match (done.claimed, done.handled) {
+            (true, true) => drop(shared.handled.fetch_add(1, Ordering::SeqCst)),
+            // It was none of those that are wanted: another takes its place.
+            (true, false) => drop(shared.claimed.fetch_sub(1, Ordering::SeqCst)),
+            (false, _) => {}
         }
         let out = done.is_out();
         if let Some((item, at)) = done.again {
@@ -362,21 +372,15 @@ impl Consumer {
         let Some(group) = done.group else { return };
         if out && !shared.is_ending() {
             if let Some(item) = self.order.next_of(&group) {
-                self.spawn(item);
+                self.start(item);
             }
             return;
         }
         // Behind one that was not handled: they come again in order.
         let why = if shared.is_ending() { Released::NotStarted } else { Released::BehindAnother };
         for item in self.order.disband(&group) {
-            self.unclaim();
             self.release(item.received, item.name, why);
         }
-    }
-
-    fn unclaim(&self) {
-        let _ =
-            self.shared().claimed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |claimed| claimed.checked_sub(1));
     }
 
     async fn failed(&mut self, error: BusError) -> Option<Ended> {
@@ -414,9 +418,14 @@ impl Consumer {
         }
         let mut limit = pin!(deadline(shared.request.drain_timeout.filter(|_| draining)));
         let mut aborting = false;
+        let mut leaving = JoinSet::new();
         loop {
             self.put_off_the_rest();
-            if self.nothing_of_ours() {
+            for (item, at) in self.order.leave() {
+                shared.flow.gave_back(item.received.size);
+                leaving.spawn(work::put_off(context.clone(), item, at));
+            }
+            if self.nothing_of_ours() && leaving.is_empty() {
                 break;
             }
             // Everything that is left waits for this.
@@ -424,6 +433,7 @@ impl Consumer {
             tokio::select! {
                 biased;
                 Some(done) = self.tasks.join_next() => self.note(unwrap(done)),
+                Some(left) = leaving.join_next() => unwrap(left),
                 () = shared.shutdown.draining(), if !draining => {
                     draining = true;
                     if let Some(signal) = shared.shutdown.signal() {
@@ -441,9 +451,6 @@ impl Consumer {
                 () = sleep(FLUSH) => {}
             }
         }
-        for (item, at) in self.order.leave() {
-            work::put_off(context.clone(), item, at).await;
-        }
     }
 
     /// What waits for its next attempt here has none any more: those behind it are given back.
@@ -456,7 +463,6 @@ impl Consumer {
     }
 
     async fn begin_draining(&mut self, why: Ended) {
-        // `claimed` no longer matters: nothing is received any more.
         for item in self.order.all_followers() {
             self.release(item.received, item.name, Released::NotStarted);
         }
@@ -499,7 +505,7 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-fn unwrap(done: Result<Done, JoinError>) -> Done {
+fn unwrap<T>(done: Result<T, JoinError>) -> T {
     match done {
         Ok(done) => done,
         // Nobody cancels these tasks, so it is a panic, and it goes on here.

@@ -63,6 +63,7 @@ pub(super) fn with_protocol(protocol: Protocol) -> Request {
         drain_timeout: None,
         clock: Clock::manual(0),
         metrics: Metrics::default(),
+        spans: None,
     }
 }
 

@@ -92,6 +92,14 @@ impl Running {
         found.unwrap_or_else(|why| self.give_up(&format!("`{marker}` did not come on stderr: {why}")))
     }
 
+    /// Waits until `text` stands on stdout, in a line that may go on.
+    #[track_caller]
+    pub(crate) fn wait_shown(&mut self, text: &str) {
+        if let Err(why) = self.stdout.wait_text(text) {
+            self.give_up(&format!("`{text}` was not shown: {why}"));
+        }
+    }
+
     /// Sends a signal to this one process; nothing happens when it has ended already.
     pub(crate) fn signal(&self, signal: Signal) {
         // Under the lock the process is not reaped meanwhile, so the pid is still its own.
@@ -223,6 +231,22 @@ impl Stream {
             }
             collected = next;
         }
+    }
+
+    fn wait_text(&self, text: &str) -> Result<(), &'static str> {
+        let (state, changed) = &*self.state;
+        let mut collected = state.lock().unwrap();
+        while !String::from_utf8_lossy(&collected.bytes).contains(text) {
+            if collected.ended {
+                return Err("the stream ended");
+            }
+            let (next, waited) = changed.wait_timeout(collected, PATIENCE).unwrap();
+            if waited.timed_out() {
+                return Err("nothing more came");
+            }
+            collected = next;
+        }
+        Ok(())
     }
 
     /// All of it, once every writer has closed it; `None` when that does not happen.
