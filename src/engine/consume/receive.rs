@@ -118,7 +118,8 @@ impl Consumer {
 
     async fn go_on_receiving(&mut self) -> Ended {
         loop {
-            if self.shared().is_count_reached() && self.polls.is_empty() {
+            // What receives under way still bring is given back.
+            if self.shared().is_count_reached() {
                 return Ended::Count;
             }
             let may = self.may_poll();

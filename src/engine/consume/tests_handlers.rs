@@ -492,19 +492,22 @@ async fn a_status_stands_whatever_becomes_of_the_rest_of_the_answer() {
 #[tokio::test]
 async fn what_is_put_off_when_its_queue_is_drained_takes_no_memory_from_another() {
     let fake = Fake::new(&["users", "orders"]);
+    let padded = |event: &str, id: usize, size: usize| {
+        body(event, &id.to_string()).replace("}}", &format!("}}}}{}", " ".repeat(size)))
+    };
     for id in 0..6 {
-        fake.put("users", &body("U", &id.to_string()), Value::Null, &[]);
+        fake.put("users", &padded("U", id, 2000), Value::Null, &[]);
     }
-    for id in 0..6 {
-        fake.put("orders", &body("O", &id.to_string()), Value::Null, &[]);
+    fake.put("orders", &padded("O", 0, 8000), Value::Null, &[]);
+    for id in 1..20 {
+        fake.put("orders", &padded("O", id, 100), Value::Null, &[]);
     }
-    let line = "test $EVENTBUS_EVENT_NAME = O";
-    let mut request = request(line).await.workers(6);
+    let mut request = request("test $EVENTBUS_EVENT_NAME = O").await.workers(6);
     request.queues = vec!["users".into(), "orders".into()];
-    // Room for seven bodies, six of which back off.
-    let max_memory = Some(body("U", "0").len() * 7);
-    let run = consume(&fake, Request { order_by: Some(OrderBy::EntityId), max_memory, ..request }).await;
-    assert_eq!((run.report.counts.acked, run.report.counts.failed), (6, 6), "{:?}", run.report.counts);
+    // The six that back off leave no room for one more as large as the first of the other queue.
+    let request = Request { order_by: Some(OrderBy::EntityId), max_memory: Some(16 * 1024), ..request };
+    let run = tokio::time::timeout(Duration::from_secs(40), consume(&fake, request)).await.expect("it ends");
+    assert_eq!((run.report.counts.acked, run.report.counts.failed), (20, 6), "{:?}", run.report.counts);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -32,6 +32,8 @@ const WORDS: usize = 1000;
 pub(super) struct Stream {
     jobs: mpsc::Sender<Waiting>,
     lanes: JoinSet<()>,
+    /// Dropped when no more comes.
+    over: watch::Sender<()>,
 }
 
 struct Waiting {
@@ -65,6 +67,7 @@ struct Lane {
     /// What reads the processes' stderr.
     errors: JoinSet<()>,
     words: Words,
+    over: watch::Receiver<()>,
 }
 
 /// What a lane says, told by a task of its own: a reporter that is behind must not keep results from being read.
@@ -102,6 +105,7 @@ impl Stream {
     pub(super) fn start(program: &Program, workers: usize, inflight: NonZeroUsize, shared: &Arc<Shared>) -> Self {
         let (sender, jobs) = mpsc::channel(workers.saturating_mul(inflight.get()).min(10_000));
         let jobs = Arc::new(Mutex::new(jobs));
+        let (over, ended) = watch::channel(());
         let mut lanes = JoinSet::new();
         for _ in 0..workers {
             let lane = Lane {
@@ -116,10 +120,11 @@ impl Stream {
                 not_before: None,
                 errors: JoinSet::new(),
                 words: Words::default(),
+                over: ended.clone(),
             };
             lanes.spawn(lane.run());
         }
-        Self { jobs: sender, lanes }
+        Self { jobs: sender, lanes, over }
     }
 
     pub(super) async fn handle(&self, shared: &Shared, job: Job<'_>) -> Answer {
@@ -142,7 +147,7 @@ impl Stream {
     }
 
     pub(super) async fn end(self) {
-        drop(self.jobs);
+        drop((self.jobs, self.over));
         super::all_ended(self.lanes).await;
     }
 }
@@ -209,6 +214,7 @@ impl Lane {
             () = shared.aborting() => Next::Abort,
             () = until(late) => Next::Late,
             () = until(starts), if starts.is_some() => Next::Again,
+            _ = self.over.changed(), if starts.is_some() => Next::Job(None),
             job = async move { jobs.lock().await.recv().await }, if room => match job {
                 Some(job) => Next::Job(Some(job)),
                 // No more comes, but what is in hand has an answer to come.
