@@ -28,6 +28,13 @@ impl Clock {
         }
     }
 
+    /// Moves a manual clock back, as a machine's is when it was wrong; does nothing to the machine's.
+    pub fn turn_back(&self, by: std::time::Duration) {
+        if let Some(manual) = &self.0 {
+            manual.fetch_sub(by.as_millis() as i64, Ordering::SeqCst);
+        }
+    }
+
     /// Milliseconds since the epoch.
     pub fn now_ms(&self) -> i64 {
         match &self.0 {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -137,6 +138,12 @@ fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
 
+/// Nothing streams within a process: a call that waits for messages, or for the bus file, would be taken for an upload that hangs,
+/// and be dropped after some seconds while it is being done.
+fn stalled_streams(options: &ConnectOptions) -> Option<StalledStreamProtectionConfig> {
+    options.http_client.is_some().then(StalledStreamProtectionConfig::disabled)
+}
+
 /// Everything is known, so neither environment nor AWS files are read: a stray `AWS_ENDPOINT_URL_SQS` cannot redirect it.
 fn stand_alone(options: &ConnectOptions, id: &str, secret: &str, url: &str, http: &SharedHttpClient) -> SdkConfig {
     let region = options.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
@@ -148,6 +155,7 @@ fn stand_alone(options: &ConnectOptions, id: &str, secret: &str, url: &str, http
         .http_client(http.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
         .timeout_config(timeouts());
+    builder.set_stalled_stream_protection(stalled_streams(options));
     builder.set_app_name(AppName::new("eventbus").ok());
     builder.build()
 }
@@ -157,6 +165,9 @@ async fn default_chain(options: &ConnectOptions, endpoint_url: Option<&str>, htt
         .http_client(http.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
         .timeout_config(timeouts());
+    if let Some(protection) = stalled_streams(options) {
+        loader = loader.stalled_stream_protection(protection);
+    }
     if let Ok(name) = AppName::new("eventbus") {
         loader = loader.app_name(name);
     }

@@ -29,8 +29,47 @@ pub struct Env {
     pub serve_access_key_id: Option<String>,
     /// `EVENTBUS_SERVE_SECRET_ACCESS_KEY`: its secret.
     pub serve_secret_access_key: Option<Secret>,
+    /// Where spans go.
+    pub otlp: Option<Otlp>,
     /// `PATH`, in which handlers are looked up.
     pub path: Option<OsString>,
+}
+
+/// Where spans go, by the variables of OpenTelemetry
+/// (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Otlp {
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces`; without one of them, and with
+    /// `OTEL_SDK_DISABLED=true` or `OTEL_TRACES_EXPORTER=none`, no spans go anywhere.
+    pub traces: String,
+    /// `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, else `OTEL_EXPORTER_OTLP_HEADERS`: `name=value,…`.
+    pub headers: Secret,
+    /// `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, else `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    pub protocol: Option<String>,
+    /// `OTEL_SERVICE_NAME`: `service.name` of spans.
+    pub service_name: Option<String>,
+    /// `OTEL_RESOURCE_ATTRIBUTES`: `name=value,…` of spans.
+    pub resource: String,
+}
+
+impl Otlp {
+    fn read() -> Option<Self> {
+        let off = var("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        if off || var("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none") {
+            return None;
+        }
+        let own = |name: &str| var(&format!("OTEL_EXPORTER_OTLP_TRACES_{name}"));
+        let of_all = |name: &str| var(&format!("OTEL_EXPORTER_OTLP_{name}"));
+        let traces = own("ENDPOINT")
+            .or_else(|| of_all("ENDPOINT").map(|url| format!("{}/v1/traces", url.trim_end_matches('/'))))?;
+        Some(Self {
+            traces,
+            headers: Secret(own("HEADERS").or_else(|| of_all("HEADERS")).unwrap_or_default()),
+            protocol: own("PROTOCOL").or_else(|| of_all("PROTOCOL")),
+            service_name: var("OTEL_SERVICE_NAME"),
+            resource: var("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default(),
+        })
+    }
 }
 
 /// A value that is never shown.
@@ -78,6 +117,7 @@ impl Env {
             traceparent: var("TRACEPARENT"),
             serve_access_key_id: var("EVENTBUS_SERVE_ACCESS_KEY_ID"),
             serve_secret_access_key: var("EVENTBUS_SERVE_SECRET_ACCESS_KEY").map(Secret),
+            otlp: Otlp::read(),
             path,
         }
     }

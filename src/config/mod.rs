@@ -9,7 +9,7 @@ mod file;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use env::{CHOOSING_VARIABLES, Env, Secret, arguments, environment_variable, program};
+pub use env::{CHOOSING_VARIABLES, Env, Otlp, Secret, arguments, environment_variable, program};
 pub use file::{ContextKind, FILE_NAME, HandlerFile, RetryFile};
 
 use crate::error::CliError;
@@ -133,6 +133,8 @@ pub struct Config {
     pub serve_credentials: (Option<String>, Option<Secret>),
     /// `PATH`, in which handlers are looked up.
     pub path: Option<std::ffi::OsString>,
+    /// Where spans go.
+    pub otlp: Option<Otlp>,
     /// `AWS_PROFILE` while the bus is local: the user may believe to be on AWS.
     pub stray_profile: Option<String>,
 }
@@ -190,6 +192,7 @@ impl Config {
             trace: TraceParent::read(env.traceparent.as_deref()),
             serve_credentials: (env.serve_access_key_id.clone(), env.serve_secret_access_key.clone()),
             path: env.path.clone(),
+            otlp: env.otlp.clone(),
             stray_profile: match context.value.target {
                 Target::Local { .. } => env.aws_profile.clone(),
                 Target::Aws(_) => None,

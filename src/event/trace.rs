@@ -35,6 +35,11 @@ impl TraceParent {
         Self { span, ..self }
     }
 
+    /// Whether the trace is recorded, as far as whoever began it knows.
+    pub fn is_sampled(self) -> bool {
+        self.flags & 1 == 1
+    }
+
     /// A new trace; `random` yields its ids.
     pub fn new(random: [u8; 16], span: [u8; 8], sampled: bool) -> Self {
         let mut trace = random;

@@ -18,6 +18,10 @@
 //! | `replay` | queue to queue on the embedded bus against plain SQLite moving the same rows in transactions of a hundred; over HTTP against a loop of boto3 in eight threads | 25 % of its rate; 3 times faster |
 //! | `tail` | records a second from a recording and from the embedded bus; publish to the line that a tap shows | 50,000; 20,000; 50 ms |
 //! | `flat` | peak memory of tail and replay, 200,000 messages against a million, and 60 of 1 MiB against 600 | at most 16 MiB more; 48 MiB more |
+//! | `consume` | a process for each event with `true` against `xargs -P2 -n1 true`; processes that stay | 80 % of its rate; 4 times its rate |
+//! | `consume_served` | processes that stay over HTTP against a boto3 loop with 8 threads | 3 times faster |
+//! | `consume_idle` | processor time and memory of a consumer to which nothing comes | 1 % of a core; 30 MiB |
+//! | `consume_drain` | peak memory of draining 1,000,000 events against 100,000 | at most 8 MiB more |
 //!
 //! The first two and `replay` need the aws CLI, moto and boto3: `bash .ci/run tools clients` makes `target/clients-venv`. `bus` and `depth` need wrk,
 //! and `bus` its peers, in `target/bench-peers` (moto, ministack, fauxqs; all on the loopback address). What is missing is named
@@ -26,6 +30,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and its own switches")]
 
 mod bus;
+mod consume;
 mod depth;
 mod embedded;
 mod flat;
@@ -56,7 +61,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let (switches, names): (Vec<&String>, Vec<&String>) = args.iter().partition(|arg| arg.starts_with('-'));
     let quick = switches.iter().any(|switch| switch.as_str() == "--quick");
-    let all: [(&str, Benchmark); 12] = [
+    let all: [(&str, Benchmark); 16] = [
         ("version", publish_one::version),
         ("publish_one", publish_one::publish),
         ("store", store::run),
@@ -69,6 +74,10 @@ fn main() -> ExitCode {
         ("replay", replay::run),
         ("tail", tail::run),
         ("flat", flat::run),
+        ("consume", consume::handlers),
+        ("consume_served", consume::served),
+        ("consume_idle", consume::idle),
+        ("consume_drain", consume::drain),
     ];
     let unknown = names.iter().find(|name| all.iter().all(|(known, _)| *known != name.as_str()));
     let unknown = unknown.or(switches.iter().find(|switch| switch.as_str() != "--quick"));

@@ -43,19 +43,29 @@ impl Server {
 
     /// A field of `/proc/PID/status` in KiB.
     pub(crate) fn memory_kib(&self, field: &str) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
-        line.trim().strip_suffix(" kB")?.parse().ok()
+        memory_kib(self.process.id(), field)
     }
 
     /// Processor time it has taken so far; the kernel counts in hundredths of a second.
     pub(crate) fn processor_time(&self) -> Option<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
-        // The name may hold anything and ends with the last parenthesis; user and system time are the 12th and 13th after it.
-        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-        let hundredths = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-        Some(Duration::from_millis(hundredths * 10))
+        processor_time(self.process.id())
     }
+}
+
+/// A field of `/proc/PID/status` in KiB.
+pub(crate) fn memory_kib(pid: u32, field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// Processor time that a process has taken so far; the kernel counts in hundredths of a second.
+pub(crate) fn processor_time(pid: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold anything and ends with the last parenthesis; user and system time are the 12th and 13th after it.
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let hundredths = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(hundredths * 10))
 }
 
 impl Drop for Server {

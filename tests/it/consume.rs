@@ -195,9 +195,11 @@ fn a_closed_stdout_drains_and_loses_nothing() {
     }
     let program = crate::support::binary().display();
     let script = format!(
-        "'{program}' consume users --drain --exec 'echo $EVENTBUS_ENTITY_ID >> handled; yes | head -c 300000' | true"
+        "{{ '{program}' consume users --drain --exec 'echo $EVENTBUS_ENTITY_ID >> handled; yes | head -c 300000'; echo \"code $?\" >&2; }} | true"
     );
-    let _ended = env.script(&script).run();
+    let ended = env.script(&script).run();
+    assert!(ended.stderr().contains("code 1\n"), "it did not end as asked: {}", ended.snapshot());
+    assert!(ended.stderr().contains("error: stdout was closed before the end"), "{}", ended.snapshot());
     let handled = env.read("handled").lines().count() as u64;
     let (visible, in_flight) = held(&env, "users");
     assert_eq!((handled + visible, in_flight), (20, 0), "what was handled is gone, the rest is there");

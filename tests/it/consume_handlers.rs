@@ -141,6 +141,15 @@ fn settings_and_flags_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_secret_in_a_url_is_not_shown() {
+    let env = TestEnv::new();
+    let url = "http://user:s3cret@127.0.0.1:18911/hook?token=abc";
+    let refused = env.run(&["consume", "users", "--forward", url]).expect_code(2);
+    assert!(refused.stderr().contains("`http://…@127.0.0.1:18911/hook?…`"), "{}", refused.snapshot());
+    assert!(!refused.stderr().contains("s3cret") && !refused.stderr().contains("abc"), "{}", refused.snapshot());
+}
+
+#[test]
 fn a_dry_run_shows_who_would_get_what_and_changes_nothing() {
     let env = project("");
     publish(&env, "UserRegistered", &["1"]);

@@ -6,6 +6,7 @@ mod clients;
 mod config;
 mod connections;
 mod consume;
+mod consume_edges;
 mod consume_handlers;
 mod consume_torture;
 mod durability;

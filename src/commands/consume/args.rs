@@ -57,13 +57,13 @@ pub struct ConsumeArgs {
     /// How commands are spoken to [default: `spawn`]
     #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with = "forward", help_heading = "Handlers")]
     pub protocol: Option<ProtocolName>,
-    /// Hand up to so many events to a process [default with `--protocol batch`: 100]
+    /// Hand up to so many events to a process, with `--protocol batch`, which this chooses [default: 100]
     #[arg(long, value_name = "N", conflicts_with = "forward", help_heading = "Handlers")]
     pub batch: Option<NonZeroUsize>,
-    /// Fill a batch for so long [default: 1s]
+    /// Fill a batch for so long, with `--protocol batch`, which this chooses [default: 1s]
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "forward", help_heading = "Handlers")]
     pub batch_wait: Option<Duration>,
-    /// Hand so many events at once to each process of `--protocol stream` [default: 1]
+    /// Hand so many events at once to each process, with `--protocol stream`, which this chooses [default: 1]
     #[arg(long, value_name = "K", conflicts_with = "forward", help_heading = "Handlers")]
     pub inflight: Option<NonZeroUsize>,
     /// What handlers read
@@ -203,7 +203,7 @@ impl From<What> for consume::Unclaimed {
 pub enum DedupeKey {
     /// The message's id
     Message,
-    /// Event name, entity id and publish date
+    /// Event name, entity id, publish date and payload
     Event,
 }
 

@@ -189,5 +189,16 @@ async fn find(cx: &Cx, command: HandlerCommand, folder: &Path) -> Result<Program
 }
 
 fn target(url: &str, place: &str) -> Result<Target, CliError> {
-    Target::parse(url).map_err(|error| CliError::usage(format!("{place}: `{url}`: {error}")))
+    Target::parse(url).map_err(|error| CliError::usage(format!("{place}: `{}`: {error}", without_secrets(url))))
+}
+
+/// A URL without what may be a secret: user, password and query.
+pub(super) fn without_secrets(url: &str) -> String {
+    let (shown, query) = url.split_once('?').map_or((url, ""), |(shown, _)| (shown, "?…"));
+    let (scheme, rest) = shown.split_once("://").unwrap_or(("", shown));
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}{separator}…@{host}{query}"),
+        None => format!("{shown}{query}"),
+    }
 }

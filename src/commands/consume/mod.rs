@@ -2,6 +2,7 @@
 
 mod args;
 mod handlers;
+mod spans;
 mod values;
 
 pub use args::{ConsumeArgs, DedupeKey, FailureOn, LogForm, ProtocolName, StdinForm, What};
@@ -65,6 +66,7 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
         drain_timeout: args.drain_timeout,
         clock: Clock::system(),
         metrics: metrics.clone(),
+        spans: spans::export(cx)?,
     };
     let shutdown = Shutdown::from_signals()?;
     let bus = match super::unless_signalled(&shutdown, cx.bus()).await? {
@@ -88,7 +90,11 @@ pub async fn run(cx: &mut Cx, args: ConsumeArgs) -> Result<Outcome, CliError> {
     let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let report = result.map_err(not_begun)?;
     match told {
-        Some((mut reporter, written)) => super::written(written.and_then(|()| reporter.summary(&report)))?,
+        Some((mut reporter, written)) => {
+            // Also after stdout was closed: for people it is said on stderr.
+            let summary = reporter.summary(&report);
+            super::written(written.and(summary))?;
+        }
         None => return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)),
     }
     outcome(&report, args.fail_on_error)
@@ -180,7 +186,10 @@ fn outcome(report: &Report, fail_on_error: bool) -> Result<Outcome, CliError> {
         Ended::CannotRun { handler, why } => Err(CliError::failed(format!("handler `{handler}` cannot run: {why}"))),
         Ended::ReceiveFailed(error) => Err(error.as_ref().into()),
         Ended::Signal(signal) => Ok(super::outcome_of_signal(Some(*signal)).unwrap_or(Outcome::Done)),
-        Ended::Count | Ended::Idle | Ended::Drained { .. } | Ended::OutputClosed => {
+        Ended::OutputClosed => Err(CliError::failed(
+            "stdout was closed before the end; what was being handled was finished, the rest is still in the queue",
+        )),
+        Ended::Count | Ended::Idle | Ended::Drained { .. } => {
             let counts = &report.counts;
             let bad = counts.failed + counts.rejected + counts.left + counts.unconfirmed;
             Ok(if fail_on_error && bad > 0 { Outcome::Partial } else { Outcome::Done })
@@ -281,6 +290,9 @@ mod tests {
             &["--exec", "true", "--on", "A"],
             &["--exec", "true", "--batch", "0"],
             &["--exec", "true", "--rate", "0/s"],
+            &["--exec", "true", "--rate", "1e-19/s"],
+            &["--exec", "true", "--pause-after", "1 in 300000000000y"],
+            &["--exec", "true", "--batch-wait", "300000000000y"],
             &["--exec", "true", "--pause-after", "often"],
             &["--exec", "true", "--dedupe-by", "event"],
             &["--exec", "true", "--failure-on", "every"],
@@ -311,7 +323,7 @@ mod tests {
         assert_eq!(of(drained(), 2, true), Ok(Outcome::Partial));
         assert_eq!(of(Ended::Signal(Signal::Interrupt), 2, true), Ok(Outcome::Interrupted));
         assert_eq!(of(Ended::Signal(Signal::Terminate), 0, false), Ok(Outcome::Terminated));
-        assert_eq!(of(Ended::OutputClosed, 0, false), Ok(Outcome::Done));
+        assert_eq!(of(Ended::OutputClosed, 0, false), Err(Outcome::Failed), "it did not end as asked");
         let denied = BusError::new(BusErrorKind::Auth, "ReceiveMessage", "queue `users`: no");
         let ended = report(Ended::ReceiveFailed(Arc::new(denied)), 0);
         let told = outcome(&ended, false).unwrap_err();

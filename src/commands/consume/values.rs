@@ -15,6 +15,9 @@ pub(super) fn on(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// From one event to the next.
+const SLOWEST: Duration = Duration::from_secs(24 * 3600);
+
 /// `10/s`, `10/m`, `10/h`; a bare number is per second.
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
     let wrong = || "expected something like `10/s`, `30/m` or `100/h`".to_owned();
@@ -29,7 +32,10 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
     if !number.is_finite() || number <= 0.0 {
         return Err(wrong());
     }
-    Duration::try_from_secs_f64(unit / number).map(|interval| Rate { interval }).map_err(|_| wrong())
+    match Duration::try_from_secs_f64(unit / number) {
+        Ok(interval) if interval <= SLOWEST => Ok(Rate { interval }),
+        _ => Err("slower than one a day is no rate".into()),
+    }
 }
 
 /// `20 failures in 1m`.

@@ -60,6 +60,14 @@ pub(super) enum Ending<'a> {
     Failure(&'a str),
 }
 
+/// Why something was not published.
+pub(super) struct Unsaid {
+    /// What SNS answered last.
+    pub(super) error: String,
+    /// It takes no such message, however often it is asked.
+    pub(super) for_good: bool,
+}
+
 impl Announcer {
     pub(super) fn new(what: Announcements) -> Self {
         Self { what, success: OnceCell::new(), failure: OnceCell::new() }
@@ -88,7 +96,7 @@ impl Announcer {
         name: &EventRef,
         event: &Event,
         ending: Ending<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unsaid> {
         let (announcement, topic) = match ending {
             Ending::Success(_) => (&self.what.success, &self.success),
             Ending::Failure(_) => (&self.what.failure, &self.failure),
@@ -131,8 +139,13 @@ impl Announcer {
             match bus.publish_batch(topic, &outgoing).await.pop() {
                 Some(Ok(_)) => return Ok(()),
                 Some(Err(error)) if error.retryable && attempt < TRIES => sleep(RETRY.after(attempt, random())).await,
-                Some(Err(error)) => return Err(error.to_string()),
-                None => return Err("the answer says nothing about the message".into()),
+                Some(Err(error)) => {
+                    let for_good = error.sender_fault && !error.is_denied();
+                    return Err(Unsaid { error: error.to_string(), for_good });
+                }
+                None => {
+                    return Err(Unsaid { error: "the answer says nothing about the message".into(), for_good: false });
+                }
             }
             attempt += 1;
         }

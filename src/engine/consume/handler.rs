@@ -57,7 +57,7 @@ pub(super) fn environment(job: &Job<'_>, clock: &Clock) -> HandlerEnv {
         .set("EVENTBUS_QUEUE", Some(queue))
         .set("EVENTBUS_RECEIVE_COUNT", Some(&attempt))
         .set("EVENTBUS_DEADLINE", deadline.as_deref())
-        .set("TRACEPARENT", metadata.traceparent.as_deref())
+        .set("TRACEPARENT", job.traceparent.as_deref().or(metadata.traceparent.as_deref()))
         .set("TRACESTATE", metadata.tracestate.as_deref());
     env
 }
@@ -107,7 +107,9 @@ mod tests {
         let (event, received) = (event(BODY), received(BODY));
         let name = EventRef { attempt: 3, ..EventRef::default() }.into();
         let timeout = Duration::from_secs(30);
-        let job = Job { received: &received, event: &event, name: &name, queue: "users", timeout };
+        let begun: crate::engine::consume::protocol::Begun = std::sync::Arc::new(|| ());
+        let job =
+            Job { received: &received, event: &event, name: &name, queue: "users", timeout, begun, traceparent: None };
         let env = environment(&job, &clock);
         for (name, value) in [
             ("EVENTBUS_EVENT_NAME", "UserRegistered"),

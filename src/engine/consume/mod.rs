@@ -38,8 +38,10 @@ pub mod preview;
 mod protocol;
 mod receive;
 mod reject;
+mod room;
 mod run;
 mod settle;
+mod spans;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -60,6 +62,7 @@ pub use flow::{PauseAfter, Rate};
 pub use metrics::Metrics;
 pub use protocol::{HandlerSpec, Protocol, Target};
 pub use run::run;
+pub use spans::{Headers, SpanExport};
 
 use crate::bus::{BusError, Message};
 use crate::clock::Clock;
@@ -145,6 +148,8 @@ pub struct Request {
     pub clock: Clock,
     /// Counted for whoever looks from outside.
     pub metrics: Metrics,
+    /// Where spans go.
+    pub spans: Option<SpanExport>,
 }
 
 /// One received event, as messages and records name it.
@@ -228,7 +233,7 @@ pub enum Progress {
         /// Why.
         error: String,
     },
-    /// A failure could not be published. Its event is tried again regardless.
+    /// An outcome event could not be published. What became of the event that it is about does not depend on that.
     NotAnnounced {
         /// This event.
         event: Arc<EventRef>,

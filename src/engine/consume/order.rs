@@ -2,17 +2,15 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::work::Item;
 
-type Credit = Option<OwnedSemaphorePermit>;
-
-/// The groups one of whose events is being handled, or waits for its next attempt here.
+/// The groups one of whose events is being handled, or waits for its next attempt here. Those behind it take no room with their
+/// handlers, so that other groups go on.
 #[derive(Default)]
 pub(super) struct Order {
-    groups: HashMap<String, VecDeque<(Item, Credit)>>,
+    groups: HashMap<String, VecDeque<Item>>,
     put_off: Vec<(Box<Item>, Instant)>,
 }
 
@@ -23,31 +21,22 @@ impl Order {
     }
 
     /// Gives the event back when it may be handled now; else it waits behind the one of its group.
-    pub(super) fn admit(&mut self, item: Item, credit: Credit) -> Option<(Item, Credit)> {
-        let Some(group) = &item.group else { return Some((item, credit)) };
-        let waits_long = self.is_put_off(group);
+    pub(super) fn admit(&mut self, item: Item) -> Option<Item> {
+        let Some(group) = &item.group else { return Some(item) };
         match self.groups.get_mut(group) {
             Some(waiting) => {
-                // What waits for an attempt that is to come later must not keep others from their handlers.
-                waiting.push_back((item, credit.filter(|_| !waits_long)));
+                waiting.push_back(item);
                 None
             }
             None => {
                 self.groups.insert(group.clone(), VecDeque::new());
-                Some((item, credit))
+                Some(item)
             }
         }
     }
 
-    fn is_put_off(&self, group: &str) -> bool {
-        self.put_off.iter().any(|(item, _)| item.group.as_deref() == Some(group))
-    }
-
-    /// The first of its group is tried again then. It and those behind it keep their places and give their credits back.
+    /// The first of its group is tried again then. It and those behind it keep their places.
     pub(super) fn put_off(&mut self, item: Box<Item>, at: Instant) {
-        if let Some(waiting) = item.group.as_ref().and_then(|group| self.groups.get_mut(group)) {
-            waiting.iter_mut().for_each(|(_, credit)| *credit = None);
-        }
         self.put_off.push((item, at));
     }
 
@@ -63,7 +52,7 @@ impl Order {
     }
 
     /// The next of a group whose first is out of the queue; the group is gone when there is none.
-    pub(super) fn next_of(&mut self, group: &str) -> Option<(Item, Credit)> {
+    pub(super) fn next_of(&mut self, group: &str) -> Option<Item> {
         let next = self.groups.get_mut(group)?.pop_front();
         if next.is_none() {
             self.groups.remove(group);
@@ -73,7 +62,7 @@ impl Order {
 
     /// The group is gone: those behind its first.
     pub(super) fn disband(&mut self, group: &str) -> Vec<Item> {
-        self.groups.remove(group).into_iter().flatten().map(|(item, _)| item).collect()
+        self.groups.remove(group).into_iter().flatten().collect()
     }
 
     /// The groups whose first is tried again later.
@@ -83,12 +72,12 @@ impl Order {
 
     /// Takes those behind the first of a group out; it stays.
     pub(super) fn followers(&mut self, group: &str) -> Vec<Item> {
-        self.groups.get_mut(group).map(std::mem::take).into_iter().flatten().map(|(item, _)| item).collect()
+        self.groups.get_mut(group).map(std::mem::take).into_iter().flatten().collect()
     }
 
     /// The same of all groups.
     pub(super) fn all_followers(&mut self) -> Vec<Item> {
-        self.groups.values_mut().flat_map(std::mem::take).map(|(item, _)| item).collect()
+        self.groups.values_mut().flat_map(std::mem::take).collect()
     }
 
     /// Takes out what would have been tried again.

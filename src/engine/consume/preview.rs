@@ -81,7 +81,7 @@ pub async fn preview(bus: &Bus, request: &Request) -> Result<(Vec<Planned>, Opti
             let mut after = 0;
             loop {
                 let peeked = bus.peek(&queue, after, LOOK, Duration::ZERO).await?;
-                if peeked.messages.is_empty() {
+                if peeked.messages.is_empty() || left(&planned) == 0 {
                     break;
                 }
                 after = peeked.cursor;

@@ -8,15 +8,15 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::order::Order;
+use super::room::{Reservation, Room};
 use super::settle::FLUSH;
 use super::take::Taken;
 use super::work::{self, Context, Done, Item, Shared};
-use super::{Counts, Ended, EventRef, MARGIN, Progress, Received, Released, Settlement, take};
+use super::{Counts, Ended, EventRef, MARGIN, Progress, Received, Released, take};
 use crate::bus::{BusError, BusErrorKind, MAX_BATCH, MAX_WAIT, Message, Receive};
 use crate::engine::backoff::{Backoff, random};
 
@@ -29,6 +29,10 @@ const DRAIN_LOOK: Duration = Duration::from_millis(200);
 
 /// How many handled events may wait to be settled before no more are received: what bounds memory when deletes are slow.
 const UNSETTLED: usize = 1000;
+
+/// How many events may wait here, for the first of their group or for a busy handler, before no more are received; ten times what
+/// the handlers take at once where that is more.
+const MOST_WAITING: usize = 100;
 
 /// How long a receive that is no longer wanted is listened to: its answer may be on its way, and holds messages that nobody else
 /// would give back before their visibility timeout.
@@ -48,9 +52,10 @@ const FURTHER_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Consumer {
     pub(super) context: Arc<Context>,
-    /// One for each event that the handlers have room for; taken before a receive, given back when the handler has ended.
-    credits: Arc<Semaphore>,
-    room: usize,
+    /// Reserved before a receive, and taken by each event until its handler has ended.
+    room: Arc<Room>,
+    /// How many events the handlers take at once, all of them together.
+    size: usize,
     polls: FuturesUnordered<BoxFuture<'static, Poll>>,
     /// Receives wanted at once.
     want: usize,
@@ -71,23 +76,22 @@ pub(super) struct Consumer {
 /// A receive that was answered.
 struct Poll {
     answer: Result<Vec<Message>, BusError>,
-    credits: Vec<OwnedSemaphorePermit>,
+    reservation: Reservation,
     idle_before: bool,
 }
 
 enum Step {
     Answer(Poll),
     Done(Done),
-    Credit(OwnedSemaphorePermit),
+    Poll,
     Wake,
 }
 
 impl Consumer {
     pub(super) fn new(context: Arc<Context>) -> Self {
-        let room = context.handlers.iter().map(|handler| handler.room).sum::<usize>().clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            credits: Arc::new(Semaphore::new(room)),
-            room,
+            room: Room::new(context.handlers.iter().map(|handler| handler.room)),
+            size: context.handlers.iter().map(|handler| handler.room).fold(0, usize::saturating_add),
             context,
             polls: FuturesUnordered::new(),
             want: 1,
@@ -114,11 +118,13 @@ impl Consumer {
 
     async fn go_on_receiving(&mut self) -> Ended {
         loop {
-            if self.needed() == 0 && self.polls.is_empty() && self.shared().reserved.load(Ordering::SeqCst) == 0 {
+            // What receives under way still bring is given back.
+            if self.shared().is_count_reached() {
                 return Ended::Count;
             }
-            let wants = self.wants_poll();
-            let wake = self.next_wake(wants);
+            let may = self.may_poll();
+            let wants = may && self.room.open() > 0;
+            let wake = self.next_wake(may);
             let shared = self.shared().clone();
             let step = tokio::select! {
                 // In this order: an answer that is there is taken, also when it has become time to end.
@@ -127,7 +133,8 @@ impl Consumer {
                 ended = ended(&shared) => return ended,
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => Step::Done(unwrap(done)),
                 () = until(wake) => Step::Wake,
-                Ok(credit) = self.credits.clone().acquire_owned(), if wants => Step::Credit(credit),
+                () = self.room.changed(), if !wants => Step::Wake,
+                () = std::future::ready(()), if wants => Step::Poll,
             };
             match step {
                 Step::Answer(poll) => {
@@ -141,12 +148,12 @@ impl Consumer {
                     }
                     self.note(done);
                 }
-                Step::Credit(credit) => self.poll(credit),
+                Step::Poll => self.poll(),
                 Step::Wake => {
                     let now = Instant::now();
                     self.not_before = self.not_before.filter(|(at, _)| *at > now);
                     for item in self.order.due(now) {
-                        self.spawn(item, None);
+                        self.start(item);
                     }
                 }
             }
@@ -160,48 +167,52 @@ impl Consumer {
         shared.request.count.map_or(u64::MAX, |count| count.saturating_sub(claimed + reserved))
     }
 
-    fn wants_poll(&self) -> bool {
+    /// Whether another receive may begin, if there is room for what it brings.
+    fn may_poll(&self) -> bool {
         let shared = self.shared();
+        // Behind others of their groups, or for handlers that have no room.
+        let waiting = self.order.len() + self.room.beyond();
         self.polls.len() < self.want
             && self.not_before.is_none()
-            && self.tasks.len() < self.room.saturating_add(UNSETTLED)
-            && self.order.len() < self.room.saturating_mul(10).max(100)
+            && self.tasks.len() < self.size.saturating_add(UNSETTLED)
+            && waiting < self.size.saturating_mul(10).max(MOST_WAITING)
             && shared.flow.breaker.as_ref().is_none_or(|breaker| breaker.is_closed())
             && shared.flow.room(self.largest) > 0
             && self.needed() > 0
     }
 
-    fn next_wake(&self, wants: bool) -> Option<Instant> {
-        let look = (!wants && self.polls.is_empty()).then(|| Instant::now() + LOOK);
+    fn next_wake(&self, may: bool) -> Option<Instant> {
+        let look = (!may && self.polls.is_empty()).then(|| Instant::now() + LOOK);
         [self.not_before.map(|(at, _)| at), self.order.next_due(), look].into_iter().flatten().min()
     }
 
-    /// Starts a receive for as many events as there are credits and as are needed.
-    fn poll(&mut self, credit: OwnedSemaphorePermit) {
+    /// Starts a receive for as many events as there is room for and as are needed.
+    fn poll(&mut self) {
         let shared = self.shared().clone();
         let fits = shared.flow.room(self.largest).min(MAX_BATCH) as u64;
-        let most = self.needed().min(fits).max(1) as usize;
-        let more = std::iter::from_fn(|| self.credits.clone().try_acquire_owned().ok());
-        let credits: Vec<_> = std::iter::once(credit).chain(more.take(most - 1)).collect();
+        let reservation = self.room.reserve(self.needed().min(fits) as usize);
+        if reservation.size == 0 {
+            return;
+        }
         let idle_before = self.nothing_of_ours() && self.polls.is_empty();
         let wait = if self.polls.is_empty() { self.wait() } else { self.wait().min(FURTHER_WAIT) };
-        let receive = Receive { max: credits.len() as u32, wait, visibility: Some(self.context.window) };
-        shared.reserved.fetch_add(credits.len() as u64, Ordering::SeqCst);
+        let receive = Receive { max: reservation.size as u32, wait, visibility: Some(self.context.window) };
+        shared.reserved.fetch_add(reservation.size as u64, Ordering::SeqCst);
         let context = self.context.clone();
         self.polls.push(Box::pin(async move {
             let answer = context.shared.bus.receive(&context.queue, receive).await;
-            Poll { answer, credits, idle_before }
+            Poll { answer, reservation, idle_before }
         }));
     }
 
     async fn answered(&mut self, poll: Poll) -> Option<Ended> {
-        let asked = poll.credits.len();
+        let asked = poll.reservation.size;
         self.shared().reserved.fetch_sub(asked as u64, Ordering::SeqCst);
         match poll.answer {
             Ok(messages) => {
                 self.recovered().await;
                 // More receives while they come back full, fewer when not.
-                let most = self.room.div_ceil(MAX_BATCH).min(MOST_POLLS);
+                let most = self.size.div_ceil(MAX_BATCH).min(MOST_POLLS);
                 self.want = match messages.len() {
                     0 => 1,
                     came if came >= asked => (self.want + 1).min(most),
@@ -209,15 +220,15 @@ impl Consumer {
                     _ => self.want,
                 };
                 if messages.is_empty() {
-                    drop(poll.credits);
+                    drop(poll.reservation);
                     self.nothing_came(poll.idle_before)
                 } else {
-                    self.dispatch(messages, poll.credits);
+                    self.dispatch(messages, poll.reservation);
                     None
                 }
             }
             Err(error) => {
-                drop(poll.credits);
+                drop(poll.reservation);
                 self.failed(error).await
             }
         }
@@ -238,7 +249,7 @@ impl Consumer {
                 Some(poll) = self.polls.next() => poll,
                 () = &mut patience => break,
             };
-            shared.reserved.fetch_sub(poll.credits.len() as u64, Ordering::SeqCst);
+            shared.reserved.fetch_sub(poll.reservation.size as u64, Ordering::SeqCst);
             for message in poll.answer.unwrap_or_default() {
                 let taken = self.take(message, Instant::now());
                 self.release(taken.received, taken.name, Released::NotStarted);
@@ -291,24 +302,23 @@ impl Consumer {
     }
 
     /// Starts a handler for each event, or puts it behind the one of its group.
-    fn dispatch(&mut self, messages: Vec<Message>, credits: Vec<OwnedSemaphorePermit>) {
+    fn dispatch(&mut self, messages: Vec<Message>, reservation: Reservation) {
         let now = Instant::now();
         self.shared().is_active();
         self.empty = 0;
         let ending = self.shared().is_ending();
         // SQS never answers with more than was asked for; were it to, the rest is given back.
-        let mut credits = credits.into_iter();
-        for message in messages {
+        let asked = reservation.size;
+        drop(reservation);
+        for (number, message) in messages.into_iter().enumerate() {
             let taken = self.take(message, now);
-            let credit = credits.next();
-            if ending || credit.is_none() {
+            if ending || number >= asked {
                 self.release(taken.received, taken.name, Released::NotStarted);
                 continue;
             }
             let item = taken.into_item(&self.context);
-            self.shared().claimed.fetch_add(u64::from(item.is_for_a_handler()), Ordering::SeqCst);
-            if let Some((item, credit)) = self.order.admit(item, credit) {
-                self.spawn(item, credit);
+            if let Some(item) = self.order.admit(item) {
+                self.start(item);
             }
         }
     }
@@ -324,9 +334,16 @@ impl Consumer {
         taken
     }
 
-    fn spawn(&mut self, item: Item, credit: Option<OwnedSemaphorePermit>) {
+    /// Has it handled, unless as many are being handled as are wanted: then it is given back, and those behind it with it.
+    fn start(&mut self, item: Item) {
+        if item.handler().is_some() && !self.shared().claim() {
+            self.shared().running.fetch_add(1, Ordering::SeqCst);
+            self.tasks.spawn(work::release_item(self.context.clone(), item));
+            return;
+        }
         self.shared().running.fetch_add(1, Ordering::SeqCst);
-        self.tasks.spawn(work::handle(self.context.clone(), item, credit));
+        let place = self.room.take(item.handler());
+        self.tasks.spawn(work::handle(self.context.clone(), item, place));
     }
 
     fn release(&mut self, received: Received, name: Arc<EventRef>, why: Released) {
@@ -340,8 +357,11 @@ impl Consumer {
         shared.is_active();
         shared.running.fetch_sub(1, Ordering::SeqCst);
         self.counts.add(&done.settlement, done.handled);
-        if !done.handled && matches!(done.settlement, Settlement::Released { why: Released::BehindAnother, .. }) {
-            self.unclaim();
+        match (done.claimed, done.handled) {
+            (true, true) => drop(shared.handled.fetch_add(1, Ordering::SeqCst)),
+            // It was none of those that are wanted: another takes its place.
+            (true, false) => drop(shared.claimed.fetch_sub(1, Ordering::SeqCst)),
+            (false, _) => {}
         }
         let out = done.is_out();
         if let Some((item, at)) = done.again {
@@ -352,22 +372,16 @@ impl Consumer {
         shared.flow.gave_back(done.size);
         let Some(group) = done.group else { return };
         if out && !shared.is_ending() {
-            if let Some((item, credit)) = self.order.next_of(&group) {
-                self.spawn(item, credit);
+            if let Some(item) = self.order.next_of(&group) {
+                self.start(item);
             }
             return;
         }
         // Behind one that was not handled: they come again in order.
         let why = if shared.is_ending() { Released::NotStarted } else { Released::BehindAnother };
         for item in self.order.disband(&group) {
-            self.unclaim();
             self.release(item.received, item.name, why);
         }
-    }
-
-    fn unclaim(&self) {
-        let _ =
-            self.shared().claimed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |claimed| claimed.checked_sub(1));
     }
 
     async fn failed(&mut self, error: BusError) -> Option<Ended> {
@@ -405,9 +419,14 @@ impl Consumer {
         }
         let mut limit = pin!(deadline(shared.request.drain_timeout.filter(|_| draining)));
         let mut aborting = false;
+        let mut leaving = JoinSet::new();
         loop {
             self.put_off_the_rest();
-            if self.nothing_of_ours() {
+            for (item, at) in self.order.leave() {
+                shared.flow.gave_back(item.received.size);
+                leaving.spawn(work::put_off(context.clone(), item, at));
+            }
+            if self.nothing_of_ours() && leaving.is_empty() {
                 break;
             }
             // Everything that is left waits for this.
@@ -415,6 +434,7 @@ impl Consumer {
             tokio::select! {
                 biased;
                 Some(done) = self.tasks.join_next() => self.note(unwrap(done)),
+                Some(left) = leaving.join_next() => unwrap(left),
                 () = shared.shutdown.draining(), if !draining => {
                     draining = true;
                     if let Some(signal) = shared.shutdown.signal() {
@@ -432,9 +452,6 @@ impl Consumer {
                 () = sleep(FLUSH) => {}
             }
         }
-        for (item, at) in self.order.leave() {
-            work::put_off(context.clone(), item, at).await;
-        }
     }
 
     /// What waits for its next attempt here has none any more: those behind it are given back.
@@ -447,7 +464,6 @@ impl Consumer {
     }
 
     async fn begin_draining(&mut self, why: Ended) {
-        // `claimed` no longer matters: nothing is received any more.
         for item in self.order.all_followers() {
             self.release(item.received, item.name, Released::NotStarted);
         }
@@ -490,7 +506,7 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-fn unwrap(done: Result<Done, JoinError>) -> Done {
+fn unwrap<T>(done: Result<T, JoinError>) -> T {
     match done {
         Ok(done) => done,
         // Nobody cancels these tasks, so it is a panic, and it goes on here.

@@ -17,11 +17,12 @@ use super::protocol::Handler;
 use super::receive::{Consumer, reraise, window};
 use super::reject::name_of;
 use super::settle::Settler;
-use super::work::{Context, Shared};
+use super::spans::{self, Spans};
+use super::work::{Context, LAST_SETTLEMENTS, Shared};
 use super::{Begun, ConsumeError, Counts, Ended, MARGIN, Progress, Remaining, Report, Request};
 use crate::bus::{Bus, BusError, MAX_VISIBILITY, Queue, QueueAttributes};
-use crate::engine::Emitter;
 use crate::engine::shutdown::Shutdown;
+use crate::engine::{Emitter, Event};
 
 /// How long handlers may run on a queue whose messages are never invisible: SQS's own default.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,6 +66,13 @@ pub async fn run(bus: &Bus, request: Request, emit: &Emitter, shutdown: &Shutdow
         Some(spec) => Some(Dedupe::open(spec, request.clock.clone())?),
         None => None,
     };
+    let (spans, sending) = match request.spans.clone() {
+        Some(export) => {
+            let (spans, sending) = Spans::start(export, emit.clone());
+            (Some(spans), Some(sending))
+        }
+        None => (None, None),
+    };
     let now = Instant::now();
     let shared = Arc::new(Shared {
         bus: bus.clone(),
@@ -76,9 +84,11 @@ pub async fn run(bus: &Bus, request: Request, emit: &Emitter, shutdown: &Shutdow
         cannot_run: OnceLock::new(),
         dedupe,
         announcer,
+        spans,
         stopped: Shutdown::manual(),
         ended: OnceLock::new(),
         running: AtomicUsize::new(0),
+        handled: AtomicU64::new(0),
         claimed: AtomicU64::new(0),
         reserved: AtomicU64::new(0),
         active: Mutex::new(now),
@@ -111,14 +121,34 @@ pub async fn run(bus: &Bus, request: Request, emit: &Emitter, shutdown: &Shutdow
     // The settlers end with their last clones; every event has been answered, so nothing is left in them.
     drop(contexts);
     for settler in settling {
-        if let Err(error) = settler.await {
-            reraise(error);
+        tokio::select! {
+            biased;
+            ended = settler => if let Err(error) = ended {
+                reraise(error);
+            },
+            () = shared.aborting_for(LAST_SETTLEMENTS) => {}
         }
     }
     if let Some(handlers) = Arc::into_inner(handlers) {
         futures::future::join_all(handlers.into_iter().map(Handler::end)).await;
     }
-    Ok(Report { queues, counts, ended, remaining, took: now.elapsed() })
+    let took = now.elapsed();
+    if let Some(sending) = sending {
+        last_spans(shared, sending).await;
+    }
+    Ok(Report { queues, counts, ended, remaining, took })
+}
+
+async fn last_spans(shared: Arc<Shared>, sending: JoinHandle<()>) {
+    let dropped = shared.spans.as_ref().map_or(0, Spans::dropped);
+    if dropped > 0 {
+        let told = format!("{dropped} spans were dropped: more came than the collector took");
+        let _ = shared.emit.emit_until(Event::Warning(told), shared.aborting_for(Duration::from_secs(1))).await;
+    }
+    let shutdown = shared.shutdown.clone();
+    // The sending ends with the last who could hand one over.
+    drop(shared);
+    spans::ended(sending, async move { shutdown.aborting().await }).await;
 }
 
 async fn begin(

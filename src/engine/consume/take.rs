@@ -11,6 +11,9 @@ use crate::event::json::Document;
 use crate::event::{Event, Unreadable, read_body};
 use crate::schema::Catalogue;
 
+/// So many names of events without a handler are remembered.
+const MOST_NAMES: usize = 200;
+
 /// A message that was read.
 pub(super) struct Taken {
     pub(super) received: Received,
@@ -69,8 +72,10 @@ impl Taken {
 }
 
 fn unhandled(context: &Context, event: &str) -> Work {
-    let told = &context.shared.unhandled;
-    let first = told.lock().unwrap_or_else(PoisonError::into_inner).insert(event.to_owned());
+    let mut told = context.shared.unhandled.lock().unwrap_or_else(PoisonError::into_inner);
+    // Names come from outside: of more than so many no more is told.
+    let first = told.len() < MOST_NAMES && told.insert(event.to_owned());
+    drop(told);
     let receives = context.dead_letter.as_ref().map(|(_, max)| *max);
     let left = Left::Unhandled { first, receives };
     Work::Unclaimed(context.shared.request.unhandled, format!("no handler for event `{event}`"), left)

@@ -63,6 +63,7 @@ pub(super) fn with_protocol(protocol: Protocol) -> Request {
         drain_timeout: None,
         clock: Clock::manual(0),
         metrics: Metrics::default(),
+        spans: None,
     }
 }
 
@@ -430,10 +431,11 @@ async fn the_second_signal_ends_handlers_and_gives_their_events_back() {
 
 #[tokio::test]
 async fn a_drain_that_takes_too_long_is_ended() {
-    let (_, run) =
+    let (fake, run) =
         interrupted(Some(Duration::from_millis(50)), |trigger, _| async move { trigger.signal(Signal::Interrupt) })
             .await;
-    assert!(matches!(run.settlements()[..], [Settlement::Released { why: Released::Aborted, .. }]));
+    assert!(matches!(run.settlements()[..], [Settlement::Released { why: Released::Aborted, unsettled: None }]));
+    assert!(fake.messages("users").iter().all(|message| message.is_visible()), "given back at once");
 }
 
 #[tokio::test(start_paused = true)]

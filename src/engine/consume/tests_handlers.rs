@@ -77,6 +77,36 @@ async fn a_batch_answers_for_each_event_and_silence_is_another_attempt() {
 }
 
 #[tokio::test]
+async fn of_two_results_the_first_stands_and_the_second_is_told() {
+    let fake = users(1);
+    fake.redrive("users", "dead");
+    let line = format!(
+        r#"read -r line; {FIELDS}; for outcome in reject ack; do echo "{{\"id\":\"$id\",\"outcome\":\"$outcome\"}}"; done;
+        echo '{{"id":"nobody","outcome":"ack"}}'"#
+    );
+    let run = consume(&fake, batch(&line, 1).await).await;
+    let reasons: Vec<_> = run
+        .settlements()
+        .into_iter()
+        .filter_map(|settlement| match settlement {
+            Settlement::Rejected { reason, .. } => Some(reason.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(reasons, ["rejected by the handler: its result is `reject`"]);
+    let told: Vec<String> = run
+        .progress
+        .iter()
+        .filter_map(|progress| match progress {
+            Progress::HandlerOutput { chatter, .. } => Some(chatter.join("\n")),
+            _ => None,
+        })
+        .collect();
+    let told = told.join("\n");
+    assert!(told.contains("a second result for one event") && told.contains("for no event of the batch"), "{told}");
+}
+
+#[tokio::test]
 async fn a_batch_that_says_nothing_acknowledges_nothing() {
     let fake = users(3);
     let run = consume(&fake, batch("cat > /dev/null", 3).await).await;
@@ -307,6 +337,180 @@ async fn events_go_to_the_handler_of_their_name_and_the_rest_as_asked() {
 }
 
 #[tokio::test]
+async fn a_slow_handler_keeps_no_events_from_another() {
+    let fake = Fake::new(&["users"]);
+    for id in 0..30 {
+        fake.put("users", &body("Slow", &id.to_string()), Value::Null, &[]);
+    }
+    fake.put("users", &body("Fast", "fast"), Value::Null, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    // All that is slow waits for what comes behind thirty of its kind; then the gate stays open.
+    let gate = gate.display();
+    let slow = format!("test -e '{gate}.open' || cat '{gate}'");
+    let mut request = request(&slow).await.timeout(Duration::from_secs(20));
+    let fast = super::tests::request(&format!("touch '{gate}.open'; echo go > '{gate}'")).await;
+    request.handlers.extend(fast.handlers);
+    request.table = Table::new(vec![("Slow".into(), 0), ("Fast".into(), 1)]);
+    let run = consume(&fake, request).await;
+    assert_eq!((run.report.counts.acked, run.report.counts.failed), (31, 0), "{:?}", run.settlements());
+    let first = run.progress.iter().find_map(|progress| match progress {
+        Progress::Settled { event, .. } => event.entity_id.clone(),
+        _ => None,
+    });
+    assert!(matches!(first.as_deref(), Some("fast" | "0")), "{first:?}");
+}
+
+#[tokio::test]
+async fn a_slow_handler_does_not_draw_the_whole_queue_in() {
+    let fake = Fake::new(&["users"]);
+    for id in 0..400 {
+        fake.put("users", &body("Slow", &id.to_string()), Value::Null, &[]);
+    }
+    let (trigger, shutdown) = Shutdown::manual();
+    fake.on_call(move |operation, before, _| {
+        if operation == "DeleteMessageBatch" && before == 4 {
+            trigger.signal(Signal::Terminate);
+        }
+        None
+    });
+    let mut request = request("sleep 0.05").await;
+    request.handlers.extend(super::tests::request("true").await.handlers);
+    request.table = Table::new(vec![("Slow".into(), 0), ("Fast".into(), 1)]);
+    let run = consume_until(&fake, Request { drain: false, ..request }, &shutdown).await;
+    let counts = run.report.counts;
+    // A hundred wait at most, beside what a receive under way brings and what has been handled.
+    assert!((5..=150).contains(&counts.received), "{counts:?}");
+    assert_eq!(counts.received, counts.acked + counts.released, "the rest is given back: {counts:?}");
+    assert!(fake.messages("users").iter().all(|message| message.is_visible()));
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_jumps_changes_nothing() {
+    let fake = users(12);
+    let clock = Clock::manual(1_795_000_000_000);
+    let jumping = clock.clone();
+    fake.on_call(move |_, before, _| {
+        match before % 3 {
+            0 => jumping.advance(Duration::from_secs(86_400)),
+            _ => jumping.turn_back(Duration::from_secs(200_000)),
+        }
+        None
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let dedupe =
+        DedupeSpec { path: folder.path().join("handled.db"), window: Duration::from_secs(3600), by: DedupeBy::Message };
+    let request = request("echo $EVENTBUS_DEADLINE").await.workers(3);
+    let run = consume(&fake, Request { clock, dedupe: Some(dedupe), ..request }).await;
+    assert_eq!(run.report.counts, Counts { received: 12, handled: 12, acked: 12, ..Counts::default() });
+    let deadlines = run.output();
+    assert_eq!(deadlines.lines().filter(|at| at.parse::<jiff::Timestamp>().is_ok()).count(), 12, "{deadlines}");
+    assert!(fake.messages("users").is_empty());
+}
+
+/// A FIFO queue with these events: name, id, group.
+fn groups(events: &[(&str, usize, &str)]) -> Fake {
+    let fake = Fake::new(&["users.fifo"]);
+    fake.set("users.fifo", "VisibilityTimeout", "30");
+    for (event, id, group) in events {
+        fake.put("users.fifo", &body(event, &id.to_string()), Value::Null, &[("MessageGroupId", group)]);
+    }
+    fake
+}
+
+#[tokio::test]
+async fn a_count_is_reached_by_verdicts_and_by_nothing_else() {
+    // The first of a group fails once; it and those behind it are tried on until three attempts came to a verdict.
+    let fake = groups(&[("E", 0, "g"), ("E", 1, "g"), ("E", 2, "g")]);
+    let wait = Duration::from_millis(100);
+    let line = "test $EVENTBUS_ENTITY_ID != 0 -o $EVENTBUS_RECEIVE_COUNT -gt 1";
+    let request = request(line).await.from("users.fifo").workers(4).backoff(wait, wait);
+    let run = consume(&fake, Request { drain: false, count: Some(3), ..request }).await;
+    let counts = run.report.counts;
+    assert_eq!((counts.handled, counts.acked, counts.failed), (3, 2, 1), "{counts:?}");
+    assert!(matches!(run.report.ended, Ended::Count));
+    assert!(fake.messages("users.fifo").iter().all(|message| message.is_visible()), "the rest is given back");
+
+    // What has no handler is none of those, nor are those that are given back for it.
+    let mut events = vec![("Unknown", 0, "g"), ("E", 1, "g"), ("E", 2, "g"), ("E", 3, "g")];
+    let others: Vec<String> = (10..22).map(|id| format!("h{id}")).collect();
+    events.extend((10..22).map(|id| ("E", id, others[id - 10].as_str())));
+    let fake = groups(&events);
+    let mut request = super::tests::request("true").await.from("users.fifo").workers(2);
+    request.table = Table::new(vec![("E".into(), 0)]);
+    let run = consume(&fake, Request { drain: false, count: Some(5), ..request }).await;
+    assert_eq!((run.report.counts.handled, run.report.counts.acked), (5, 5), "{:?}", run.report.counts);
+}
+
+#[tokio::test]
+async fn the_same_event_is_skipped_and_another_of_the_same_second_is_not() {
+    let fake = Fake::new(&["users"]);
+    for state in ["paid", "paid", "paid", "shipped", "returned", "lost"] {
+        let body = json!({"Metadata": {"EventName": "OrderUpdated", "EntityName": "Order", "PublisherName": "p", "EntityId": "7",
+            "PublishDate": "2026-11-23T08:00:00+00:00"}, "Payload": {"State": state}});
+        fake.put("users", &body.to_string(), Value::Null, &[]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("handled.db");
+    let dedupe = DedupeSpec { path, window: Duration::from_secs(3600), by: DedupeBy::Event };
+    let request = Request { drain: false, count: Some(3), dedupe: Some(dedupe), ..request("true").await };
+    let run = consume(&fake, request).await;
+    let counts = run.report.counts;
+    // A duplicate is none of the three.
+    assert_eq!((counts.handled, counts.acked, counts.duplicates), (3, 3, 2), "{counts:?}");
+    assert_eq!(fake.messages("users").len(), 1);
+}
+
+#[tokio::test]
+async fn a_wish_to_be_asked_again_at_once_waits_a_second() {
+    let fake = users(1);
+    let line = r#"read -r line; echo '{"outcome":"not_now","retry_after":0}'"#;
+    let run = consume(&fake, batch(line, 1).await).await;
+    assert!(matches!(run.settlements()[..], [Settlement::NotNow { after, .. }] if after.as_secs() == 1));
+}
+
+#[tokio::test]
+async fn a_status_stands_whatever_becomes_of_the_rest_of_the_answer() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let service = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut seen = vec![0; 4096];
+        let _ = stream.read(&mut seen).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nand so on").await.unwrap();
+        // The rest never comes.
+        std::future::pending::<()>().await;
+    });
+    let fake = users(1);
+    let request = with_protocol(Protocol::Http(Target::parse(&url).unwrap())).timeout(Duration::from_millis(500));
+    let run = consume(&fake, request).await;
+    assert_eq!((run.report.counts.acked, run.report.counts.failed), (1, 0), "{:?}", run.settlements());
+    service.abort();
+}
+
+#[tokio::test]
+async fn what_is_put_off_when_its_queue_is_drained_takes_no_memory_from_another() {
+    let fake = Fake::new(&["users", "orders"]);
+    let padded = |event: &str, id: usize, size: usize| {
+        body(event, &id.to_string()).replace("}}", &format!("}}}}{}", " ".repeat(size)))
+    };
+    for id in 0..6 {
+        fake.put("users", &padded("U", id, 2000), Value::Null, &[]);
+    }
+    fake.put("orders", &padded("O", 0, 8000), Value::Null, &[]);
+    for id in 1..20 {
+        fake.put("orders", &padded("O", id, 100), Value::Null, &[]);
+    }
+    let mut request = request("test $EVENTBUS_EVENT_NAME = O").await.workers(6);
+    request.queues = vec!["users".into(), "orders".into()];
+    // The six that back off leave no room for one more as large as the first of the other queue.
+    let request = Request { order_by: Some(OrderBy::EntityId), max_memory: Some(16 * 1024), ..request };
+    let run = tokio::time::timeout(Duration::from_secs(40), consume(&fake, request)).await.expect("it ends");
+    assert_eq!((run.report.counts.acked, run.report.counts.failed), (20, 6), "{:?}", run.report.counts);
+}
+
+#[tokio::test]
 async fn several_queues_are_consumed_in_one_run() {
     let fake = Fake::new(&["users", "orders"]);
     for id in 0..30 {
@@ -330,9 +534,14 @@ async fn several_queues_are_consumed_in_one_run() {
 async fn too_many_failures_stop_the_handling_before_they_burn_receives() {
     let fake = users(9);
     let (trigger, shutdown) = Shutdown::manual();
-    fake.on_call(move |operation, before, _| {
-        if operation == "ChangeMessageVisibilityBatch" && before == 1 {
-            trigger.signal(Signal::Terminate);
+    let mut settled = 0;
+    fake.on_call(move |operation, _, request| {
+        if operation == "ChangeMessageVisibilityBatch" {
+            // Both may share a call.
+            settled += request["Entries"].as_array().map_or(0, Vec::len);
+            if settled >= 2 {
+                trigger.signal(Signal::Terminate);
+            }
         }
         None
     });

@@ -5,16 +5,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, OwnedSemaphorePermit};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
-use super::announce::{Announcer, Ending};
+use super::announce::{Announcer, Ending, Unsaid};
 use super::dedupe::{Dedupe, DedupeBy};
 use super::flow::{Flow, Pass, Turn, Went};
 use super::heartbeat::Heartbeats;
-use super::protocol::{Answer, Handler, Job};
+use super::protocol::{Answer, Begun, Handler, Job};
 use super::reject::{DeadLetters, reject};
+use super::room::Place;
 use super::settle::{Change, Settler};
+use super::spans::{Span, Spans};
 use super::{Ended, EventRef, Left, MARGIN, Progress, Received, Released, Request, Settlement, Unclaimed};
 use crate::bus::{Bus, MAX_VISIBILITY, Queue};
 use crate::engine::Emitter;
@@ -23,6 +26,13 @@ use crate::engine::exec::{Failure, Outcome};
 use crate::engine::outcome_event::failure_detail;
 use crate::engine::shutdown::{Shutdown, Trigger};
 use crate::event::Event;
+
+/// How long after the second signal what is left may take to be settled: the kill ladder, and some seconds.
+pub(super) const LAST_SETTLEMENTS: Duration = MARGIN.saturating_add(Duration::from_secs(5));
+
+/// The shortest wait that a handler may wish for: without one, an event that is to come again at once would be handled without a
+/// pause until it is a dead letter.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What every event of a run shares.
 pub(super) struct Shared {
@@ -38,12 +48,14 @@ pub(super) struct Shared {
     pub(super) flow: Flow,
     pub(super) dedupe: Option<Dedupe>,
     pub(super) announcer: Option<Announcer>,
+    pub(super) spans: Option<Spans>,
     /// No more is received, for this reason; what was received goes on.
     pub(super) stopped: (Trigger, Shutdown),
     pub(super) ended: OnceLock<Ended>,
     /// Events on their way, of all queues.
     pub(super) running: AtomicUsize,
-    /// Events given to a handler, or about to be; and those that a receive under way may bring.
+    /// Attempts that came to a verdict; those and the ones under way; and events that a receive under way may bring.
+    pub(super) handled: AtomicU64,
     pub(super) claimed: AtomicU64,
     pub(super) reserved: AtomicU64,
     /// When something last came or ended.
@@ -91,8 +103,12 @@ pub(super) enum Work {
 }
 
 impl Item {
-    pub(super) fn is_for_a_handler(&self) -> bool {
-        matches!(self.work, Work::Handle(..))
+    /// The handler that it goes to.
+    pub(super) fn handler(&self) -> Option<usize> {
+        match &self.work {
+            Work::Handle(_, handler) => Some(*handler),
+            Work::Unclaimed(..) => None,
+        }
     }
 }
 
@@ -101,6 +117,8 @@ pub(super) struct Done {
     pub(super) settlement: Settlement,
     /// Its handler came to a verdict.
     pub(super) handled: bool,
+    /// It was to be one of those that are counted.
+    pub(super) claimed: bool,
     /// The group whose next event may go on, if this one left the queue.
     pub(super) group: Option<String>,
     /// It stays ours, and is tried again then.
@@ -157,6 +175,17 @@ impl Shared {
         self.shutdown.is_draining() || self.halt.1.is_draining()
     }
 
+    /// Whether one more event may be handled; it is one of those that are counted then.
+    pub(super) fn claim(&self) -> bool {
+        let more = |claimed: u64| self.request.count.is_none_or(|count| claimed < count).then_some(claimed + 1);
+        self.claimed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok()
+    }
+
+    /// Whether as many were handled as are wanted.
+    pub(super) fn is_count_reached(&self) -> bool {
+        self.request.count.is_some_and(|count| self.handled.load(Ordering::SeqCst) >= count)
+    }
+
     pub(super) fn last_active(&self) -> Instant {
         *self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -200,8 +229,16 @@ impl Context {
     /// Ends the extensions of a message and settles it; what the service answered when that failed.
     pub(super) async fn settle(&self, received: &Received, change: Change) -> Option<String> {
         let handle = &received.message.receipt_handle;
-        self.beats.stop(handle).await;
-        self.settler.settle(handle, change).await.err().map(|error| error.to_string())
+        let settled = async {
+            self.beats.stop(handle).await;
+            self.settler.settle(handle, change).await.err().map(|error| error.to_string())
+        };
+        tokio::select! {
+            biased;
+            failed = settled => failed,
+            // Whoever asked twice for the end is not kept waiting by a bus that does not answer.
+            () = self.shared.aborting_for(LAST_SETTLEMENTS) => Some("the bus had not answered when the run was ended".into()),
+        }
     }
 
     /// Ends the extensions: it is seen again after what is left of its visibility timeout.
@@ -214,7 +251,8 @@ impl Context {
     }
 
     async fn settled(&self, item: &Item, settlement: Settlement, handled: bool) -> Done {
-        self.over(item.name.clone(), &item.received, settlement, handled, item.group.clone()).await
+        let done = self.over(item.name.clone(), &item.received, settlement, handled, item.group.clone()).await;
+        Done { claimed: item.handler().is_some(), ..done }
     }
 
     async fn over(
@@ -227,13 +265,13 @@ impl Context {
     ) -> Done {
         self.shared.request.metrics.settled(&event, &settlement);
         self.shared.tell(Progress::Settled { event, settlement: settlement.clone() }).await;
-        Done { settlement, handled, group, again: None, size: received.size }
+        Done { settlement, handled, claimed: false, group, again: None, size: received.size }
     }
 }
 
-/// Runs the handler over one event and settles its message. The credit is free again once the handler has ended and the reporter
+/// Runs the handler over one event and settles its message. Its place is free again once the handler has ended and the reporter
 /// has taken what it wrote.
-pub(super) async fn handle(context: Arc<Context>, item: Item, credit: Option<OwnedSemaphorePermit>) -> Done {
+pub(super) async fn handle(context: Arc<Context>, item: Item, place: Place) -> Done {
     let shared = &context.shared;
     let (event, handler) = match &item.work {
         Work::Handle(event, handler) => (event, &context.handlers[*handler]),
@@ -268,11 +306,15 @@ pub(super) async fn handle(context: Arc<Context>, item: Item, credit: Option<Own
     if pass.as_ref().is_some_and(Pass::is_probe) {
         shared.tell(Progress::Probing).await;
     }
-    context.beats.limit(&item.received.message.receipt_handle, left + MARGIN);
+    let (beating, handle) = (context.clone(), item.received.message.receipt_handle.clone());
+    // It waits for as long as it must, and is wanted for so long from the moment on in which a process has it.
+    let begun: Begun = Arc::new(move || beating.beats.limit(&handle, left + MARGIN));
     let metrics = &shared.request.metrics;
     metrics.started(&item.name, &item.received, shared.request.clock.now_ms());
     let queue = &context.queue.name;
-    let job = Job { received: &item.received, event, name: &item.name, queue, timeout: left };
+    let span = shared.spans.as_ref().and_then(|_| Span::begin(&event.metadata, shared.request.clock.now_ms()));
+    let traceparent = span.as_ref().map(Span::traceparent);
+    let job = Job { received: &item.received, event, name: &item.name, queue, timeout: left, begun, traceparent };
     let mut answer = handler.handle(shared, job).await;
     // It ran out of what was left to it; what people know is the limit that they set.
     if let Outcome::Failed(Failure::Timeout(told)) = &mut answer.outcome {
@@ -285,14 +327,17 @@ pub(super) async fn handle(context: Arc<Context>, item: Item, credit: Option<Own
     }
     conclude(&context, &item, event, &mut answer).await;
     metrics.ended(&item.name, &answer.outcome, answer.took);
-    if let Some(pass) = pass {
+    if let (Some(spans), Some(span)) = (&shared.spans, span) {
+        spans.take(span.end(&item.name, &item.received, &context.queue.url, &answer.outcome, answer.took));
+    }
+    let turned = pass.map(|pass| {
         let went = match &answer.outcome {
             Outcome::Ack | Outcome::Reject => Went::Well,
             Outcome::Failed(Failure::Aborted) | Outcome::NotNow | Outcome::CannotRun(_) => Went::Neither,
             Outcome::Failed(_) => Went::Badly,
         };
-        shared.turned(pass.tell(went)).await;
-    }
+        pass.tell(went)
+    });
     let detail = failure_detail(answer.stderr.head(), "");
     let Answer { outcome, retry_after, reason, stdout, stderr, took, .. } = answer;
     let answer_rest = (outcome.clone(), retry_after, reason);
@@ -305,10 +350,13 @@ pub(super) async fn handle(context: Arc<Context>, item: Item, credit: Option<Own
     };
     let handled = !matches!(outcome, Outcome::CannotRun(_) | Outcome::Failed(Failure::Aborted));
     let told = async {
+        if let Some(turned) = turned {
+            shared.turned(turned).await;
+        }
         shared.tell(ended).await;
         // Only now: while a reporter is behind, nothing more is received whose output would have to be kept.
         drop(slot);
-        drop(credit);
+        drop(place);
     };
     let (verdict, ()) = tokio::join!(settle(&context, &item, event, &handler.backoff, answer_rest, &detail), told);
     match verdict {
@@ -338,7 +386,12 @@ fn key(context: &Context, item: &Item, event: &Event, by: DedupeBy) -> String {
     let message = item.received.sns_message_id.as_ref().unwrap_or(&item.received.message.id);
     let queue = &context.queue.arn;
     match (by, &metadata.entity_id, &metadata.publish_date) {
-        (DedupeBy::Event, Some(entity), Some(date)) => format!("{queue}\n{}\n{entity}\n{date}", metadata.event_name),
+        (DedupeBy::Event, Some(entity), Some(date)) => {
+            // Dates have whole seconds: two events of one second differ in what they say.
+            let said = Sha256::digest(event.payload.get());
+            let said: String = said.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{queue}\n{}\n{entity}\n{date}\n{said}", metadata.event_name)
+        }
         _ => format!("{queue}\n{message}"),
     }
 }
@@ -357,9 +410,16 @@ async fn conclude(context: &Context, item: &Item, event: &Event, answer: &mut An
         let ending = Ending::Success(said);
         let told =
             announcer.announce(&shared.bus, &shared.request.clock, &item.received, &item.name, event, ending).await;
-        if let Err(error) = told {
-            answer.outcome = Outcome::Failed(Failure::Unannounced(error));
-            return;
+        match told {
+            Ok(()) => {}
+            // It was handled, and would be handled in vain again: what cannot be said stays unsaid.
+            Err(Unsaid { error, for_good: true }) => {
+                shared.tell(Progress::NotAnnounced { event: item.name.clone(), error }).await;
+            }
+            Err(Unsaid { error, for_good: false }) => {
+                answer.outcome = Outcome::Failed(Failure::Unannounced(error));
+                return;
+            }
         }
     }
     if let Some(dedupe) = &shared.dedupe {
@@ -380,7 +440,7 @@ async fn announce_failure(context: &Context, item: &Item, event: &Event, last: b
     let shared = &context.shared;
     let ending = Ending::Failure(if detail.is_empty() { ended } else { detail });
     let told = announcer.announce(&shared.bus, &shared.request.clock, &item.received, &item.name, event, ending).await;
-    if let Err(error) = told {
+    if let Err(Unsaid { error, .. }) = told {
         shared.tell(Progress::NotAnnounced { event: item.name.clone(), error }).await;
     }
 }
@@ -406,7 +466,9 @@ async fn settle(
     let last = context.dead_letter.as_ref().is_some_and(|(_, max)| attempt >= *max);
     let steps = received.message.system.receive_count.max(1).saturating_add(item.waits);
     let after = match retry_after {
-        Some(wished) => wished.min(MAX_VISIBILITY.saturating_sub(received.at.elapsed() + Duration::from_secs(1))),
+        Some(wished) => {
+            wished.max(SHORTEST_WAIT).min(MAX_VISIBILITY.saturating_sub(received.at.elapsed() + Duration::from_secs(1)))
+        }
         None => backoff.visibility(steps, random(), received.at.elapsed()),
     };
     let after = Duration::from_secs(after.as_millis().div_ceil(1000) as u64);
@@ -494,6 +556,13 @@ async fn unclaimed(context: &Context, item: &Item, what: Unclaimed, reason: &str
 pub(super) async fn release(context: Arc<Context>, received: Received, name: Arc<EventRef>, why: Released) -> Done {
     let unsettled = context.make_visible(&received, Duration::ZERO).await;
     context.over(name, &received, Settlement::Released { why, unsettled }, false, None).await
+}
+
+/// Gives back an event that was not claimed, and says so to its group.
+pub(super) async fn release_item(context: Arc<Context>, item: Item) -> Done {
+    let unsettled = context.make_visible(&item.received, Duration::ZERO).await;
+    let settlement = Settlement::Released { why: Released::NotStarted, unsettled };
+    context.over(item.name.clone(), &item.received, settlement, false, item.group.clone()).await
 }
 
 /// Gives back an event that was to be tried again here, with what is left of its backoff. What became of it has been told.

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::capture::Capture;
-use super::{Captured, Failure, HandlerEnv, Outcome, Program};
+use super::{Captured, Failure, HandlerEnv, Outcome, Program, guard};
 
 /// How often a group that was told to end is asked whether anybody is left in it. Processes of the group that are not our children
 /// cannot be waited for.
@@ -85,6 +85,11 @@ pub(super) struct Group {
 }
 
 impl Group {
+    fn led_by(id: Pid) -> Self {
+        guard::began(id);
+        Self { id, armed: true }
+    }
+
     pub(super) fn signal(&self, signal: Signal) {
         // It fails when nobody is left, which is what the signal was to bring about.
         let _ = killpg(self.id, signal);
@@ -100,6 +105,7 @@ impl Drop for Group {
         if self.armed {
             self.signal(Signal::SIGKILL);
         }
+        guard::over(self.id);
     }
 }
 
@@ -231,7 +237,7 @@ pub(super) fn spawn(job: &Job<'_>) -> Result<(Child, Group), Outcome> {
         .id()
         .and_then(|id| i32::try_from(id).ok())
         .ok_or_else(|| Outcome::Failed(Failure::Start("it has no process id".into())))?;
-    Ok((child, Group { id: Pid::from_raw(id), armed: true }))
+    Ok((child, Group::led_by(Pid::from_raw(id))))
 }
 
 /// Writes the event and closes the pipe. A handler that does not read it is within its rights.

@@ -4,12 +4,13 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::child::{Group, spawn};
+use super::lines::BoundedLines;
 use super::{Failure, Job, Outcome};
 
 /// From the end of its input, or from a TERM, to the next step of ending it.
@@ -24,7 +25,7 @@ pub struct Lasting {
     child: Child,
     group: Group,
     input: Option<mpsc::UnboundedSender<String>>,
-    output: Lines<BufReader<ChildStdout>>,
+    output: BoundedLines<ChildStdout>,
     errors: Option<ChildStderr>,
 }
 
@@ -34,7 +35,7 @@ impl Lasting {
         let (mut child, group) = spawn(job)?;
         let unpiped = || Outcome::Failed(Failure::Start("it has no pipes".into()));
         let stdin = child.stdin.take().ok_or_else(unpiped)?;
-        let output = BufReader::new(child.stdout.take().ok_or_else(unpiped)?).lines();
+        let output = BoundedLines::new(child.stdout.take().ok_or_else(unpiped)?);
         let errors = child.stderr.take();
         // A task of its own: a process that does not read must not keep us from reading what it writes.
         let (input, lines) = mpsc::unbounded_channel();
@@ -62,14 +63,7 @@ impl Lasting {
 
     /// The next line that it writes; `None` once it writes no more. May be dropped at any time.
     pub async fn next_line(&mut self) -> Option<String> {
-        loop {
-            match self.output.next_line().await {
-                Ok(line) => return line,
-                // Not UTF-8: it is no result, and it must not end the reading.
-                Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {}
-                Err(_) => return None,
-            }
-        }
+        self.output.next().await
     }
 
     /// Closes its input and waits a while for its end; then TERM to its group, a while, KILL. Says how it ended.
@@ -77,7 +71,7 @@ impl Lasting {
         drop(self.input.take());
         // What it writes now answers nothing, but must not block it.
         let drained = async {
-            while self.output.next_line().await.is_ok_and(|line| line.is_some()) {}
+            while self.output.next().await.is_some() {}
             self.child.wait().await
         };
         let status = match timeout(GRACE, drained).await {

@@ -11,7 +11,9 @@
 mod capture;
 mod child;
 mod environment;
+mod guard;
 mod lasting;
+mod lines;
 mod outcome;
 mod program;
 
@@ -19,6 +21,7 @@ pub use capture::{Captured, MEMORY_LIMIT};
 pub use child::{Finished, Job, Limits, Running};
 pub use environment::{HandlerEnv, VALUE_LIMIT};
 pub use lasting::Lasting;
+pub use lines::BoundedLines;
 pub use outcome::{Failure, Outcome};
 pub use program::{HandlerCommand, NotRunnable, Program};
 

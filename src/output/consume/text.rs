@@ -54,7 +54,7 @@ pub(super) fn converse(log: &Log, progress: &Progress) {
             log.warn(None, format!("what was handled cannot be remembered ({error}): events may be handled twice"));
         }
         Progress::NotAnnounced { event, error } => {
-            log.warn(Some(event), format!("{}: its failure event was not published ({error})", name(event)))
+            log.warn(Some(event), format!("{}: its outcome event was not published ({error})", name(event)))
         }
         Progress::ReceiveFailing { error } => log.warn(None, format!("{error}; trying again until it works")),
         Progress::ReceiveRecovered { failures } => {

@@ -85,7 +85,7 @@ impl Running {
         found.unwrap_or_else(|why| self.give_up(&format!("`{marker}` did not come on stdout: {why}")))
     }
 
-    /// Waits for a question that contains `marker` and ends without a line feed, on stdout.
+    /// Waits for `marker` on stdout, in a line that may have no end yet: a question, a status line.
     #[track_caller]
     pub(crate) fn wait_prompt(&mut self, marker: &str) {
         if let Err(why) = self.stdout.wait_for_text(marker) {

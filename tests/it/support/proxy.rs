@@ -34,6 +34,12 @@ pub(crate) enum Fate {
     Then(Box<dyn FnOnce() + Send>),
     /// The proxy answers with 404.
     Unknown,
+    /// The proxy answers with this status and body, and the server hears nothing of it.
+    Says(u16, String),
+    /// The connection ends without an answer, and the server hears nothing of it.
+    Reset,
+    /// The server answers, and the connection ends in the middle of that.
+    Cut,
     /// The proxy answers as AWS does when the permission is missing.
     Denied,
 }
@@ -81,34 +87,45 @@ fn pass(client: &TcpStream, upstream: &str, judge: &dyn Fn(&Request) -> Fate) ->
     let request = Request { line: head.lines().next().unwrap_or_default().to_owned(), target, body };
     let fate = judge(&request);
     let mut client = client;
-    if matches!(fate, Fate::Unknown) {
-        return client.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok();
-    }
-    if matches!(fate, Fate::Denied) {
-        let (kind, answer) = if request.target.is_empty() {
-            (
-                "text/xml",
-                "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>not authorized to perform this</Message></Error><RequestId>r</RequestId></ErrorResponse>",
-            )
-        } else {
-            (
-                "application/x-amz-json-1.0",
-                r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized to perform this"}"#,
-            )
-        };
-        let head = format!(
-            "HTTP/1.1 403 Forbidden\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            answer.len()
-        );
-        return client.write_all(format!("{head}{answer}").as_bytes()).ok();
+    match &fate {
+        Fate::Unknown => {
+            return client.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok();
+        }
+        Fate::Says(status, body) => {
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            return client.write_all(format!("{head}{body}").as_bytes()).ok();
+        }
+        Fate::Reset => return None,
+        Fate::Answered | Fate::Then(_) | Fate::Cut => {}
+        Fate::Denied => {
+            let (kind, answer) = if request.target.is_empty() {
+                (
+                    "text/xml",
+                    "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>not authorized to perform this</Message></Error><RequestId>r</RequestId></ErrorResponse>",
+                )
+            } else {
+                (
+                    "application/x-amz-json-1.0",
+                    r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized to perform this"}"#,
+                )
+            };
+            let head = format!(
+                "HTTP/1.1 403 Forbidden\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                answer.len()
+            );
+            return client.write_all(format!("{head}{answer}").as_bytes()).ok();
+        }
     }
     let mut server = TcpStream::connect(upstream).ok()?;
     server.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).ok()?;
     server.write_all(&request.body).ok()?;
     let mut answer = Vec::new();
     server.read_to_end(&mut answer).ok()?;
-    if let Fate::Then(act) = fate {
-        act();
+    match fate {
+        Fate::Then(act) => act(),
+        Fate::Cut => answer.truncate(answer.len() / 2),
+        _ => {}
     }
     client.write_all(&answer).ok()
 }

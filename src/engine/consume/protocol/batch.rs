@@ -1,7 +1,8 @@
 //! A process for each batch: events as NDJSON on its stdin, results as NDJSON on its stdout. An event without a result is tried
 //! again; what the process ends with matters for those alone.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::line::{EventLine, ResultLine, Verdict};
-use super::{Answer, Job, deadline, environment};
+use super::{Answer, Begun, Job, deadline, environment};
 use crate::engine::consume::Progress;
 use crate::engine::consume::work::Shared;
 use crate::engine::exec::{Captured, Failure, Finished, Job as Process, Limits, Outcome, Program, Running};
@@ -26,6 +27,7 @@ struct Waiting {
     id: String,
     line: String,
     timeout: Duration,
+    begun: Begun,
     reply: oneshot::Sender<Answer>,
 }
 
@@ -61,7 +63,14 @@ impl Batch {
         let at = deadline(&shared.request.clock, job.timeout);
         let line = EventLine { id: &id, attempt: job.name.attempt, queue: job.queue, deadline: at.as_deref() };
         let line = line.write(shared.request.stdin, job.event, job.received);
-        super::asked(&self.jobs, shared, begun, |reply| Waiting { id, line, timeout: job.timeout, reply }).await
+        super::asked(&self.jobs, shared, begun, |reply| Waiting {
+            id,
+            line,
+            timeout: job.timeout,
+            begun: job.begun,
+            reply,
+        })
+        .await
     }
 
     pub(super) async fn end(self) {
@@ -104,6 +113,7 @@ impl Worker {
 
     async fn run(&self, batch: Vec<Waiting>) {
         // The shortest: all of them are answered by one process.
+        batch.iter().for_each(|waiting| (waiting.begun)());
         let timeout = batch.iter().map(|waiting| waiting.timeout).min().unwrap_or_default();
         let mut input = String::new();
         for waiting in &batch {
@@ -121,8 +131,8 @@ impl Worker {
             }
         };
         let Finished { outcome, stdout, stderr, took } = finished;
-        let (mut results, chatter) = read(&stdout, batch.len());
-        self.shared.tell(Progress::HandlerOutput { chatter, stderr: Arc::new(stderr) }).await;
+        let ids = batch.iter().map(|waiting| waiting.id.as_str()).collect();
+        let (mut results, chatter) = read(&stdout, &ids);
         for waiting in batch {
             let alone = results.remove("").filter(|_| !results.contains_key(&waiting.id));
             let answer = match results.remove(&waiting.id).or(alone) {
@@ -132,11 +142,14 @@ impl Worker {
             // Nobody waits any more: then nobody wants to know.
             let _ = waiting.reply.send(answer);
         }
+        // After the answers: a reporter that is behind must not keep what was handled from being acknowledged.
+        self.shared.tell(Progress::HandlerOutput { chatter, stderr: Arc::new(stderr) }).await;
     }
 }
 
-/// The results by id (the empty one: of the only event), and what is none. Of two results for one event the later stands.
-fn read(stdout: &Captured, events: usize) -> (HashMap<String, Verdict>, Vec<String>) {
+/// The results by id (the empty one: of the only event), and what is none. Of two results for one event the first stands, as it does
+/// for a process that stays, whose first result has been acted upon by then.
+fn read(stdout: &Captured, ids: &HashSet<&str>) -> (HashMap<String, Verdict>, Vec<String>) {
     let mut text = Vec::new();
     let (mut results, mut chatter) = (HashMap::new(), Vec::new());
     if let Err(error) = stdout.copy_to(&mut text) {
@@ -144,9 +157,16 @@ fn read(stdout: &Captured, events: usize) -> (HashMap<String, Verdict>, Vec<Stri
     }
     for line in String::from_utf8_lossy(&text).lines() {
         match ResultLine::read(line) {
-            Some(Ok(ResultLine { id: Some(id), verdict })) => drop(results.insert(id, verdict)),
-            Some(Ok(ResultLine { id: None, verdict })) if events == 1 => drop(results.insert(String::new(), verdict)),
-            Some(Ok(_)) => chatter.push(format!("no result (it has no `id`, and there are {events} events): {line}")),
+            Some(Ok(ResultLine { id: Some(id), .. })) if !ids.contains(id.as_str()) => {
+                chatter.push(format!("a result for no event of the batch: {line}"));
+            }
+            Some(Ok(ResultLine { id: None, .. })) if ids.len() != 1 => {
+                chatter.push(format!("no result (it has no `id`, and there are {} events): {line}", ids.len()));
+            }
+            Some(Ok(ResultLine { id, verdict })) => match results.entry(id.unwrap_or_default()) {
+                Entry::Vacant(place) => drop(place.insert(verdict)),
+                Entry::Occupied(_) => chatter.push(format!("a second result for one event: {line}")),
+            },
             Some(Err(why)) => chatter.push(format!("no result ({why}): {line}")),
             None if line.trim().is_empty() => {}
             None => chatter.push(line.to_owned()),

@@ -23,7 +23,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use tokio::time::{Instant, timeout};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Job, deadline};
 use crate::engine::consume::work::Shared;
@@ -101,6 +102,33 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Posts JSON and returns the status.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(in crate::engine::consume) async fn post_json(
+        &self,
+        headers: &[(String, String)],
+        body: String,
+    ) -> Result<u16, String> {
+        let mut request = ::http::Request::post(self.0.uri.clone())
+            .header("content-type", "application/json")
+            .header("user-agent", USER_AGENT);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())?;
+        let response = self.0.client.request(request).await.map_err(|error| cause(&error))?;
+        let status = response.status().as_u16();
+        // Read, so that the connection can be used again.
+        let _ = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        Ok(status)
+    }
+}
+
+const USER_AGENT: &str = concat!("eventbus/", env!("CARGO_PKG_VERSION"));
+
 pub(super) struct Http(Target);
 
 impl Http {
@@ -114,15 +142,22 @@ impl Http {
             Ok(request) => request,
             Err(error) => return Answer::of(Outcome::Failed(Failure::Request(error.to_string())), begun.elapsed()),
         };
+        (job.begun)();
+        let over = begun + job.timeout;
         let ask = async {
-            let response = self.0.0.client.request(request).await.map_err(|error| cause(&error))?;
+            let asked = timeout_at(over, self.0.0.client.request(request)).await?;
+            let response = match asked {
+                Ok(response) => response,
+                Err(error) => return Ok(Err(cause(&error))),
+            };
             let (parts, body) = response.into_parts();
-            // The outcome is in the status; an answer that is too long or breaks off says no less.
-            let body = Limited::new(body, MAX_ANSWER).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-            Ok::<_, String>((parts, body))
+            // The outcome is in the status; an answer that is too long, breaks off or does not end says no less.
+            let body = timeout_at(over, Limited::new(body, MAX_ANSWER).collect()).await;
+            let body = body.ok().and_then(Result::ok).map(|body| body.to_bytes()).unwrap_or_default();
+            Ok::<_, Elapsed>(Ok((parts, body)))
         };
         let answer = tokio::select! {
-            answer = timeout(job.timeout, ask) => answer,
+            answer = ask => answer,
             () = shared.aborting() => return Answer::of(Outcome::Failed(Failure::Aborted), begun.elapsed()),
         };
         match answer {
@@ -187,7 +222,7 @@ fn request(uri: &::http::Uri, shared: &Shared, job: &Job<'_>) -> Result<::http::
     let content_type = if form == Stdin::Body { "text/plain; charset=utf-8" } else { "application/json" };
     let mut builder = ::http::Request::post(uri.clone())
         .header("content-type", content_type)
-        .header("user-agent", concat!("eventbus/", env!("CARGO_PKG_VERSION")))
+        .header("user-agent", USER_AGENT)
         .header("ce-specversion", "1.0");
     for (name, value) in [
         ("ce-id", Some(id.as_str())),
@@ -202,7 +237,7 @@ fn request(uri: &::http::Uri, shared: &Shared, job: &Job<'_>) -> Result<::http::
         ("ce-deadline", deadline.as_deref()),
         ("ce-traceparent", metadata.traceparent.as_deref()),
         ("ce-tracestate", metadata.tracestate.as_deref()),
-        ("traceparent", metadata.traceparent.as_deref()),
+        ("traceparent", job.traceparent.as_deref().or(metadata.traceparent.as_deref())),
         ("tracestate", metadata.tracestate.as_deref()),
     ] {
         // As in the environment of a process: an event must not be able to make every request fail.

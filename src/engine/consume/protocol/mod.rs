@@ -76,14 +76,20 @@ pub struct HandlerSpec {
     pub backoff: Backoff,
 }
 
+/// Called when a handler gets the event.
+pub(super) type Begun = Arc<dyn Fn() + Send + Sync>;
+
 /// One event to be handled.
 pub(super) struct Job<'a> {
     pub(super) received: &'a Received,
     pub(super) event: &'a Event,
     pub(super) name: &'a Arc<EventRef>,
     pub(super) queue: &'a str,
-    /// From now.
+    /// From the moment on in which the handler gets it.
     pub(super) timeout: Duration,
+    pub(super) begun: Begun,
+    /// What the handler continues, where that is not the event's own.
+    pub(super) traceparent: Option<String>,
 }
 
 /// What came of it.
@@ -115,7 +121,10 @@ impl Answer {
     }
 
     fn said(verdict: line::Verdict, took: Duration) -> Self {
-        let line::Verdict { outcome, retry_after, reason, payload } = verdict;
+        let line::Verdict { outcome, retry_after, mut reason, payload } = verdict;
+        if outcome == Outcome::Reject {
+            reason.get_or_insert_with(|| "its result is `reject`".into());
+        }
         Self { retry_after, reason, payload, ..Self::of(outcome, took) }
     }
 }
@@ -150,6 +159,7 @@ impl Handler {
             Protocol::Batch { most, .. } => workers.saturating_mul(most.get()),
             Protocol::Stream { inflight, .. } => workers.saturating_mul(inflight.get()),
         };
+        let room = room.min(Semaphore::MAX_PERMITS);
         let runner = match &spec.protocol {
             Protocol::Spawn(program) => Runner::Spawn(program.clone()),
             Protocol::Batch { program, most, wait } => {

@@ -1,5 +1,6 @@
 //! A process for each event: the event on its stdin and in its environment, its exit code the outcome.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use super::{Answer, Job};
@@ -14,8 +15,18 @@ pub(super) async fn handle(program: &Program, shared: &Shared, job: Job<'_>) -> 
         Ok(running) => {
             let started = Progress::HandlerStarted { event: job.name.clone(), pid: running.pid() };
             let limits = Limits::with_timeout(job.timeout);
-            let (finished, ()) = tokio::join!(running.finish(&stdin, limits, shared.aborting()), shared.tell(started));
-            let Finished { outcome, stdout, stderr, took } = finished;
+            (job.begun)();
+            let mut finished = pin!(running.finish(&stdin, limits, shared.aborting()));
+            let mut telling = pin!(shared.tell(started));
+            let mut told = false;
+            let Finished { outcome, stdout, stderr, took } = loop {
+                tokio::select! {
+                    biased;
+                    () = &mut telling, if !told => told = true,
+                    // A reporter that is behind must not keep what was handled from being acknowledged.
+                    finished = &mut finished => break finished,
+                }
+            };
             Answer { stdout, stderr, ..Answer::of(outcome, took) }
         }
         Err(outcome) => Answer::of(outcome, Duration::ZERO),

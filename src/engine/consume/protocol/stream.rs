@@ -8,17 +8,16 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::line::{EventLine, ResultLine};
-use super::{Answer, Job, deadline, environment};
+use super::{Answer, Begun, Job, deadline, environment};
 use crate::engine::backoff::{Backoff, random};
 use crate::engine::consume::Progress;
 use crate::engine::consume::work::Shared;
-use crate::engine::exec::{Captured, Failure, HandlerEnv, Job as Process, Lasting, Outcome, Program};
+use crate::engine::exec::{BoundedLines, Captured, Failure, HandlerEnv, Job as Process, Lasting, Outcome, Program};
 
 /// The waits before a process that ended is started again.
 const RESTART: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(30) };
@@ -26,10 +25,15 @@ const RESTART: Backoff = Backoff { base: Duration::from_millis(200), cap: Durati
 /// How long after the end of a process its stderr is read on.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// Lines of a lane that may wait to be told.
+const WORDS: usize = 1000;
+
 /// Hands events to whichever process has a hand free.
 pub(super) struct Stream {
     jobs: mpsc::Sender<Waiting>,
     lanes: JoinSet<()>,
+    /// Dropped when no more comes.
+    over: watch::Sender<()>,
 }
 
 struct Waiting {
@@ -37,6 +41,7 @@ struct Waiting {
     /// The line around its id, which has to be one of its own in its process.
     line: Box<dyn Fn(&str) -> String + Send>,
     timeout: Duration,
+    begun: Begun,
     reply: oneshot::Sender<Answer>,
 }
 
@@ -61,6 +66,30 @@ struct Lane {
     not_before: Option<Instant>,
     /// What reads the processes' stderr.
     errors: JoinSet<()>,
+    words: Words,
+    over: watch::Receiver<()>,
+}
+
+/// What a lane says, told by a task of its own: a reporter that is behind must not keep results from being read.
+#[derive(Default)]
+struct Words {
+    waiting: Option<mpsc::Sender<Progress>>,
+    /// Lines that there was no room for.
+    lost: u64,
+}
+
+impl Words {
+    fn say(&mut self, progress: Progress) {
+        let said = self.waiting.as_ref().is_some_and(|waiting| waiting.try_send(progress).is_ok());
+        self.lost += u64::from(!said);
+        if said && self.lost > 0 {
+            let chatter = vec![format!("{} lines of the handler's output were lost: nobody read them", self.lost)];
+            let lost = Progress::HandlerOutput { chatter, stderr: Arc::new(Captured::default()) };
+            if self.waiting.as_ref().is_some_and(|waiting| waiting.try_send(lost).is_ok()) {
+                self.lost = 0;
+            }
+        }
+    }
 }
 
 /// What a lane goes on with.
@@ -76,6 +105,7 @@ impl Stream {
     pub(super) fn start(program: &Program, workers: usize, inflight: NonZeroUsize, shared: &Arc<Shared>) -> Self {
         let (sender, jobs) = mpsc::channel(workers.saturating_mul(inflight.get()).min(10_000));
         let jobs = Arc::new(Mutex::new(jobs));
+        let (over, ended) = watch::channel(());
         let mut lanes = JoinSet::new();
         for _ in 0..workers {
             let lane = Lane {
@@ -89,10 +119,12 @@ impl Stream {
                 deaths: 0,
                 not_before: None,
                 errors: JoinSet::new(),
+                words: Words::default(),
+                over: ended.clone(),
             };
             lanes.spawn(lane.run());
         }
-        Self { jobs: sender, lanes }
+        Self { jobs: sender, lanes, over }
     }
 
     pub(super) async fn handle(&self, shared: &Shared, job: Job<'_>) -> Answer {
@@ -108,26 +140,36 @@ impl Stream {
             id: job.received.message.id.clone(),
             line,
             timeout,
+            begun: job.begun,
             reply,
         })
         .await
     }
 
     pub(super) async fn end(self) {
-        drop(self.jobs);
+        drop((self.jobs, self.over));
         super::all_ended(self.lanes).await;
     }
 }
 
 impl Lane {
     async fn run(mut self) {
+        let (waiting, mut words) = mpsc::channel(WORDS);
+        self.words.waiting = Some(waiting);
+        let shared = self.shared.clone();
+        let telling = async move {
+            while let Some(word) = words.recv().await {
+                shared.tell(word).await;
+            }
+        };
+        let telling = tokio::spawn(telling);
         // Before the first event: what takes a while to load is ready then. Whether it can run at all is told with that event.
         if let Ok(process) = self.start().await {
             self.process = Some(process);
         }
         loop {
             match self.next().await {
-                Next::Line(Some(line)) => self.answered(&line).await,
+                Next::Line(Some(line)) => self.answered(&line),
                 Next::Line(None) => self.died().await,
                 Next::Job(Some(job)) => self.take(job).await,
                 Next::Job(None) => break,
@@ -142,6 +184,8 @@ impl Lane {
         self.end_process().await;
         // What somebody whom it started still holds open is left to them.
         let _ = timeout(LINGER, async { while self.errors.join_next().await.is_some() {} }).await;
+        self.words.waiting = None;
+        let _ = telling.await;
     }
 
     async fn end_process(&mut self) {
@@ -160,13 +204,17 @@ impl Lane {
 
     async fn next(&mut self) -> Next {
         let late = self.in_hand.values().map(|event| event.until).min();
-        let room = self.in_hand.len() < self.inflight;
+        // While its process waits to be started again, another's may have a hand free.
+        let starts = self.not_before.filter(|at| self.process.is_none() && *at > Instant::now());
+        let room = self.in_hand.len() < self.inflight && starts.is_none();
         let (jobs, shared) = (self.jobs.clone(), self.shared.clone());
         tokio::select! {
             biased;
             line = next_line(&mut self.process) => Next::Line(line),
-            () = shared.aborting(), if !self.in_hand.is_empty() || self.process.is_some() => Next::Abort,
+            () = shared.aborting() => Next::Abort,
             () = until(late) => Next::Late,
+            () = until(starts), if starts.is_some() => Next::Again,
+            _ = self.over.changed(), if starts.is_some() => Next::Job(None),
             job = async move { jobs.lock().await.recv().await }, if room => match job {
                 Some(job) => Next::Job(Some(job)),
                 // No more comes, but what is in hand has an answer to come.
@@ -184,15 +232,7 @@ impl Lane {
     async fn take(&mut self, job: Waiting) {
         let begun = Instant::now();
         if self.process.is_none() {
-            if let Some(at) = self.not_before.take() {
-                tokio::select! {
-                    () = sleep_until(at) => {}
-                    () = self.shared.aborting() => {
-                        let _ = job.reply.send(Answer::of(Outcome::Failed(Failure::Aborted), begun.elapsed()));
-                        return;
-                    }
-                }
-            }
+            self.not_before = None;
             match self.start().await {
                 Ok(process) => self.process = Some(process),
                 Err(outcome) => {
@@ -204,6 +244,7 @@ impl Lane {
             }
         }
         let begun = Instant::now();
+        (job.begun)();
         let mut id = job.id;
         // SQS may deliver a message twice at once.
         while self.in_hand.contains_key(&id) {
@@ -223,9 +264,9 @@ impl Lane {
             // Those that have ended are forgotten.
             while self.errors.try_join_next().is_some() {}
             self.errors.spawn(async move {
-                let mut lines = BufReader::new(stderr).split(b'\n');
-                while let Ok(Some(line)) = lines.next_segment().await {
-                    let chatter = vec![String::from_utf8_lossy(&line).into_owned()];
+                let mut lines = BoundedLines::new(stderr);
+                while let Some(line) = lines.next().await {
+                    let chatter = vec![line];
                     shared.tell(Progress::HandlerOutput { chatter, stderr: Arc::new(Captured::default()) }).await;
                 }
             });
@@ -233,7 +274,7 @@ impl Lane {
         Ok(process)
     }
 
-    async fn answered(&mut self, line: &str) {
+    fn answered(&mut self, line: &str) {
         let chatter = match ResultLine::read(line) {
             Some(Ok(ResultLine { id, verdict })) => {
                 let id = match id {
@@ -254,7 +295,7 @@ impl Lane {
             None => line.to_owned(),
         };
         let stderr = Arc::new(Captured::default());
-        self.shared.tell(Progress::HandlerOutput { chatter: vec![chatter], stderr }).await;
+        self.words.say(Progress::HandlerOutput { chatter: vec![chatter], stderr });
     }
 
     /// Its process writes no more: it ended, or is as good as ended.
@@ -272,9 +313,7 @@ impl Lane {
             Outcome::Failed(failure) => failure.to_string(),
         };
         if !self.in_hand.is_empty() || !matches!(outcome, Outcome::Ack) {
-            self.shared
-                .tell(Progress::HandlerDied { handler: self.program.to_string(), why: why.clone(), after })
-                .await;
+            self.words.say(Progress::HandlerDied { handler: self.program.to_string(), why: why.clone(), after });
         }
         let outcome = match outcome {
             cannot @ Outcome::CannotRun(_) => cannot,
