@@ -15,6 +15,7 @@ use crate::event::{Attribute, Attributes};
 use crate::filter::camelize;
 use crate::outcome::Outcome;
 use crate::output::{Format, explain as output};
+use crate::schema::Catalogue;
 use crate::topology::Topology;
 use crate::words;
 
@@ -89,21 +90,29 @@ pub async fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
                 .map_err(|error| CliError::refused(format!("the payload {name} is invalid")).because(&error))
         })
         .transpose()?;
+    let catalogue = super::publish::catalogue(cx)?;
     let live = if args.live {
-        let topic = match &args.topic {
-            Some(topic) => topic.clone(),
+        let topics = match &args.topic {
+            Some(topic) => vec![topic.clone()],
             None => {
-                let routed = engine::route(topology.as_ref(), publisher.as_deref().unwrap_or_default(), event);
-                routed.map_err(|error| refused(&error))?.0
+                let publisher = publisher.as_deref().unwrap_or_default();
+                let routed = engine::route(topology.as_ref(), &catalogue, publisher, event);
+                routed.map_err(|error| refused(&error))?.topics.clone()
             }
         };
-        let bus = cx.bus().await?;
-        Some(engine::live(&bus, &topic).await?)
+        let mut live = Vec::with_capacity(topics.len());
+        if !topics.is_empty() {
+            let bus = cx.bus().await?;
+            for topic in &topics {
+                live.push(engine::live(&bus, topic).await?);
+            }
+        }
+        Some(live)
     } else {
         None
     };
-    let request = request(cx, args, event, topology.as_ref(), publisher.as_deref());
-    let request = Request { live: live.as_ref(), payload: document.as_ref().map(Document::to_raw), ..request };
+    let request = request(cx, args, event, (topology.as_ref(), &catalogue), publisher.as_deref());
+    let request = Request { live: live.as_deref(), payload: document.as_ref().map(Document::to_raw), ..request };
     let mut report = engine::explain(&request).map_err(|error| refused(&error))?;
     if let Some(queue) = &args.why_not {
         let found = topology.as_ref().and_then(|topology| topology.queue(queue));
@@ -117,15 +126,16 @@ pub async fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
             });
         }
         if !report.only(&name) {
-            cx.ui.warn(format!(
-                "queue `{name}` is not subscribed to topic `{}`{}",
-                report.topic,
-                elsewhere(topology.as_ref(), &name)
-            ));
+            let elsewhere = elsewhere(topology.as_ref(), &name);
+            cx.ui.warn(match report.topics.as_slice() {
+                [] => format!("event `{event}` goes nowhere, on purpose"),
+                [topic] => format!("queue `{name}` is not subscribed to topic `{topic}`{elsewhere}"),
+                many => format!("queue `{name}` is not subscribed to any of {}{elsewhere}", words::list(many)),
+            });
         }
     }
     written(output::write(&cx.ui, &report, args.output))?;
-    Ok(if report.receivers().next().is_some() { Outcome::Done } else { Outcome::No })
+    Ok(if report.receivers().is_empty() { Outcome::No } else { Outcome::Done })
 }
 
 /// What a queue is subscribed to instead.
@@ -144,7 +154,7 @@ fn all_events(
     publisher: Option<&str>,
 ) -> Result<Outcome, CliError> {
     let catalogue = super::publish::catalogue(cx)?;
-    let routed = |event: &&str| engine::route(topology, publisher.unwrap_or_default(), event).is_ok();
+    let routed = |event: &&str| engine::route(topology, &catalogue, publisher.unwrap_or_default(), event).is_ok();
     let named = topology.into_iter().flat_map(Topology::event_names);
     let mut events: Vec<&str> = named.chain(catalogue.events().filter(routed)).collect();
     let mut seen = std::collections::HashSet::new();
@@ -157,7 +167,7 @@ fn all_events(
             (name == event && !route.is_pattern()).then_some(owner)
         });
         let publisher = if routed(&event) { publisher } else { owner };
-        let request = request(cx, args, event, topology, publisher);
+        let request = request(cx, args, event, (topology, &catalogue), publisher);
         reports.push(engine::explain(&request).map_err(|error| refused(&error))?);
     }
     if reports.is_empty() {
@@ -169,7 +179,10 @@ fn all_events(
     let queues: Vec<&str> =
         topology.into_iter().flat_map(|topology| &topology.subscriptions).map(|found| found.queue.as_str()).collect();
     written(output::matrix(&cx.ui, &reports, &queues, args.output))?;
-    let lost = |report: &engine::Report| report.receivers().next().is_none() && !report.depends_on_payload();
+    // What goes nowhere on purpose is not lost.
+    let lost = |report: &engine::Report| {
+        report.receivers().is_empty() && !report.depends_on_payload() && !report.goes_nowhere()
+    };
     Ok(if reports.iter().any(lost) { Outcome::No } else { Outcome::Done })
 }
 
@@ -177,12 +190,13 @@ fn request<'a>(
     cx: &Cx,
     args: &'a ExplainArgs,
     event: &'a str,
-    topology: Option<&'a Topology>,
+    (topology, catalogue): (Option<&'a Topology>, &'a Catalogue),
     publisher: Option<&'a str>,
 ) -> Request<'a> {
     Request {
         topology,
         live: None,
+        catalogue,
         event,
         publisher,
         topic: args.topic.as_deref(),

@@ -142,7 +142,7 @@ async fn flush(cx: &mut Cx, args: FlushArgs) -> Result<Outcome, CliError> {
         clock: Clock::system(),
     };
     let shutdown = Shutdown::from_signals()?;
-    let reporter = reporters::Reporter::new(cx.ui.clone(), format);
+    let reporter = reporters::Reporter::new(cx.ui.clone(), format, false);
     let watched = &shutdown;
     let work = |emit| async move { publish::run(Some(&bus), request, &emit, watched).await };
     let (done, told) = cx.drive_until(&shutdown, reporter, work).await?;
@@ -153,7 +153,7 @@ async fn flush(cx: &mut Cx, args: FlushArgs) -> Result<Outcome, CliError> {
     let Some((reporter, wrote)) = told else {
         return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     };
-    cx.ui.status(reporter.summary(&report, false));
+    cx.ui.status(reporter.summary(&report));
     tell_rest(cx, &outbox, &report);
     written(wrote)?;
     let stopped = outcome_of_signal(shutdown.signal()).filter(|_| report.stopped);

@@ -150,12 +150,12 @@ pub async fn run(cx: &mut Cx, mut args: PublishArgs) -> Result<Outcome, CliError
     let dry_run = request.dry_run;
     let waiting = wait.open(cx, bus.as_ref(), request.topology.as_ref()).await?;
     let asked = waiting.as_ref().map(super::wait::Waiting::asked);
-    let reporter = Noted { inner: reporters::Reporter::new(cx.ui.clone(), format), asked };
+    let reporter = Noted { inner: reporters::Reporter::new(cx.ui.clone(), format, dry_run), asked };
     let watched = &shutdown;
     let work = |emit| async move { publish::run(bus.as_ref(), request, &emit, watched).await };
     let (done, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let told = told.map(|(reporter, wrote)| (reporter.inner, wrote));
-    let published = finish(cx, done, told, (dry_run, outbox.as_deref()), &shutdown);
+    let published = finish(cx, done, told, outbox.as_deref(), &shutdown);
     match waiting {
         Some(waiting) => waiting.finish(cx, published, &shutdown).await,
         None => published,
@@ -167,7 +167,7 @@ fn finish(
     cx: &Cx,
     done: Result<Report, PublishError>,
     told: Option<(reporters::Reporter, std::io::Result<()>)>,
-    (dry_run, outbox): (bool, Option<&Outbox>),
+    outbox: Option<&Outbox>,
     shutdown: &Shutdown,
 ) -> Result<Outcome, CliError> {
     let report = done.map_err(explain)?;
@@ -177,7 +177,7 @@ fn finish(
     let Some((reporter, wrote)) = told else {
         return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     };
-    cx.ui.status(reporter.summary(&report, dry_run));
+    cx.ui.status(reporter.summary(&report));
     if let Some(outbox) = outbox {
         super::outbox::tell_rest(cx, outbox, &report);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Format, Table, Ui, escape_control, escape_control_keeping_lines};
 use crate::engine::Event;
-use crate::engine::publish::{Item, Problem, Progress, Report};
+use crate::engine::publish::{Item, Problem, Progress, Report, Skip};
 use crate::error::CliError;
 use crate::event::{Attributes, NotificationAttribute};
 use crate::words;
@@ -30,6 +30,7 @@ pub struct Reporter {
     ui: Ui,
     out: BufWriter<Stdout>,
     format: Format,
+    dry_run: bool,
     rows: Vec<[String; 5]>,
     topics: BTreeSet<String>,
     told: u64,
@@ -202,25 +203,29 @@ impl<'a> Failure<'a> {
 }
 
 impl Reporter {
-    /// A reporter that writes `format` (a table or NDJSON) to stdout.
-    pub fn new(ui: Ui, format: Format) -> Self {
+    /// A reporter that writes `format` (a table or NDJSON) to stdout; of a run that sends, or of one that only would.
+    pub fn new(ui: Ui, format: Format, dry_run: bool) -> Self {
         let out = ui.out();
         let progress = ui.progress("events");
-        Self { ui, out, format, rows: Vec::new(), topics: BTreeSet::new(), told: 0, progress, done: 0 }
+        Self { ui, out, format, dry_run, rows: Vec::new(), topics: BTreeSet::new(), told: 0, progress, done: 0 }
     }
 
     /// The run in a sentence: ``Published 3 events to `users`, refused 1``.
-    pub fn summary(&self, report: &Report, dry_run: bool) -> String {
-        let (verb, done) = if dry_run { ("Would publish", report.planned) } else { ("Published", report.sent) };
+    pub fn summary(&self, report: &Report) -> String {
+        let (verb, done) = if self.dry_run { ("Would publish", report.planned) } else { ("Published", report.sent) };
         let mut text = format!("{verb} {}", words::count(done, "event"));
         let topics: Vec<&String> = self.topics.iter().collect();
         if done > 0 && (1..=3).contains(&topics.len()) {
             text.push_str(&format!(" to {}", escape_control(&words::list(&topics))));
         }
-        for (n, what) in [(report.refused, "refused"), (report.failed, "failed"), (report.skipped, "skipped")] {
+        let skipped = report.skipped - report.nowhere;
+        for (n, what) in [(report.refused, "refused"), (report.failed, "failed"), (skipped, "skipped")] {
             if n > 0 {
                 text.push_str(&format!(", {what} {}", words::thousands(n)));
             }
+        }
+        if report.nowhere > 0 {
+            text.push_str(&format!(", left {} that goes nowhere on purpose", words::thousands(report.nowhere)));
         }
         text
     }
@@ -342,6 +347,10 @@ impl super::Reporter for Reporter {
             Progress::Planned { item, message, attributes, bytes, .. } => {
                 self.planned(item, message, attributes, *bytes)
             }
+            Progress::Skipped { item, why: Skip::NoTarget } if self.dry_run => {
+                writeln!(self.out, "{}", escape_control(&format!("{} -> nowhere, on purpose", item.input)))
+            }
+            Progress::Skipped { item, why: Skip::NoTarget } => self.row(item, "goes nowhere, on purpose"),
             Progress::Refused { .. }
             | Progress::Failed { .. }
             | Progress::Reading { .. }

@@ -1,4 +1,4 @@
-//! A batch: what is in it, how it is filled, and how it is sent until each of its messages is sent or has failed.
+//! Batches: how they are filled, and how each is sent until every message of it is sent or has failed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -44,32 +44,42 @@ pub(super) enum State {
     Failed(ItemError, u32),
 }
 
-/// The batch that is being filled.
+/// Inputs that a window takes, whatever becomes of them.
+const SLOTS: usize = 4 * MAX_BATCH;
+
+/// What is being filled: a batch for each of the topics that the next inputs go to. Events that go to several topics fill several
+/// batches at once, and are told in the order of reading all the same.
 pub(super) struct Window {
     pub(super) slots: Vec<Slot>,
-    ready: usize,
-    bytes: usize,
-    pub(super) topic: Option<String>,
+    lots: Vec<Lot>,
     /// Something did not fit any more.
     pub(super) closed: bool,
-    /// Messages that it takes.
+    /// Messages that it takes, of all topics.
     most: usize,
 }
 
+/// One batch of a window.
+struct Lot {
+    topic: String,
+    messages: usize,
+    bytes: usize,
+}
+
 impl Window {
+    /// `most` messages fit, as far as the service's limits allow.
     pub(super) fn new(most: usize) -> Self {
-        Self { slots: Vec::new(), ready: 0, bytes: 0, topic: None, closed: false, most: most.min(MAX_BATCH) }
+        Self { slots: Vec::new(), lots: Vec::new(), closed: false, most }
     }
 
     pub(super) fn fits(&self, prepared: &Prepared) -> bool {
-        match &prepared.fate {
-            Fate::Refused(_) | Fate::Skipped(_) => self.slots.len() < 4 * MAX_BATCH,
-            Fate::Ready(ready) => {
-                self.ready < self.most
-                    && self.bytes + ready.bytes <= ready.limit
-                    && self.topic.as_ref().is_none_or(|topic| *topic == ready.topic)
-            }
+        if self.slots.len() >= SLOTS {
+            return false;
         }
+        let Fate::Ready(ready) = &prepared.fate else { return true };
+        self.messages() < self.most
+            && self.lots.iter().find(|lot| lot.topic == ready.topic).is_none_or(|lot| {
+                lot.messages < MAX_BATCH && lot.bytes + ready.bytes <= ready.limit
+            })
     }
 
     pub(super) fn push(&mut self, prepared: Prepared) {
@@ -78,9 +88,13 @@ impl Window {
             Fate::Refused(problem) => State::Refused(problem),
             Fate::Skipped(why) => State::Skipped(why),
             Fate::Ready(ready) => {
-                self.ready += 1;
-                self.bytes += ready.bytes;
-                self.topic.get_or_insert_with(|| ready.topic.clone());
+                match self.lots.iter_mut().find(|lot| lot.topic == ready.topic) {
+                    Some(lot) => {
+                        lot.messages += 1;
+                        lot.bytes += ready.bytes;
+                    }
+                    None => self.lots.push(Lot { topic: ready.topic.clone(), messages: 1, bytes: ready.bytes }),
+                }
                 (row, in_doubt) = (ready.row, ready.in_doubt);
                 State::Ready(ready)
             }
@@ -90,11 +104,21 @@ impl Window {
 
     /// Messages in it.
     pub(super) fn messages(&self) -> usize {
-        self.ready
+        self.lots.iter().map(|lot| lot.messages).sum()
+    }
+
+    /// Batches in it.
+    pub(super) fn batches(&self) -> usize {
+        self.lots.len()
+    }
+
+    /// Whether one of its topics keeps an order.
+    pub(super) fn is_fifo(&self) -> bool {
+        self.lots.iter().any(|lot| lot.topic.ends_with(".fifo"))
     }
 
     pub(super) fn full(&self) -> bool {
-        self.closed || self.ready >= self.most
+        self.closed || self.messages() >= self.most || self.lots.iter().any(|lot| lot.messages >= MAX_BATCH)
     }
 }
 
@@ -147,31 +171,65 @@ impl Finder {
     }
 }
 
-/// Looks the topic up and sends the batch to it; with an outbox each event is kept there before, and marked after.
-pub(super) async fn deliver(
-    bus: &Bus,
-    finder: &Finder,
-    topic: &str,
-    slots: &mut [Slot],
-    outbox: Option<&Arc<Outbox>>,
-    shutdown: &Shutdown,
-) {
-    if let Some(outbox) = outbox
-        && let Err(error) = keep(outbox, topic, slots).await
-    {
-        return fail(slots, &error);
+/// What carries batches to the bus.
+pub(super) struct Post {
+    pub(super) bus: Bus,
+    pub(super) finder: Finder,
+    pub(super) outbox: Option<Arc<Outbox>>,
+    pub(super) shutdown: Shutdown,
+}
+
+impl Post {
+    /// Sends a window's batches side by side; what became of each input, in the order of reading.
+    pub(super) async fn deliver(&self, window: Window) -> Vec<Slot> {
+        let Window { mut slots, lots, .. } = window;
+        match lots.as_slice() {
+            [] => return slots,
+            [lot] => {
+                self.batch(&lot.topic, &mut slots).await;
+                return slots;
+            }
+            _ => {}
+        }
+        let mut parts: Vec<Vec<(usize, Slot)>> = lots.iter().map(|_| Vec::new()).collect();
+        let mut told = Vec::new();
+        for (place, slot) in slots.into_iter().enumerate() {
+            let lot = match &slot.state {
+                State::Ready(ready) => lots.iter().position(|lot| lot.topic == ready.topic),
+                _ => None,
+            };
+            lot.map_or(&mut told, |lot| &mut parts[lot]).push((place, slot));
+        }
+        let sent = lots.iter().zip(parts).map(|(lot, part)| async {
+            let (places, mut slots): (Vec<usize>, Vec<Slot>) = part.into_iter().unzip();
+            self.batch(&lot.topic, &mut slots).await;
+            places.into_iter().zip(slots)
+        });
+        told.extend(futures::future::join_all(sent).await.into_iter().flatten());
+        told.sort_by_key(|(place, _)| *place);
+        told.into_iter().map(|(_, slot)| slot).collect()
     }
-    let found = tokio::select! {
-        biased;
-        () = shutdown.aborting() => Err(ended("ended by a second signal, it was not sent")),
-        found = finder.topic(bus, topic) => found,
-    };
-    match found {
-        Ok(topic) => send(bus, &topic, slots, shutdown).await,
-        Err(error) => fail(slots, &error),
-    }
-    if let Some(outbox) = outbox {
-        mark(outbox, slots).await;
+
+    /// Looks the topic up and sends the batch to it; with an outbox each event is kept there before, and marked after.
+    async fn batch(&self, topic: &str, slots: &mut [Slot]) {
+        let Self { bus, finder, outbox, shutdown } = self;
+        if let Some(outbox) = outbox
+            && let Err(error) = keep(outbox, topic, slots).await
+        {
+            return fail(slots, &error);
+        }
+        let found = tokio::select! {
+            biased;
+            () = shutdown.aborting() => Err(ended("ended by a second signal, it was not sent")),
+            found = finder.topic(bus, topic) => found,
+        };
+        match found {
+            Ok(topic) => send(bus, &topic, slots, shutdown).await,
+            Err(error) => fail(slots, &error),
+        }
+        if let Some(outbox) = outbox {
+            mark(outbox, slots).await;
+        }
     }
 }
 

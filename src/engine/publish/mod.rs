@@ -7,8 +7,10 @@
 mod attributes;
 mod batch;
 mod hooks;
+mod identity;
 mod input;
 mod limits;
+mod plan;
 mod prepare;
 mod produce;
 mod rate;
@@ -24,11 +26,12 @@ use std::sync::Arc;
 pub use attributes::{AttributeError, check_attribute};
 pub use hooks::Hooks;
 pub use input::{Format, Source};
-pub use prepare::targets;
+pub use plan::targets;
 pub use rate::{NoRate, Rate};
 pub use send::run;
 
-pub(in crate::engine) use prepare::{entity_id_of, nearest_events};
+pub(in crate::engine) use identity::entity_id_of;
+pub(in crate::engine) use plan::nearest_events;
 
 use crate::bus::{BusError, ItemError};
 use crate::clock::Clock;
@@ -166,6 +169,9 @@ pub enum Skip {
     /// The outbox knows it from a run that was interrupted.
     #[error("the run that was interrupted has taken it")]
     TakenBefore,
+    /// Its route has no topic.
+    #[error("its route leads nowhere, on purpose")]
+    NoTarget,
 }
 
 impl Skip {
@@ -174,6 +180,7 @@ impl Skip {
         match self {
             Self::NoOutput => "no_output",
             Self::TakenBefore => "taken_before",
+            Self::NoTarget => "no_target",
         }
     }
 }
@@ -327,7 +334,8 @@ impl Problem {
     }
 }
 
-/// The sum of a run. Every input that was read is in exactly one of the first five.
+/// The sum of a run. Every input that was read is in exactly one of the first five; of an event that goes to several topics, every
+/// one of its messages.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Confirmed by the bus.
@@ -340,6 +348,8 @@ pub struct Report {
     pub failed: u64,
     /// Nothing was sent of them, and nothing is wrong with them.
     pub skipped: u64,
+    /// Of the skipped: those whose route leads nowhere on purpose.
+    pub nowhere: u64,
     /// Of the sent: those that a run before this one had sent without learning whether they arrived.
     pub perhaps_twice: u64,
     /// Of the failed: those that are kept in the outbox.

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::batch::Finder;
 use super::input::{self, Draft};
+use super::plan::Said;
 use super::prepare::{Ask, Fate, Offline, Prepared, Preparer};
 use super::{Problem, PublishError, Request, Skip};
 use crate::bus::Bus;
@@ -19,7 +20,7 @@ use crate::words;
 /// What the reader hands on.
 pub(super) enum Produced {
     Input(Box<Prepared>),
-    Warning(String),
+    Said(Said),
     Failed(PublishError),
     End,
 }
@@ -130,7 +131,7 @@ fn try_produce(
         }
     }
     let mut preparer = Preparer::new(request, bus)?;
-    preparer.warnings.clear();
+    preparer.plans.said.clear();
     let mut broken = None;
     for round in 1..=request.repeat {
         let round = (request.repeat > 1).then_some(round);
@@ -156,8 +157,8 @@ fn try_produce(
                         }
                     }
                 }
-                for warning in preparer.warnings.drain(..) {
-                    send(Produced::Warning(warning))?;
+                for said in preparer.plans.said.drain(..) {
+                    send(Produced::Said(said))?;
                 }
                 send(Produced::Input(Box::new(prepared)))
             })
@@ -167,8 +168,8 @@ fn try_produce(
         }
     }
     preparer.end();
-    for warning in preparer.warnings.drain(..) {
-        let _ = send(Produced::Warning(warning));
+    for said in preparer.plans.said.drain(..) {
+        let _ = send(Produced::Said(said));
     }
     let _ = send(Produced::End);
     Ok(())

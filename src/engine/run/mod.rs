@@ -107,6 +107,9 @@ pub enum NotBegun {
     /// A topic is not there, or may not be published to.
     #[error(transparent)]
     Topic(#[from] BusError),
+    /// A signal came before the command had begun.
+    #[error("ended by a signal before the command had begun")]
+    Ended,
 }
 
 /// One attempt's end.
@@ -127,7 +130,15 @@ struct Attempt {
 /// # Errors
 /// An event that cannot be published: then nothing is run.
 pub async fn run(bus: &Bus, task: Task, emit: &Emitter, shutdown: &Shutdown) -> Result<Ended, NotBegun> {
-    check(bus, &task, emit).await?;
+    tokio::select! {
+        biased;
+        checked = check(bus, &task, emit, shutdown) => checked?,
+        // Nothing has begun, so nothing has to be told.
+        () = shutdown.draining() => return Err(NotBegun::Ended),
+    }
+    if shutdown.is_draining() {
+        return Err(NotBegun::Ended);
+    }
     let mut attempts = 0;
     let last = loop {
         attempts += 1;
@@ -138,12 +149,12 @@ pub async fn run(bus: &Bus, task: Task, emit: &Emitter, shutdown: &Shutdown) -> 
         let Some(why) = &attempt.failure else { break attempt };
         let lasting = matches!(attempt.code, NEVER | CANNOT_RUN | NOT_THERE);
         if lasting || attempts > task.retries || shutdown.is_draining() {
-            let _ = emit.emit(Event::Run(Progress::Failed { why: why.clone() })).await;
+            tell(emit, Event::Run(Progress::Failed { why: why.clone() }), shutdown).await;
             break attempt;
         }
         let after = task.backoff.after(attempts, random());
         let most = task.retries.saturating_add(1);
-        let _ = emit.emit(Event::Run(Progress::Again { attempt: attempts, most, why: why.clone(), after })).await;
+        tell(emit, Event::Run(Progress::Again { attempt: attempts, most, why: why.clone(), after }), shutdown).await;
         tokio::select! {
             () = tokio::time::sleep(after) => {}
             () = shutdown.draining() => break attempt,
@@ -154,13 +165,18 @@ pub async fn run(bus: &Bus, task: Task, emit: &Emitter, shutdown: &Shutdown) -> 
     Ok(Ended { code, attempts, published })
 }
 
+/// A stdout that nobody reads holds it up until the second signal, and no longer: the outcome is still to be published.
+async fn tell(emit: &Emitter, event: Event, shutdown: &Shutdown) {
+    let _ = emit.emit_until(event, shutdown.aborting()).await;
+}
+
 /// What is wrong whatever the command does is found before it begins.
-async fn check(bus: &Bus, task: &Task, emit: &Emitter) -> Result<(), NotBegun> {
+async fn check(bus: &Bus, task: &Task, emit: &Emitter, shutdown: &Shutdown) -> Result<(), NotBegun> {
     for event in [&task.on_success, &task.on_failure].into_iter().flatten() {
         let request = Request { event: Some(event.clone()), ..task.publish.clone() };
-        let (topics, warnings) = publish::targets(&request)?;
-        for warning in warnings {
-            let _ = emit.emit(Event::Warning(warning)).await;
+        let (topics, said) = publish::targets(&request)?;
+        for said in said {
+            tell(emit, said, shutdown).await;
         }
         for topic in topics {
             match bus.topic(&topic).await {
@@ -170,7 +186,8 @@ async fn check(bus: &Bus, task: &Task, emit: &Emitter) -> Result<(), NotBegun> {
                 }
                 // A bus that is away now may be there when the command has ended, and the command is what was asked for.
                 Err(error) => {
-                    let _ = emit.emit(Event::Warning(format!("{error}; the command is run all the same"))).await;
+                    let text = format!("{error}; the command is run all the same");
+                    tell(emit, Event::Warning(text), shutdown).await;
                 }
             }
         }

@@ -107,7 +107,7 @@ impl Graph {
         let mut graph = Self { name: topology.name.clone(), ..Self::default() };
         let mut topics = HashMap::new();
         for topic in &topology.topics {
-            let events = topology.events.iter().filter(|route| route.topic == topic.name).count() as u64;
+            let events = topology.events.iter().filter(|route| route.topics.contains(&topic.name)).count() as u64;
             let lines = [
                 topic.external.then(|| "external".to_owned()),
                 topic.is_fifo().then(|| "FIFO".to_owned()),
