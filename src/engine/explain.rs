@@ -386,7 +386,10 @@ events:
         request.attributes.insert("tier".into(), Attribute::number("2"));
         request.payload = payload(r#"{"Country": "FR"}"#);
         let report = explain(&request).expect("routed");
-        assert_eq!((report.topics.as_slice(), report.route.as_deref()), (&["users".to_owned()][..], Some("UserRegistered")));
+        assert_eq!(
+            (report.topics.as_slice(), report.route.as_deref()),
+            (&["users".to_owned()][..], Some("UserRegistered"))
+        );
         assert_eq!(report.receivers(), ["all", "registered"]);
         let Verdict::Stopped(failure) = &report.subscriptions[2].verdict else { panic!("the German queue got it") };
         assert_eq!(failure.pointer, "/Payload/Country");

@@ -46,7 +46,10 @@ pub fn matrix(ui: &Ui, reports: &[Report], queues: &[&str], format: Format) -> i
         writeln!(out)?;
         return out.flush();
     }
-    let head: Vec<&str> = ["Event", if rows.iter().any(|row| row.topics.len() > 1) { "Topics" } else { "Topic" }].into_iter().chain(names.iter().copied()).collect();
+    let head: Vec<&str> = ["Event", if rows.iter().any(|row| row.topics.len() > 1) { "Topics" } else { "Topic" }]
+        .into_iter()
+        .chain(names.iter().copied())
+        .collect();
     let mut table = Table::new(ui, &head).unbroken(&[0]);
     for row in &rows {
         let cells = row.cells().map(|cell| match cell {
@@ -65,9 +68,8 @@ pub fn matrix(ui: &Ui, reports: &[Report], queues: &[&str], format: Format) -> i
     if !legend.is_empty() {
         writeln!(out, "{}", ui.paint(Tone::Dim, legend.join("; ")))?;
     }
-    let lost = |row: &&MatrixRow<'_>| {
-        !row.topics.is_empty() && !row.cells().any(|cell| matches!(cell, "reached" | "depends"))
-    };
+    let lost =
+        |row: &&MatrixRow<'_>| !row.topics.is_empty() && !row.cells().any(|cell| matches!(cell, "reached" | "depends"));
     for row in rows.iter().filter(lost) {
         writeln!(out, "{} `{}` reaches nobody", ui.paint(Tone::Warn, "lost:"), escape_control(row.event))?;
     }

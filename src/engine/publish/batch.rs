@@ -32,7 +32,7 @@ pub(super) struct Slot {
     pub(super) state: State,
     /// Its row in the outbox.
     pub(super) row: Option<i64>,
-    /// A run before this one sent it without learning whether it arrived.
+    /// It was sent before, by this run or another, without an answer whether it arrived.
     pub(super) in_doubt: bool,
 }
 
@@ -77,9 +77,11 @@ impl Window {
         }
         let Fate::Ready(ready) = &prepared.fate else { return true };
         self.messages() < self.most
-            && self.lots.iter().find(|lot| lot.topic == ready.topic).is_none_or(|lot| {
-                lot.messages < MAX_BATCH && lot.bytes + ready.bytes <= ready.limit
-            })
+            && self
+                .lots
+                .iter()
+                .find(|lot| lot.topic == ready.topic)
+                .is_none_or(|lot| lot.messages < MAX_BATCH && lot.bytes + ready.bytes <= ready.limit)
     }
 
     pub(super) fn push(&mut self, prepared: Prepared) {
@@ -279,10 +281,7 @@ async fn mark(outbox: &Arc<Outbox>, slots: &[Slot]) {
         let Some(row) = slot.row else { continue };
         let fate = match &slot.state {
             State::Sent(sent) => Settled::Sent(sent.message_id.clone()),
-            State::Failed(error, tries) => Settled::Unsent {
-                error: error.to_string(),
-                in_doubt: slot.in_doubt || (*tries > 0 && !error.sender_fault && !error.is_throttled()),
-            },
+            State::Failed(error, _) => Settled::Unsent { error: error.to_string(), in_doubt: slot.in_doubt },
             State::Ready(_) | State::Refused(_) | State::Skipped(_) => continue,
         };
         settled.push((row, fate));
@@ -294,10 +293,20 @@ async fn mark(outbox: &Arc<Outbox>, slots: &[Slot]) {
 /// Sends what is ready among `slots`, and again what failed and may succeed; each ends as sent or failed.
 async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown) {
     let begun = tokio::time::Instant::now();
+    // Whether a try that was made may have arrived.
+    let mut doubts = vec![false; slots.len()];
     let mut tries = 0;
     loop {
-        tries += 1;
         let open: Vec<usize> = (0..slots.len()).filter(|&at| matches!(slots[at].state, State::Ready(_))).collect();
+        if shutdown.is_aborting() {
+            for at in open {
+                slots[at].in_doubt |= doubts[at];
+                let what = if doubts[at] { "it may have arrived" } else { "it was not sent" };
+                slots[at].state = State::Failed(ended(&format!("ended by a second signal, {what}")), tries);
+            }
+            return;
+        }
+        tries += 1;
         let messages: Vec<&Outgoing> = open
             .iter()
             .filter_map(|&at| match &slots[at].state {
@@ -305,29 +314,32 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
                 _ => None,
             })
             .collect();
-        let outcomes = if shutdown.is_aborting() {
-            vec![Err(ended("ended by a second signal, it was not sent")); messages.len()]
-        } else {
-            tokio::select! {
-                biased;
-                outcomes = bus.publish_batch(topic, &messages) => outcomes,
-                // Nobody waits for the answer any more; whether the bus took them is not known.
-                () = shutdown.aborting() => {
-                    let unknown = "ended by a second signal before the bus answered, it may have arrived";
-                    vec![Err(ended(unknown)); messages.len()]
-                }
+        let outcomes = tokio::select! {
+            biased;
+            outcomes = bus.publish_batch(topic, &messages) => outcomes,
+            // Nobody waits for the answer any more; whether the bus took them is not known.
+            () = shutdown.aborting() => {
+                let unknown = "ended by a second signal before the bus answered, it may have arrived";
+                vec![Err(ended(unknown)); messages.len()]
             }
         };
         let mut again = false;
         for (at, outcome) in open.into_iter().zip(outcomes) {
             match outcome {
-                Ok(sent) => slots[at].state = State::Sent(sent),
-                Err(error)
-                    if error.retryable && tries < TRIES && begun.elapsed() < PATIENCE && !shutdown.is_aborting() =>
-                {
-                    again = true
+                Ok(sent) => {
+                    // On a FIFO topic the deduplication id has made one of both.
+                    slots[at].in_doubt |= doubts[at] && !topic.is_fifo();
+                    slots[at].state = State::Sent(sent);
                 }
-                Err(error) => slots[at].state = State::Failed(error, tries),
+                Err(error) => {
+                    doubts[at] |= !error.sender_fault && !error.is_throttled();
+                    if error.retryable && tries < TRIES && begun.elapsed() < PATIENCE {
+                        again = true;
+                    } else {
+                        slots[at].in_doubt |= doubts[at];
+                        slots[at].state = State::Failed(error, tries);
+                    }
+                }
             }
         }
         if !again {

@@ -191,6 +191,9 @@ pub struct Item {
     /// The file as named on the command line, with the line in files of many: `in.ndjson:17`; `-` is stdin. Where one input
     /// gives several events they are numbered: `in.json#2`.
     pub input: String,
+    /// Which of the sources, from 0: a file may be named twice.
+    #[serde(skip)]
+    pub source: u32,
     /// The round, from 1, where the sources are gone through more than once.
     pub round: Option<u64>,
     /// The event's name, as far as known.
@@ -350,10 +353,12 @@ pub struct Report {
     pub skipped: u64,
     /// Of the skipped: those whose route leads nowhere on purpose.
     pub nowhere: u64,
-    /// Of the sent: those that a run before this one had sent without learning whether they arrived.
+    /// Of the sent: those that had been sent before, by this run or another, without an answer whether they arrived.
     pub perhaps_twice: u64,
     /// Of the failed: those that are kept in the outbox.
     pub kept: u64,
+    /// What ended the run before its time; what is counted here was done until then.
+    pub broken: Option<PublishError>,
     /// Where a signal stopped the reading: the first input that was read and not sent. What follows was not read.
     pub stopped_at: Option<String>,
     /// A signal stopped the reading.
@@ -362,6 +367,13 @@ pub struct Report {
     pub topic_errors: Vec<BusError>,
     /// The first input that failed, for the exit code.
     pub first_failure: Option<ItemError>,
+}
+
+impl Report {
+    /// Whether anything became of any input.
+    pub fn is_begun(&self) -> bool {
+        self.sent + self.planned + self.refused + self.failed + self.skipped > 0
+    }
 }
 
 /// Why nothing could be done at all.

@@ -92,9 +92,8 @@ impl<'a> Plans<'a> {
         let topology = request.topology.as_ref();
         // By another of its names an event goes and is checked as under its own, unless the table has an entry for that name.
         let meant = request.catalogue.known_as(event);
-        let route = topology.and_then(|topology| {
-            topology.route(publisher, event).or_else(|| topology.route(publisher, meant?))
-        });
+        let route = topology
+            .and_then(|topology| topology.route(publisher, event).or_else(|| topology.route(publisher, meant?)));
         let schema_name = route.and_then(|route| route.schema.as_deref()).or(meant).unwrap_or(event);
         let schema = request.catalogue.schema(schema_name, request.schema_version).map_err(PlanError::Catalogue)?;
         let topics = match (&request.topic, route) {

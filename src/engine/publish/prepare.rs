@@ -129,8 +129,8 @@ impl<'a> Preparer<'a> {
         round: Option<u64>,
         take: &mut dyn FnMut(&mut Self, Prepared) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let Draft { input, line, format, bytes } = draft;
-        let mut item = Item { input, round, event: self.request.event.clone(), ..Item::default() };
+        let Draft { input, source, line, format, bytes } = draft;
+        let mut item = Item { input, source, round, event: self.request.event.clone(), ..Item::default() };
         let bytes = match bytes {
             Ok(bytes) => bytes,
             Err(reason) => return self.finish(item, Err(Problem::Unreadable(reason)), take),
@@ -373,11 +373,11 @@ impl<'a> Preparer<'a> {
         let bytes = limits::size(&outgoing);
         let limit = match self.limits.get(topic) {
             Some(&limit) => limit,
-            None => {
-                let limit = self.bus.limit(topic).unwrap_or(DEFAULT_TOPIC_BYTES);
+            // What was not answered is asked again with the next one.
+            None => self.bus.limit(topic).map_or(DEFAULT_TOPIC_BYTES, |limit| {
                 self.limits.insert(topic.to_owned(), limit);
                 limit
-            }
+            }),
         };
         if bytes > limit {
             return Err(Problem::TooLarge { bytes, limit, topic: topic.to_owned() });

@@ -211,8 +211,8 @@ impl Sending<'_> {
         }
         self.report.topic_errors = self.found.errors();
         match failure {
-            Some(error) => Err(error),
-            None => Ok(self.report),
+            Some(error) if !self.report.is_begun() => Err(error),
+            broken => Ok(Report { broken, ..self.report }),
         }
     }
 

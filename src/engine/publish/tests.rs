@@ -17,6 +17,7 @@ use super::*;
 use crate::bus::tests::fake::Fake;
 use crate::bus::{Bus, ConnectOptions};
 use crate::engine::Confirmed;
+use crate::engine::outbox::Outbox;
 use crate::engine::shutdown::{Shutdown, Signal, Trigger};
 use crate::engine::{self, provision};
 use crate::event::json::compact;
@@ -311,6 +312,38 @@ async fn a_look_up_that_failed_once_fails_no_later_batch() {
     let (report, fake, _) = published_to(answer, project.request("Loose", &["in.ndjson"]), &Shutdown::never()).await;
     assert_eq!((report.failed, fake.calls("GetTopicAttributes")), (200, 1));
 }
+
+/// A lost answer may be an event that arrived, whatever the tries after it say.
+#[tokio::test(start_paused = true)]
+async fn what_may_have_arrived_is_counted_whatever_comes_after() {
+    for (then, sent, twice) in [("Throttling", 0, 0), ("", 1, 1)] {
+        let project = Project::new(&[("p.json", GOOD)]);
+        let outbox = Outbox::open(&project.0.path().join("o.db"), true).unwrap();
+        let begin = crate::engine::outbox::Begin { key: "k", what: "w", again: true, bus: "b", now_ms: 1 };
+        outbox.begin(&begin).unwrap();
+        let outbox = Arc::new(outbox);
+        let mut calls = 0;
+        let answer = move |action: &str, _: &str| match action {
+            "PublishBatch" => {
+                calls += 1;
+                match (calls, then) {
+                    (1, _) => (500, error_of("InternalFailure")),
+                    (_, "") => (200, SENT.to_owned()),
+                    _ => (400, error_of(then)),
+                }
+            }
+            _ => (200, TOPIC.to_owned()),
+        };
+        let request = Request { outbox: Some(outbox.clone()), ..project.request("UserRegistered", &["p.json"]) };
+        let (report, ..) = published_to(answer, request, &Shutdown::never()).await;
+        assert_eq!((report.sent, report.perhaps_twice), (sent, twice), "{then}");
+        assert!(outbox.waiting(0).unwrap().iter().all(|event| event.in_doubt), "{then}");
+        assert_eq!(outbox.waiting(0).unwrap().len() as u64, 1 - sent);
+    }
+}
+
+const SENT: &str = "<PublishBatchResponse><PublishBatchResult><Successful><member><Id>0</Id><MessageId>m</MessageId></member>\
+    </Successful><Failed/></PublishBatchResult></PublishBatchResponse>";
 
 /// A bus that never answers a `PublishBatch`; asked for one, the user presses Ctrl-C twice.
 #[derive(Clone, Debug)]

@@ -8,17 +8,21 @@ mod payload;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use payload::{Failing, Given, Payload};
 
 use super::backoff::{Backoff, random};
 use super::exec::{Failure, HandlerEnv, NotRunnable, Program};
+use super::outbox::{Begin, Outbox, OutboxError};
 use super::publish::{self, PublishError, Report, Request};
 use super::shutdown::Shutdown;
 use super::{Emitter, Event};
 use crate::bus::{Bus, BusError, BusErrorKind};
-use crate::clock::Clock;
+use crate::clock::{Clock, random_id};
 use crate::event::TraceParent;
 use crate::schema::CatalogueError;
 
@@ -27,8 +31,13 @@ const NEVER: u8 = 65;
 /// What shells answer for a command that cannot be run, and for one that is not there.
 const CANNOT_RUN: u8 = 126;
 const NOT_THERE: u8 = 127;
+/// EX_OSERR: the system had no room for a process.
+const SYSTEM: u8 = 71;
 /// What `timeout` answers; for a command that says it was done when it was told to end.
 const ENDED_BY_US: u8 = 124;
+
+/// How often an outbox that another process sends from is asked for.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// After a second signal the outcome is published within so long, or not at all.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -58,8 +67,19 @@ pub struct Task {
     pub trace: TraceParent,
     /// Everything about the publishing but the event and its payload.
     pub publish: Request,
+    /// Where the event is kept until the bus has confirmed it.
+    pub outbox: Option<Shelf>,
     /// Now.
     pub clock: Clock,
+}
+
+/// An outbox that is opened when there is an event for it: the command before may take its time, and others use it too.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    /// The file.
+    pub file: PathBuf,
+    /// The bus, in words.
+    pub bus: String,
 }
 
 /// What happens meanwhile.
@@ -229,11 +249,60 @@ async fn outcome(
             shutdown.aborting().await;
         }
     };
-    let never = Shutdown::never();
-    tokio::select! {
+    let (trigger, own) = Shutdown::manual();
+    let clock = task.clock;
+    let shelf = task.outbox;
+    let mut over = pin!(over);
+    let outbox = match &shelf {
+        None => None,
+        Some(shelf) => tokio::select! {
+            biased;
+            opened = shelf.open(&clock) => match opened {
+                Ok(outbox) => Some(outbox),
+                Err(error) => return Some(Err(PublishError::Outbox(error))),
+            },
+            () = &mut over => return Some(Err(PublishError::Ended)),
+        },
+    };
+    let mut publishing = pin!(publish::run(Some(bus), Request { outbox, ..request }, emit, &own));
+    let report = tokio::select! {
         biased;
-        report = publish::run(Some(bus), request, emit, &never) => Some(report),
-        () = over => Some(Err(PublishError::Ended)),
+        report = &mut publishing => report,
+        () = &mut over => {
+            trigger.abort();
+            publishing.await
+        }
+    };
+    Some(match report {
+        Ok(report) if report.is_begun() => Ok(report),
+        Ok(_) => Err(PublishError::Ended),
+        Err(error) => Err(error),
+    })
+}
+
+impl Shelf {
+    /// Opens it once nobody else sends from it, which is soon.
+    async fn open(&self, clock: &Clock) -> Result<Arc<Outbox>, OutboxError> {
+        let outbox = loop {
+            let (file, bus) = (self.file.clone(), self.bus.clone());
+            let (key, now_ms) = (random_id().to_string(), clock.now_ms());
+            let opened = tokio::task::spawn_blocking(move || {
+                let outbox = Outbox::open(&file, true)?;
+                outbox.is_for(&bus)?;
+                let begin = Begin { key: &key, again: false, what: "the outcome of a task", bus: &bus, now_ms };
+                outbox.begin(&begin)?;
+                Ok(outbox)
+            });
+            match opened.await {
+                Ok(Err(OutboxError::Busy(_))) => tokio::time::sleep(BUSY).await,
+                Ok(opened) => break opened?,
+                Err(error) => {
+                    let source = std::io::Error::other(error);
+                    return Err(OutboxError::Lock { path: self.file.clone(), source });
+                }
+            }
+        };
+        Ok(Arc::new(outbox))
     }
 }
 

@@ -66,7 +66,9 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
     for queue in &topology.queues {
         let own: Vec<&&Route> = events
             .iter()
-            .filter(|route| topology.subscriptions.iter().any(|s| s.queue == queue.name && route.topics.contains(&s.topic)))
+            .filter(|route| {
+                topology.subscriptions.iter().any(|s| s.queue == queue.name && route.topics.contains(&s.topic))
+            })
             .collect();
         let name = ids.of("queue", &queue.name);
         let id = format!("queue-{name}");

@@ -39,7 +39,7 @@ pub(super) fn rows(name: &str, from: &mut dyn Read, delimiter: u8, take: Take<'_
         .flexible(true)
         .from_reader(bounded);
     let draft = |input: String, line: usize, bytes: Result<&[u8], String>, take: Take<'_>| {
-        take(Draft { input, line, format: Format::Csv, bytes })
+        take(Draft { source: 0, input, line, format: Format::Csv, bytes })
     };
     let names = match reader.headers().map_err(|error| said(&error)).and_then(names) {
         Ok(names) => names,

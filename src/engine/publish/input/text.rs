@@ -13,7 +13,7 @@ pub(super) fn whole(name: &str, from: &mut dyn Read, buffer: &mut Vec<u8>, take:
         Ok(length) if length as u64 > LARGEST => Err(too_long()),
         Ok(_) => Ok(buffer.as_slice()),
     };
-    take(Draft { input: name.into(), line: 1, format: Format::Json, bytes })
+    take(Draft { source: 0, input: name.into(), line: 1, format: Format::Json, bytes })
 }
 
 /// One document a line.
@@ -44,13 +44,14 @@ pub(super) fn lines(
             Ok(Some(true)) => Err(too_long()),
             Ok(_) => Ok(buffer.as_slice()),
         };
-        take(Draft { input: format!("{name}:{line}"), line, format, bytes })?;
+        take(Draft { source: 0, input: format!("{name}:{line}"), line, format, bytes })?;
         if broken {
             return ControlFlow::Continue(());
         }
     }
     if !found {
         take(Draft {
+            source: 0,
             input: name.into(),
             line: 1,
             format,
