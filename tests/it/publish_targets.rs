@@ -123,12 +123,11 @@ fn an_outbox_keeps_each_target_by_itself() {
 #[test]
 fn an_interrupted_publish_to_one_bus_is_another_one_to_another_bus() {
     let env = project();
-    let other = env.path("other.db");
-    let config = env.read("eventbus.yaml");
-    env.write(
-        "eventbus.yaml",
-        format!("{config}\ncontexts:\n  one: {{ kind: local, path: .eventbus/bus.db }}\n  two: {{ kind: local, path: {} }}\n", other.display()),
+    let more = format!(
+        "  one: {{ kind: local, path: .eventbus/bus.db }}\n  two: {{ kind: local, path: {} }}\n",
+        env.path("other.db").display()
     );
+    env.write("eventbus.yaml", env.read("eventbus.yaml") + &more);
     let _made = env.run(&["--context", "two", "provision", "topology.yaml", "--yes"]).success();
     let publish = ["publish", "UserRegistered", "-", "--input", "ndjson", "--outbox", "o.db"];
     let mut running = env.command(&[&["--context", "one"], &publish[..]].concat()).spawn();
