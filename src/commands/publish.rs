@@ -97,6 +97,9 @@ pub struct PublishArgs {
     /// Send nothing: print the exact message and attributes
     #[arg(long)]
     dry_run: bool,
+    /// On a terminal, show payloads that contain personal data in a dry run
+    #[arg(long, requires = "dry_run")]
+    show_personal_data: bool,
     /// How to print the answer [default: table on a terminal, else ndjson]
     #[arg(short = 'o', long = "output", value_name = "FORMAT",
         value_parser = Format::one_of(&[Format::Table, Format::Ndjson]))]
@@ -140,6 +143,7 @@ pub async fn run(cx: &mut Cx, mut args: PublishArgs) -> Result<Outcome, CliError
     let format = args.output.unwrap_or(if cx.ui.stdout_is_terminal() { Format::Table } else { Format::Ndjson });
     let again = !args.files.is_empty() && args.files.iter().all(|file| file != "-");
     let kept = args.outbox.clone().map(|file| (file, key(cx, &args), what(&args), again));
+    let show_personal_data = args.show_personal_data;
     let mut request = resolve(cx, args)?;
     request.hooks = hooks(cx).await?;
     let bus = if request.dry_run { None } else { Some(cx.bus().await?) };
@@ -151,7 +155,9 @@ pub async fn run(cx: &mut Cx, mut args: PublishArgs) -> Result<Outcome, CliError
     let dry_run = request.dry_run;
     let waiting = wait.open(cx, bus.as_ref(), request.topology.as_ref()).await?;
     let asked = waiting.as_ref().map(super::wait::Waiting::asked);
-    let reporter = Noted { inner: reporters::Reporter::new(cx.ui.clone(), format, dry_run), asked };
+    let mut reporter = reporters::Reporter::new(cx.ui.clone(), format, dry_run);
+    reporter.show_personal_data = show_personal_data;
+    let reporter = Noted { inner: reporter, asked };
     let watched = &shutdown;
     let work = |emit| async move { publish::run(bus.as_ref(), request, &emit, watched).await };
     let (done, told) = cx.drive_until(&shutdown, reporter, work).await?;
@@ -262,6 +268,16 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
     }
     let map = args.map.as_deref().map(Program::compile).transpose();
     let map = map.map_err(|error| CliError::usage(format!("`--map`: {error}")))?.map(Arc::new);
+    if let (Some(first), Some(field)) = (&args.event, &args.event_field)
+        && first != "-"
+        && !first.contains(['*', '?', '[', '/', '.'])
+        && !cx.path(first.as_ref()).exists()
+    {
+        return Err(CliError::usage(format!(
+            "`{first}` is no file, and `--event-field {field}` says where the event's name stands"
+        ))
+        .hint(format!("leave out `{first}`, or `--event-field`")));
+    }
     let (event, mut files) = match (args.event, records || args.event_field.is_some()) {
         (Some(first), true) => (None, [vec![first], args.files].concat()),
         (None, true) => (None, Vec::new()),

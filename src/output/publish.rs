@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Stdout, Write as _};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -9,7 +10,8 @@ use super::{Format, Table, Ui, escape_control, escape_control_keeping_lines};
 use crate::engine::Event;
 use crate::engine::publish::{Item, Problem, Progress, Report, Skip};
 use crate::error::CliError;
-use crate::event::{Attributes, NotificationAttribute};
+use crate::event::json::shorten;
+use crate::event::{Attributes, NotificationAttribute, read_message};
 use crate::words;
 
 /// Rows that wait for their table: a stream of any length is told in tables of so many.
@@ -21,6 +23,9 @@ const TOLD: u64 = 20;
 /// Violations of one payload that are told.
 const VIOLATIONS: usize = 20;
 
+/// Characters of a problem that are told: names and values in it may be of any length.
+const LONGEST: usize = 2000;
+
 /// The version of the lines.
 const VERSION: u32 = 1;
 
@@ -31,6 +36,8 @@ pub struct Reporter {
     out: BufWriter<Stdout>,
     format: Format,
     dry_run: bool,
+    /// Payloads that hold personal data are shown on a terminal.
+    pub show_personal_data: bool,
     rows: Vec<[String; 5]>,
     topics: BTreeSet<String>,
     told: u64,
@@ -97,6 +104,7 @@ struct Failure<'a> {
 #[derive(Serialize)]
 struct Broken<'a> {
     pointer: &'a str,
+    schema_file: String,
     schema_pointer: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,13 +184,14 @@ impl<'a> Line<'a> {
 
 impl<'a> Failure<'a> {
     fn of_problem(problem: &'a Problem) -> Self {
-        let (at, violations) = match problem {
-            Problem::Json(error) => (error.at, &[][..]),
-            Problem::Schema { violations, .. } => (None, violations.as_slice()),
-            _ => (None, &[][..]),
+        let (at, folder, violations) = match problem {
+            Problem::Json(error) => (error.at, Path::new(""), &[][..]),
+            Problem::Schema { folder, violations, .. } => (None, folder.as_path(), violations.as_slice()),
+            _ => (None, Path::new(""), &[][..]),
         };
         let broken = |v: &'a crate::schema::Violation| Broken {
             pointer: &v.pointer,
+            schema_file: v.schema_in(folder),
             schema_pointer: &v.schema_pointer,
             message: &v.message,
             value: v.value.as_deref(),
@@ -192,7 +201,7 @@ impl<'a> Failure<'a> {
         };
         Self {
             code: problem.code(),
-            message: problem.to_string(),
+            message: shorten(&problem.to_string(), LONGEST).into_owned(),
             line: at.map(|at| at.line),
             column: at.map(|at| at.column),
             violations: violations.iter().map(broken).collect(),
@@ -207,7 +216,18 @@ impl Reporter {
     pub fn new(ui: Ui, format: Format, dry_run: bool) -> Self {
         let out = ui.out();
         let progress = ui.progress("events");
-        Self { ui, out, format, dry_run, rows: Vec::new(), topics: BTreeSet::new(), told: 0, progress, done: 0 }
+        Self {
+            ui,
+            out,
+            format,
+            dry_run,
+            show_personal_data: false,
+            rows: Vec::new(),
+            topics: BTreeSet::new(),
+            told: 0,
+            progress,
+            done: 0,
+        }
     }
 
     /// The run in a sentence: ``Published 3 events to `users`, refused 1``.
@@ -261,6 +281,12 @@ impl Reporter {
         }
         // Exact on a pipe, safe on a screen.
         if self.ui.stdout_is_terminal() {
+            let personal = |message: &str| {
+                read_message(message, attributes).is_ok_and(|event| event.metadata.contains_personal_data)
+            };
+            if !self.show_personal_data && personal(message) {
+                return writeln!(self.out, "(personal data: hidden, `--show-personal-data` shows it)");
+            }
             writeln!(self.out, "{}", escape_control(message))
         } else {
             writeln!(self.out, "{message}")
@@ -286,12 +312,12 @@ impl Reporter {
 
 /// All violations, a line each, with their places.
 fn words_for(problem: &Problem) -> String {
-    let Problem::Schema { schema, violations } = problem else {
-        return problem.to_string();
+    let Problem::Schema { schema, folder, violations } = problem else {
+        return shorten(&problem.to_string(), LONGEST).into_owned();
     };
     let mut text = format!("{} of {}", words::count(violations.len() as u64, "violation"), schema.display());
     for violation in violations.iter().take(VIOLATIONS) {
-        text.push_str(&format!("\n  {violation}"));
+        text.push_str(&format!("\n  {violation}\n    says {}", violation.place_in(folder)));
     }
     if violations.len() > VIOLATIONS {
         text.push_str(&format!("\n  and {} more", violations.len() - VIOLATIONS));

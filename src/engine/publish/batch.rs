@@ -14,8 +14,8 @@ use crate::engine::backoff::{Backoff, random};
 use crate::engine::outbox::{Outbox, Settled};
 use crate::engine::shutdown::Shutdown;
 
-/// Tries per message, the first included. Each is itself retried by the SDK where the whole call failed.
-const TRIES: u32 = 5;
+/// Tries per message, the first included. The SDK makes none of its own: each that may have arrived is to be known.
+const TRIES: u32 = 8;
 
 /// A batch that failed is not sent again once so much time went by: a locked bus file answers after half a minute only.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -316,7 +316,9 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
             .collect();
         let outcomes = tokio::select! {
             biased;
-            outcomes = bus.publish_batch(topic, &messages) => outcomes,
+            outcomes = bus.publish_batch_once(topic, &messages) => {
+                outcomes.unwrap_or_else(|error| vec![Err(error.to_item()); messages.len()])
+            }
             // Nobody waits for the answer any more; whether the bus took them is not known.
             () = shutdown.aborting() => {
                 let unknown = "ended by a second signal before the bus answered, it may have arrived";

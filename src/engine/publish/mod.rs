@@ -16,6 +16,7 @@ mod produce;
 mod rate;
 mod send;
 mod shape;
+mod tape;
 #[cfg(test)]
 mod tests;
 
@@ -218,6 +219,8 @@ pub enum Problem {
     Schema {
         /// The schema's file.
         schema: PathBuf,
+        /// The folder that the files of the violations count from.
+        folder: PathBuf,
         /// In the order of the text; places are those in the file.
         violations: Vec<Violation>,
     },

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::hooks::{Before, Changed};
+use super::hooks::{Before, Changed, Leash, judged};
 use super::identity::{entity_id, group_value};
 use super::input::{Draft, Format};
 use super::limits::{self, MAX_RAW_ATTRIBUTES};
 use super::plan::{Plan, Plans, Said};
 use super::shape;
+use super::tape::{Answered, Tape};
 use super::{Item, Problem, PublishError, Request, Skip};
 use crate::bus::{DEFAULT_TOPIC_BYTES, Outgoing};
 use crate::clock::random_id;
@@ -91,6 +92,9 @@ pub(super) struct Preparer<'a> {
     limits: HashMap<String, usize>,
     /// The hook, once there was an event for it.
     before: Option<Before>,
+    leash: Leash,
+    /// What it answers, where it is asked once for two readings.
+    pub(super) tape: Option<Tape>,
     /// A queue of the topic with raw delivery, asked once per topic and only where it matters.
     raw: HashMap<String, Option<String>>,
 }
@@ -117,9 +121,11 @@ impl<'a> Preparer<'a> {
     ///
     /// # Errors
     /// The one event is unknown, has no route, or its schema cannot be used.
-    pub(super) fn new(request: &'a Request, bus: &'a dyn Ask) -> Result<Self, PublishError> {
+    pub(super) fn new(request: &'a Request, bus: &'a dyn Ask, leash: &Leash) -> Result<Self, PublishError> {
         let plans = Plans::new(request)?;
-        Ok(Self { request, plans, prepared: 0, bus, limits: HashMap::new(), raw: HashMap::new(), before: None })
+        let (limits, raw) = (HashMap::new(), HashMap::new());
+        let leash = leash.clone();
+        Ok(Self { request, plans, prepared: 0, bus, limits, raw, before: None, leash, tape: None })
     }
 
     /// Makes messages of a draft, one as a rule, or says why not; hands each to `take` until that breaks off.
@@ -246,7 +252,7 @@ impl<'a> Preparer<'a> {
             span.copy_from_slice(&random_id().as_bytes()[8..]);
             span
         };
-        let event = Event {
+        let mut event = Event {
             metadata: Metadata {
                 event_name: event.to_owned(),
                 entity_name: Some(request.entity_name.clone().unwrap_or_else(|| event.to_owned())),
@@ -262,6 +268,9 @@ impl<'a> Preparer<'a> {
         let mut attributes = event.routing_attributes();
         attributes.extend(request.attributes.clone());
         let changed = self.ask(item, &plan.topics, &event, &attributes)?;
+        if let Some(metadata) = changed.metadata {
+            event.metadata = metadata;
+        }
         let line = line.filter(|_| changed.event.is_none());
         attributes = changed.attributes.unwrap_or(attributes);
         let event = changed.event.unwrap_or(event);
@@ -294,11 +303,35 @@ impl<'a> Preparer<'a> {
         attributes: &Attributes,
     ) -> Result<Changed, Problem> {
         let Some(program) = &self.request.hooks.before else { return Ok(Changed::default()) };
+        let name = program.to_string();
+        if let Some(kept) = self.tape.as_mut().and_then(|tape| tape.next(item)) {
+            return match kept? {
+                (metadata, Answered::Line(line)) => {
+                    let changed = judged(&name, &line, event)?;
+                    Ok(Changed { metadata: Some(metadata), ..changed })
+                }
+                (_, Answered::Refused(why)) => Err(Problem::HookRefused(why)),
+                (_, Answered::Broken(why)) => Err(Problem::Hook(why)),
+            };
+        }
         let before = match &mut self.before {
             Some(before) => before,
-            None => self.before.insert(Before::start(program)?),
+            None => self.before.insert(Before::start(program, &self.leash)?),
         };
-        before.ask(item, topics, event, attributes)
+        let said = before.ask(item, topics, event, attributes);
+        let judged = match &said {
+            Ok(line) => judged(&name, line, event),
+            Err(why) => Err(Problem::Hook(why.clone())),
+        };
+        if let Some(tape) = &mut self.tape {
+            let answer = match (said, &judged) {
+                (_, Err(Problem::HookRefused(why))) => Answered::Refused(why.clone()),
+                (_, Err(problem)) => Answered::Broken(problem.to_string()),
+                (line, Ok(_)) => Answered::Line(line.unwrap_or_default()),
+            };
+            tape.keep(item, event, answer)?;
+        }
+        judged
     }
 
     /// Nothing more will come.
@@ -404,9 +437,9 @@ impl<'a> Preparer<'a> {
 fn placeless(problem: Problem) -> Problem {
     match problem {
         Problem::Json(error) => Problem::Json(JsonError { at: None, ..error }),
-        Problem::Schema { schema, mut violations } => {
+        Problem::Schema { schema, folder, mut violations } => {
             violations.iter_mut().for_each(|violation| violation.at = None);
-            Problem::Schema { schema, violations }
+            Problem::Schema { schema, folder, violations }
         }
         other => other,
     }
@@ -423,7 +456,7 @@ fn check(schema: &Schema, document: &Document<'_>, line: usize) -> Result<(), Pr
             at.line += line - 1;
         }
     }
-    Err(Problem::Schema { schema: schema.path().to_owned(), violations })
+    Err(Problem::Schema { schema: schema.path().to_owned(), folder: schema.folder().to_owned(), violations })
 }
 
 /// An error's place in the file rather than in its line.

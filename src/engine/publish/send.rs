@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::batch::{Finder, Post, Slot, State, Window};
-use super::hooks::After;
+use super::hooks::{After, Leash};
 use super::input;
 use super::plan::Plans;
 use super::prepare::{Prepared, Ready};
@@ -62,10 +62,12 @@ pub async fn run(
     });
     let read = Arc::new(AtomicU64::new(0));
     let counter = read.clone();
+    let leash = Leash::default();
+    let held = leash.clone();
     // A thread of its own, not the runtime's: a read of stdin cannot be cancelled, and must not keep the process alive.
     std::thread::Builder::new()
         .name("publish-reader".into())
-        .spawn(move || produce::produce(&reading, &sender, asking.as_ref(), &counter))
+        .spawn(move || produce::produce(&reading, &sender, asking.as_ref(), &counter, &held))
         .map_err(|_| PublishError::Reader)?;
     let total = input::length(&request.sources).map(|length| length.saturating_mul(request.repeat));
     let reading = total.filter(|total| *total > 0).map(|total| (read, total));
@@ -79,7 +81,9 @@ pub async fn run(
     };
     let report = Report::default();
     let sending = Sending { bus: bus.cloned(), request, emit, report, found, shutdown, after, reading };
-    sending.run(receiver).await
+    let done = sending.run(receiver).await;
+    leash.end();
+    done
 }
 
 struct Sending<'a> {

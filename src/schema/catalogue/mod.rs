@@ -282,6 +282,11 @@ impl Schema {
         &self.path
     }
 
+    /// The folder that its references lead into.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The schema itself.
     pub fn source(&self) -> &Value {
         &self.source

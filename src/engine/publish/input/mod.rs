@@ -1,6 +1,7 @@
 //! Where payloads come from: files, folders, patterns, stdin; one document each, many lines, or the rows of a table. Read in
 //! pieces, never whole streams.
 
+mod quotes;
 mod rows;
 mod text;
 

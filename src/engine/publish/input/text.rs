@@ -16,7 +16,7 @@ pub(super) fn whole(name: &str, from: &mut dyn Read, buffer: &mut Vec<u8>, take:
     take(Draft { source: 0, input: name.into(), line: 1, format: Format::Json, bytes })
 }
 
-/// One document a line.
+/// One document a line. No lines are no events: a producer that had nothing to say has done nothing wrong.
 pub(super) fn lines(
     name: &str,
     from: &mut dyn BufRead,
@@ -25,7 +25,6 @@ pub(super) fn lines(
     take: Take<'_>,
 ) -> ControlFlow<()> {
     let mut line = 0;
-    let mut found = false;
     loop {
         line += 1;
         let read = read_line(from, buffer);
@@ -37,7 +36,6 @@ pub(super) fn lines(
         if blank {
             continue;
         }
-        found = true;
         let broken = read.is_err();
         let bytes = match read {
             Err(error) => Err(format!("it cannot be read: {error}")),
@@ -48,15 +46,6 @@ pub(super) fn lines(
         if broken {
             return ControlFlow::Continue(());
         }
-    }
-    if !found {
-        take(Draft {
-            source: 0,
-            input: name.into(),
-            line: 1,
-            format,
-            bytes: Err("the input is empty, expected a line per event".into()),
-        })?;
     }
     ControlFlow::Continue(())
 }
