@@ -24,6 +24,7 @@ mod provision_deletes;
 mod provision_killed;
 mod publish;
 mod publish_hooks;
+mod publish_once;
 mod publish_stream;
 mod publish_targets;
 mod readme;

@@ -91,15 +91,19 @@ impl Leash {
     }
 }
 
+fn parsed(line: &str) -> Result<Answer, String> {
+    serde_json::from_str(line).map_err(|error| {
+        let shown: String = line.trim_end().chars().take(80).collect();
+        format!("answers `{shown}`, which is none: {error}")
+    })
+}
+
 /// What an answer means for the event that it is about.
 ///
 /// # Errors
 /// It refuses the event, or is none: then nothing goes out unseen.
 pub(super) fn judged(name: &str, line: &str, event: &Event) -> Result<Changed, Problem> {
-    let answer: Answer = serde_json::from_str(line).map_err(|error| {
-        let shown: String = line.trim_end().chars().take(80).collect();
-        Problem::Hook(format!("hook `{name}` answers `{shown}`, which is none: {error}"))
-    })?;
+    let answer = parsed(line).map_err(|why| Problem::Hook(format!("hook `{name}` {why}")))?;
     if let Some(reason) = answer.refuse {
         return Err(Problem::HookRefused(format!("hook `{name}` refuses it: {reason}")));
     }
@@ -157,7 +161,9 @@ impl Before {
         if let Some(why) = &self.broken {
             return Err(why.clone());
         }
-        self.exchange(item, topics, event, attributes).map_err(|why| {
+        // One that answers nonsense once may be a line ahead: nothing that it says afterwards counts.
+        let sound = |line: String| parsed(&line).map(|_| line);
+        self.exchange(item, topics, event, attributes).and_then(sound).map_err(|why| {
             let why = format!("hook `{}` {why}", self.name);
             self.broken = Some(why.clone());
             why

@@ -387,6 +387,10 @@ impl<'a> Preparer<'a> {
         let request = self.request;
         if is_fifo(topic) {
             outgoing.group_id = request.group_id.clone().or(group);
+            if outgoing.group_id.is_none() {
+                let why = format!("topic `{topic}` is FIFO, and there is no message group: `--group-id`");
+                return Err(Problem::Fifo(why));
+            }
             // Random: two events are two, however alike; a retry of one keeps its id.
             outgoing.dedup_id = Some(request.dedup_id.clone().unwrap_or_else(|| random_id().to_string()));
         } else {
