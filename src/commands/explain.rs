@@ -16,7 +16,7 @@ use crate::filter::camelize;
 use crate::outcome::Outcome;
 use crate::output::{Format, explain as output};
 use crate::schema::Catalogue;
-use crate::topology::Topology;
+use crate::topology::{EventReach, Form, Topology, draw_events};
 use crate::words;
 
 /// Say who gets an event, and which clause of the filter stops it at the others
@@ -25,7 +25,7 @@ use crate::words;
     after_help = "Works from topology.yaml alone and reaches for no bus, unless --live is given. Exits with 0 when somebody\n\
     gets the event (with --why-not: that queue; with --all-events: of each event somebody), with 6 when nobody does.\n\n\
     Examples:\n  eventbus explain UserRegistered payload.json --attr tier:=2\n  \
-    eventbus explain UserRegistered --why-not billing_events --live\n  eventbus explain --all-events"
+    eventbus explain UserRegistered --why-not billing_events --live\n  eventbus explain --all-events\n  eventbus explain --all-events -o svg > events.svg"
 )]
 pub struct ExplainArgs {
     /// The event's name
@@ -52,9 +52,9 @@ pub struct ExplainArgs {
     /// Who publishes it [default: `publisher` of eventbus.yaml]
     #[arg(long, value_name = "NAME")]
     pub publisher: Option<String>,
-    /// How the answer is written
+    /// How the answer is written; mermaid, dot and svg draw --all-events
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "table",
-        value_parser = Format::one_of(&[Format::Table, Format::Json]))]
+        value_parser = Format::one_of(&[Format::Table, Format::Json, Format::Mermaid, Format::Dot, Format::Svg]))]
     pub output: Format,
     /// Variables and overlays of the topology
     #[command(flatten)]
@@ -67,6 +67,10 @@ pub struct ExplainArgs {
 /// No topology, an event without a topic, an unknown topic, or a payload that is no JSON object; with `--live` what the bus
 /// answers.
 pub async fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
+    if form(args.output).is_some() && !args.all_events {
+        return Err(CliError::usage("mermaid, dot and svg draw which queue gets which event")
+            .hint("add `--all-events`, or leave out `-o`"));
+    }
     let topology = cx.topology(&args.topology_args)?;
     if topology.is_none() && !(args.live && args.topic.is_some()) {
         return Err(CliError::refused("there is no topology to explain from").hint(if args.live {
@@ -178,12 +182,41 @@ fn all_events(
     }
     let queues: Vec<&str> =
         topology.into_iter().flat_map(|topology| &topology.subscriptions).map(|found| found.queue.as_str()).collect();
-    written(output::matrix(&cx.ui, &reports, &queues, args.output))?;
+    match form(args.output) {
+        Some(form) => {
+            let name = topology.map_or("events", |topology| topology.name.as_str());
+            let events: Vec<EventReach<'_>> = reports.iter().map(reach).collect();
+            written(crate::output::topology::write(&cx.ui, &draw_events(name, &events, &queues, form)))?;
+        }
+        None => written(output::matrix(&cx.ui, &reports, &queues, args.output))?,
+    }
     // What goes nowhere on purpose is not lost.
     let lost = |report: &engine::Report| {
         report.receivers().is_empty() && !report.depends_on_payload() && !report.goes_nowhere()
     };
     Ok(if reports.iter().any(lost) { Outcome::No } else { Outcome::Done })
+}
+
+/// The drawing that a format stands for.
+fn form(format: Format) -> Option<Form> {
+    match format {
+        Format::Mermaid => Some(Form::Mermaid),
+        Format::Dot => Some(Form::Dot),
+        Format::Svg => Some(Form::Svg),
+        _ => None,
+    }
+}
+
+/// The queues that get an event, those that it depends on its payload for among them.
+fn reach(report: &engine::Report) -> EventReach<'_> {
+    let mut queues: Vec<(&str, bool)> = report.receivers().into_iter().map(|queue| (queue, false)).collect();
+    for reach in &report.subscriptions {
+        let depends = matches!(reach.verdict, engine::Verdict::DependsOnPayload(_));
+        if depends && queues.iter().all(|(queue, _)| *queue != reach.queue) {
+            queues.push((&reach.queue, true));
+        }
+    }
+    EventReach { event: &report.event, topics: &report.topics, queues }
 }
 
 fn request<'a>(

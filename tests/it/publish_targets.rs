@@ -156,6 +156,15 @@ fn explain_shows_every_target_and_none() {
     assert!(all.stdout().contains("nowhere") && !all.stdout().contains("lost:"), "{}", all.snapshot());
     let json = env.run(&["explain", "--all-events", "-o", "json"]).success().json();
     assert_matches("explain-matrix.schema", &json);
+    let drawn = env.run(&["explain", "--all-events", "-o", "svg"]).success();
+    assert!(
+        drawn.stdout().starts_with("<svg") && drawn.stdout().contains("goes nowhere, on purpose"),
+        "{}",
+        drawn.stdout()
+    );
+    let drawn = env.run(&["explain", "--all-events", "-o", "mermaid"]).success();
+    assert_eq!(drawn.stdout().matches("-->").count(), 2, "{}", drawn.stdout());
+    let _alone = env.run(&["explain", "UserRegistered", "-o", "dot"]).expect_code(2);
     let live = env.run(&["explain", "UserRegistered", "--live", "-o", "json"]).success().json();
     assert_eq!(live["receivers"], serde_json::json!(["user_events", "audit.fifo"]));
 }
