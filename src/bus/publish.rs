@@ -40,10 +40,10 @@ impl Bus {
     ///
     /// # Errors
     /// The call as a whole failed.
-    pub async fn publish_batch_once(
+    pub async fn publish_batch_once<M: Borrow<Outgoing>>(
         &self,
         topic: &Topic,
-        messages: &[Outgoing],
+        messages: &[M],
     ) -> Result<Vec<Result<Sent, ItemError>>, BusError> {
         self.try_publish_batch(topic, messages, Tries::One).await
     }

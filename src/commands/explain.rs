@@ -15,7 +15,8 @@ use crate::event::{Attribute, Attributes};
 use crate::filter::camelize;
 use crate::outcome::Outcome;
 use crate::output::{Format, explain as output};
-use crate::topology::Topology;
+use crate::schema::Catalogue;
+use crate::topology::{EventReach, Form, Topology, draw_events};
 use crate::words;
 
 /// Say who gets an event, and which clause of the filter stops it at the others
@@ -24,7 +25,7 @@ use crate::words;
     after_help = "Works from topology.yaml alone and reaches for no bus, unless --live is given. Exits with 0 when somebody\n\
     gets the event (with --why-not: that queue; with --all-events: of each event somebody), with 6 when nobody does.\n\n\
     Examples:\n  eventbus explain UserRegistered payload.json --attr tier:=2\n  \
-    eventbus explain UserRegistered --why-not billing_events --live\n  eventbus explain --all-events"
+    eventbus explain UserRegistered --why-not billing_events --live\n  eventbus explain --all-events\n  eventbus explain --all-events -o svg > events.svg"
 )]
 pub struct ExplainArgs {
     /// The event's name
@@ -51,9 +52,9 @@ pub struct ExplainArgs {
     /// Who publishes it [default: `publisher` of eventbus.yaml]
     #[arg(long, value_name = "NAME")]
     pub publisher: Option<String>,
-    /// How the answer is written
+    /// How the answer is written; mermaid, dot and svg draw --all-events
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "table",
-        value_parser = Format::one_of(&[Format::Table, Format::Json]))]
+        value_parser = Format::one_of(&[Format::Table, Format::Json, Format::Mermaid, Format::Dot, Format::Svg]))]
     pub output: Format,
     /// Variables and overlays of the topology
     #[command(flatten)]
@@ -66,6 +67,10 @@ pub struct ExplainArgs {
 /// No topology, an event without a topic, an unknown topic, or a payload that is no JSON object; with `--live` what the bus
 /// answers.
 pub async fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
+    if form(args.output).is_some() && !args.all_events {
+        return Err(CliError::usage("mermaid, dot and svg draw which queue gets which event")
+            .hint("add `--all-events`, or leave out `-o`"));
+    }
     let topology = cx.topology(&args.topology_args)?;
     if topology.is_none() && !(args.live && args.topic.is_some()) {
         return Err(CliError::refused("there is no topology to explain from").hint(if args.live {
@@ -89,21 +94,29 @@ pub async fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
                 .map_err(|error| CliError::refused(format!("the payload {name} is invalid")).because(&error))
         })
         .transpose()?;
+    let catalogue = super::publish::catalogue(cx)?;
     let live = if args.live {
-        let topic = match &args.topic {
-            Some(topic) => topic.clone(),
+        let topics = match &args.topic {
+            Some(topic) => vec![topic.clone()],
             None => {
-                let routed = engine::route(topology.as_ref(), publisher.as_deref().unwrap_or_default(), event);
-                routed.map_err(|error| refused(&error))?.0
+                let publisher = publisher.as_deref().unwrap_or_default();
+                let routed = engine::route(topology.as_ref(), &catalogue, publisher, event);
+                routed.map_err(|error| refused(&error))?.topics.clone()
             }
         };
-        let bus = cx.bus().await?;
-        Some(engine::live(&bus, &topic).await?)
+        let mut live = Vec::with_capacity(topics.len());
+        if !topics.is_empty() {
+            let bus = cx.bus().await?;
+            for topic in &topics {
+                live.push(engine::live(&bus, topic).await?);
+            }
+        }
+        Some(live)
     } else {
         None
     };
-    let request = request(cx, args, event, topology.as_ref(), publisher.as_deref());
-    let request = Request { live: live.as_ref(), payload: document.as_ref().map(Document::to_raw), ..request };
+    let request = request(cx, args, event, (topology.as_ref(), &catalogue), publisher.as_deref());
+    let request = Request { live: live.as_deref(), payload: document.as_ref().map(Document::to_raw), ..request };
     let mut report = engine::explain(&request).map_err(|error| refused(&error))?;
     if let Some(queue) = &args.why_not {
         let found = topology.as_ref().and_then(|topology| topology.queue(queue));
@@ -117,15 +130,16 @@ pub async fn run(cx: &mut Cx, args: &ExplainArgs) -> Result<Outcome, CliError> {
             });
         }
         if !report.only(&name) {
-            cx.ui.warn(format!(
-                "queue `{name}` is not subscribed to topic `{}`{}",
-                report.topic,
-                elsewhere(topology.as_ref(), &name)
-            ));
+            let elsewhere = elsewhere(topology.as_ref(), &name);
+            cx.ui.warn(match report.topics.as_slice() {
+                [] => format!("event `{event}` goes nowhere, on purpose"),
+                [topic] => format!("queue `{name}` is not subscribed to topic `{topic}`{elsewhere}"),
+                many => format!("queue `{name}` is not subscribed to any of {}{elsewhere}", words::list(many)),
+            });
         }
     }
     written(output::write(&cx.ui, &report, args.output))?;
-    Ok(if report.receivers().next().is_some() { Outcome::Done } else { Outcome::No })
+    Ok(if report.receivers().is_empty() { Outcome::No } else { Outcome::Done })
 }
 
 /// What a queue is subscribed to instead.
@@ -144,7 +158,7 @@ fn all_events(
     publisher: Option<&str>,
 ) -> Result<Outcome, CliError> {
     let catalogue = super::publish::catalogue(cx)?;
-    let routed = |event: &&str| engine::route(topology, publisher.unwrap_or_default(), event).is_ok();
+    let routed = |event: &&str| engine::route(topology, &catalogue, publisher.unwrap_or_default(), event).is_ok();
     let named = topology.into_iter().flat_map(Topology::event_names);
     let mut events: Vec<&str> = named.chain(catalogue.events().filter(routed)).collect();
     let mut seen = std::collections::HashSet::new();
@@ -157,7 +171,7 @@ fn all_events(
             (name == event && !route.is_pattern()).then_some(owner)
         });
         let publisher = if routed(&event) { publisher } else { owner };
-        let request = request(cx, args, event, topology, publisher);
+        let request = request(cx, args, event, (topology, &catalogue), publisher);
         reports.push(engine::explain(&request).map_err(|error| refused(&error))?);
     }
     if reports.is_empty() {
@@ -168,21 +182,54 @@ fn all_events(
     }
     let queues: Vec<&str> =
         topology.into_iter().flat_map(|topology| &topology.subscriptions).map(|found| found.queue.as_str()).collect();
-    written(output::matrix(&cx.ui, &reports, &queues, args.output))?;
-    let lost = |report: &engine::Report| report.receivers().next().is_none() && !report.depends_on_payload();
+    match form(args.output) {
+        Some(form) => {
+            let name = topology.map_or("events", |topology| topology.name.as_str());
+            let events: Vec<EventReach<'_>> = reports.iter().map(reach).collect();
+            written(crate::output::topology::write(&cx.ui, &draw_events(name, &events, &queues, form)))?;
+        }
+        None => written(output::matrix(&cx.ui, &reports, &queues, args.output))?,
+    }
+    // What goes nowhere on purpose is not lost.
+    let lost = |report: &engine::Report| {
+        report.receivers().is_empty() && !report.depends_on_payload() && !report.goes_nowhere()
+    };
     Ok(if reports.iter().any(lost) { Outcome::No } else { Outcome::Done })
+}
+
+/// The drawing that a format stands for.
+fn form(format: Format) -> Option<Form> {
+    match format {
+        Format::Mermaid => Some(Form::Mermaid),
+        Format::Dot => Some(Form::Dot),
+        Format::Svg => Some(Form::Svg),
+        _ => None,
+    }
+}
+
+/// The queues that get an event, those that it depends on its payload for among them.
+fn reach(report: &engine::Report) -> EventReach<'_> {
+    let mut queues: Vec<(&str, bool)> = report.receivers().into_iter().map(|queue| (queue, false)).collect();
+    for reach in &report.subscriptions {
+        let depends = matches!(reach.verdict, engine::Verdict::DependsOnPayload(_));
+        if depends && queues.iter().all(|(queue, _)| *queue != reach.queue) {
+            queues.push((&reach.queue, true));
+        }
+    }
+    EventReach { event: &report.event, topics: &report.topics, queues }
 }
 
 fn request<'a>(
     cx: &Cx,
     args: &'a ExplainArgs,
     event: &'a str,
-    topology: Option<&'a Topology>,
+    (topology, catalogue): (Option<&'a Topology>, &'a Catalogue),
     publisher: Option<&'a str>,
 ) -> Request<'a> {
     Request {
         topology,
         live: None,
+        catalogue,
         event,
         publisher,
         topic: args.topic.as_deref(),

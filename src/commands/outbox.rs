@@ -13,7 +13,7 @@ use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
 use crate::event::{Attributes, EnvelopeStyle};
 use crate::outcome::Outcome;
-use crate::output::{Format, outbox as output, publish as reporters, quoted};
+use crate::output::{Format, escape_control, outbox as output, publish as reporters, quoted};
 use crate::schema::Catalogue;
 use crate::words;
 
@@ -84,7 +84,7 @@ pub async fn run(cx: &mut Cx, args: OutboxArgs) -> Result<Outcome, CliError> {
 }
 
 fn open(cx: &Cx, file: &std::path::Path) -> Result<Outbox, CliError> {
-    Outbox::open(&cx.path(file), false, false).map_err(|error| unusable(&error))
+    Outbox::open(&cx.path(file), false).map_err(|error| unusable(&error))
 }
 
 fn list(cx: &Cx, args: &ListArgs) -> Result<Outcome, CliError> {
@@ -142,7 +142,7 @@ async fn flush(cx: &mut Cx, args: FlushArgs) -> Result<Outcome, CliError> {
         clock: Clock::system(),
     };
     let shutdown = Shutdown::from_signals()?;
-    let reporter = reporters::Reporter::new(cx.ui.clone(), format);
+    let reporter = reporters::Reporter::new(cx.ui.clone(), format, false);
     let watched = &shutdown;
     let work = |emit| async move { publish::run(Some(&bus), request, &emit, watched).await };
     let (done, told) = cx.drive_until(&shutdown, reporter, work).await?;
@@ -153,11 +153,15 @@ async fn flush(cx: &mut Cx, args: FlushArgs) -> Result<Outcome, CliError> {
     let Some((reporter, wrote)) = told else {
         return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     };
-    cx.ui.status(reporter.summary(&report, false));
-    tell_rest(cx, &outbox, &report);
+    cx.ui.status(reporter.summary(&report));
+    tell_rest(cx, outbox.path(), &report);
+    let ended = super::publish::outcome(&report);
+    if let Some(error) = report.broken {
+        cx.ui.error(&super::publish::explain(error));
+    }
     written(wrote)?;
     let stopped = outcome_of_signal(shutdown.signal()).filter(|_| report.stopped);
-    Ok(stopped.unwrap_or_else(|| super::publish::outcome(&report)))
+    Ok(stopped.unwrap_or(ended))
 }
 
 fn drop_events(cx: &Cx, args: &DropArgs) -> Result<Outcome, CliError> {
@@ -178,32 +182,16 @@ fn drop_events(cx: &Cx, args: &DropArgs) -> Result<Outcome, CliError> {
 
 /// Refuses to send what waits to another bus than it was meant for.
 pub(super) fn check_bus(cx: &Cx, outbox: &Outbox, any: bool) -> Result<(), CliError> {
-    let here = cx.config.context.value.describe();
-    let unfinished = outbox.unfinished().map_err(|error| unusable(&error))?;
-    match unfinished.iter().find(|run| run.waiting > 0 && run.bus != here) {
-        Some(run) if !any => Err(CliError::refused(format!(
-            "what waits in the outbox was meant for another bus ({}), this is {}",
-            cx.shown(&run.bus),
-            cx.shown(&here)
-        ))
-        .hint(format!(
-            "choose the bus it was meant for (`--context`), or send it here: `eventbus outbox flush {} --any-bus`",
-            quoted(&cx.shown(&outbox.path().display().to_string()))
-        ))),
-        _ => Ok(()),
+    if any {
+        return Ok(());
     }
+    outbox.is_for(&cx.config.context.value.describe()).map_err(|error| unusable(&error))
 }
 
 /// Says what is left in the outbox and what may be there twice.
-pub(super) fn tell_rest(cx: &Cx, outbox: &Outbox, report: &Report) {
-    let file = quoted(&cx.shown(&outbox.path().display().to_string()));
-    if report.perhaps_twice > 0 {
-        let n = words::count(report.perhaps_twice, "event");
-        cx.ui.warn(format!(
-            "{n} may have arrived twice: when the run before was ended, nobody could say whether the bus had taken {}",
-            if report.perhaps_twice == 1 { "it" } else { "them" }
-        ));
-    }
+pub(super) fn tell_rest(cx: &Cx, outbox: &std::path::Path, report: &Report) {
+    let file = quoted(&cx.shown(&outbox.display().to_string()));
+    tell_twice(cx, report);
     if report.kept > 0 {
         let n = words::count(report.kept, "event");
         cx.ui.warn(format!("{n} could not be sent and {} in {file}", if report.kept == 1 { "waits" } else { "wait" }));
@@ -211,8 +199,26 @@ pub(super) fn tell_rest(cx: &Cx, outbox: &Outbox, report: &Report) {
     }
 }
 
+/// Says what may be at the bus twice.
+pub(super) fn tell_twice(cx: &Cx, report: &Report) {
+    if report.perhaps_twice > 0 {
+        let n = words::count(report.perhaps_twice, "event");
+        let them = if report.perhaps_twice == 1 { "it was" } else { "they were" };
+        cx.ui.warn(format!(
+            "{n} may have arrived twice: when {them} sent before, the bus did not say whether it took {}",
+            if report.perhaps_twice == 1 { "it" } else { "them" }
+        ));
+    }
+}
+
 /// An outbox that cannot be used, for the user.
 pub(super) fn unusable(error: &OutboxError) -> CliError {
+    if let OutboxError::Foreign { path, .. } = error {
+        return CliError::refused(escape_control(&error.to_string())).hint(format!(
+            "choose the bus it was meant for (`--context`), or send it here: `eventbus outbox flush {} --any-bus`",
+            quoted(&path.display().to_string())
+        ));
+    }
     let cli = match std::error::Error::source(error) {
         Some(cause) => CliError::failed(error.to_string()).because(cause),
         None => CliError::failed(error.to_string()),

@@ -97,6 +97,9 @@ pub struct PublishArgs {
     /// Send nothing: print the exact message and attributes
     #[arg(long)]
     dry_run: bool,
+    /// On a terminal, show payloads that contain personal data in a dry run
+    #[arg(long, requires = "dry_run")]
+    show_personal_data: bool,
     /// How to print the answer [default: table on a terminal, else ndjson]
     #[arg(short = 'o', long = "output", value_name = "FORMAT",
         value_parser = Format::one_of(&[Format::Table, Format::Ndjson]))]
@@ -138,24 +141,28 @@ impl clap::ValueEnum for InputFormat {
 pub async fn run(cx: &mut Cx, mut args: PublishArgs) -> Result<Outcome, CliError> {
     let wait = std::mem::take(&mut args.wait);
     let format = args.output.unwrap_or(if cx.ui.stdout_is_terminal() { Format::Table } else { Format::Ndjson });
-    let kept = args.outbox.clone().map(|file| (file, key(&args), what(&args)));
+    let again = !args.files.is_empty() && args.files.iter().all(|file| file != "-");
+    let kept = args.outbox.clone().map(|file| (file, key(cx, &args), what(&args), again));
+    let show_personal_data = args.show_personal_data;
     let mut request = resolve(cx, args)?;
     request.hooks = hooks(cx).await?;
     let bus = if request.dry_run { None } else { Some(cx.bus().await?) };
-    if let Some((file, key, what)) = &kept {
-        request.outbox = Some(Arc::new(begin(cx, file, key, what)?));
+    if let Some((file, key, what, again)) = &kept {
+        request.outbox = Some(Arc::new(begin(cx, file, (key, what), *again)?));
     }
     let outbox = request.outbox.clone();
     let shutdown = Shutdown::from_signals().map_err(|e| CliError::failed("signals cannot be handled").because(&e))?;
     let dry_run = request.dry_run;
     let waiting = wait.open(bus.as_ref(), request.topology.as_ref()).await?;
     let asked = waiting.as_ref().map(super::wait::Waiting::asked);
-    let reporter = Noted { inner: reporters::Reporter::new(cx.ui.clone(), format), asked };
+    let mut reporter = reporters::Reporter::new(cx.ui.clone(), format, dry_run);
+    reporter.show_personal_data = show_personal_data;
+    let reporter = Noted { inner: reporter, asked };
     let watched = &shutdown;
     let work = |emit| async move { publish::run(bus.as_ref(), request, &emit, watched).await };
     let (done, told) = cx.drive_until(&shutdown, reporter, work).await?;
     let told = told.map(|(reporter, wrote)| (reporter.inner, wrote));
-    let published = finish(cx, done, told, (dry_run, outbox.as_deref()), &shutdown);
+    let published = finish(cx, done, told, outbox.as_deref(), &shutdown);
     match waiting {
         Some(waiting) => waiting.finish(cx, published, &shutdown).await,
         None => published,
@@ -167,7 +174,7 @@ fn finish(
     cx: &Cx,
     done: Result<Report, PublishError>,
     told: Option<(reporters::Reporter, std::io::Result<()>)>,
-    (dry_run, outbox): (bool, Option<&Outbox>),
+    outbox: Option<&Outbox>,
     shutdown: &Shutdown,
 ) -> Result<Outcome, CliError> {
     let report = done.map_err(explain)?;
@@ -177,16 +184,22 @@ fn finish(
     let Some((reporter, wrote)) = told else {
         return Ok(outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed));
     };
-    cx.ui.status(reporter.summary(&report, dry_run));
+    cx.ui.status(reporter.summary(&report));
     if let Some(outbox) = outbox {
-        super::outbox::tell_rest(cx, outbox, &report);
+        super::outbox::tell_rest(cx, outbox.path(), &report);
+    } else {
+        super::outbox::tell_twice(cx, &report);
     }
     if let Some(at) = &report.stopped_at {
         cx.ui.warn(format!("stopped before {at}; it and what follows was not sent"));
     }
+    let ended = outcome(&report);
+    if let Some(error) = report.broken {
+        cx.ui.error(&explain(error));
+    }
     // Last: what was sent is sent, and said, whether or not its lines could be written.
     written(wrote)?;
-    Ok(outcome_of_signal(shutdown.signal()).filter(|_| report.stopped).unwrap_or_else(|| outcome(&report)))
+    Ok(outcome_of_signal(shutdown.signal()).filter(|_| report.stopped).unwrap_or(ended))
 }
 
 /// The commands of the settings, found before anything is read.
@@ -209,9 +222,12 @@ pub(super) async fn hooks(cx: &Cx) -> Result<publish::Hooks, CliError> {
 }
 
 /// What makes a publish the same one when it is started again: all that decides which events come of which inputs.
-fn key(args: &PublishArgs) -> String {
+fn key(cx: &Cx, args: &PublishArgs) -> String {
     let PublishArgs { event, files, input, event_field, map, repeat, topic, attributes, publisher, .. } = args;
     let (id, name, group) = (&args.entity_id, &args.entity_name, &args.group_id);
+    // The same word means another file in another folder.
+    let files: Vec<PathBuf> =
+        files.iter().map(|file| if file == "-" { file.into() } else { cx.path(file.as_ref()) }).collect();
     format!("{:?}", (event, files, input, event_field, map, repeat, topic, attributes, publisher, id, name, group))
 }
 
@@ -221,11 +237,11 @@ fn what(args: &PublishArgs) -> String {
 }
 
 /// Opens the outbox and says if it goes on with a publish that was interrupted.
-fn begin(cx: &Cx, file: &std::path::Path, key: &str, what: &str) -> Result<Outbox, CliError> {
-    let outbox = Outbox::open(&cx.path(file), true, false).map_err(|error| super::outbox::unusable(&error))?;
+fn begin(cx: &Cx, file: &std::path::Path, (key, what): (&str, &str), again: bool) -> Result<Outbox, CliError> {
+    let outbox = Outbox::open(&cx.path(file), true).map_err(|error| super::outbox::unusable(&error))?;
     super::outbox::check_bus(cx, &outbox, false)?;
     let bus = cx.config.context.value.describe();
-    let begin = Begin { key, what, bus: &bus, now_ms: Clock::system().now_ms() };
+    let begin = Begin { key, what, again, bus: &bus, now_ms: Clock::system().now_ms() };
     if outbox.begin(&begin).map_err(|error| super::outbox::unusable(&error))? {
         cx.ui.note(format!("going on with the publish that was interrupted, of {}", file.display()));
     }
@@ -235,7 +251,9 @@ fn begin(cx: &Cx, file: &std::path::Path, key: &str, what: &str) -> Result<Outbo
 /// How a publish ended, by its items.
 pub(super) fn outcome(report: &Report) -> Outcome {
     let denied = report.first_failure.as_ref().is_some_and(ItemError::is_denied);
-    match Outcome::of_items(report.sent + report.planned + report.skipped, report.refused, report.failed) {
+    // What could not be read any more is not done.
+    let failed = report.failed + u64::from(report.broken.is_some());
+    match Outcome::of_items(report.sent + report.planned + report.skipped, report.refused, failed) {
         Outcome::Failed if denied => Outcome::Auth,
         outcome => outcome,
     }
@@ -250,6 +268,16 @@ fn resolve(cx: &Cx, args: PublishArgs) -> Result<Request, CliError> {
     }
     let map = args.map.as_deref().map(Program::compile).transpose();
     let map = map.map_err(|error| CliError::usage(format!("`--map`: {error}")))?.map(Arc::new);
+    if let (Some(first), Some(field)) = (&args.event, &args.event_field)
+        && first != "-"
+        && !first.contains(['*', '?', '[', '/', '.'])
+        && !cx.path(first.as_ref()).exists()
+    {
+        return Err(CliError::usage(format!(
+            "`{first}` is no file, and `--event-field {field}` says where the event's name stands"
+        ))
+        .hint(format!("leave out `{first}`, or `--event-field`")));
+    }
     let (event, mut files) = match (args.event, records || args.event_field.is_some()) {
         (Some(first), true) => (None, [vec![first], args.files].concat()),
         (None, true) => (None, Vec::new()),

@@ -13,9 +13,9 @@ use crate::bus::ItemError;
 use crate::clock::{Clock, random_id};
 use crate::engine::Backoff;
 use crate::engine::exec::HandlerCommand;
-use crate::engine::outbox::{Begin, Outbox};
+use crate::engine::outbox::{Outbox, OutboxError};
 use crate::engine::publish::{self, Request};
-use crate::engine::run::{self, Ended, Failing, Given, NotBegun, Payload, Task};
+use crate::engine::run::{self, Ended, Failing, Given, NotBegun, Payload, Shelf, Task};
 use crate::engine::shutdown::Shutdown;
 use crate::error::CliError;
 use crate::event::json::Document;
@@ -120,7 +120,9 @@ pub async fn run(cx: &mut Cx, args: RunArgs) -> Result<Outcome, CliError> {
         Some(parent) => parent.continued(span()),
         None => TraceParent::new(*random_id().as_bytes(), span(), true),
     };
-    let mut task = Task {
+    let outbox = args.outbox.as_ref().map(|file| shelf(cx, file)).transpose()?;
+    let kept = outbox.as_ref().map(|shelf| shelf.file.clone());
+    let task = Task {
         program,
         on_success: args.on_success,
         on_failure: args.on_failure,
@@ -132,6 +134,7 @@ pub async fn run(cx: &mut Cx, args: RunArgs) -> Result<Outcome, CliError> {
         pass_stdin: !cx.ui.stdin_is_terminal(),
         trace,
         publish,
+        outbox,
         clock: Clock::system(),
     };
     let shutdown = Shutdown::from_signals()?;
@@ -139,17 +142,15 @@ pub async fn run(cx: &mut Cx, args: RunArgs) -> Result<Outcome, CliError> {
         Ok(bus) => bus,
         Err(ended) => return Ok(ended),
     };
-    let outbox = match &args.outbox {
-        Some(file) => Some(Arc::new(open_outbox(cx, file)?)),
-        None => None,
-    };
-    task.publish.outbox.clone_from(&outbox);
     let watched = &shutdown;
     let reporter = reporters::Reporter::new(cx.ui.clone());
     let work = |emit| async move { run::run(&bus, task, &emit, watched).await };
     let (result, told) = cx.drive_until(&shutdown, reporter, work).await?;
-    let ended = result.map_err(not_begun)?;
-    let outcome = outcome(cx, &ended, outbox.as_deref());
+    let ended = match result {
+        Err(NotBegun::Ended) => return Ok(super::outcome_of_signal(shutdown.signal()).unwrap_or(Outcome::Failed)),
+        ended => ended.map_err(not_begun)?,
+    };
+    let outcome = outcome(cx, &ended, kept.as_deref());
     if let Some((_, wrote)) = told
         && ended.code == 0
     {
@@ -159,7 +160,7 @@ pub async fn run(cx: &mut Cx, args: RunArgs) -> Result<Outcome, CliError> {
 }
 
 /// The command's own code; where that is 0 and its event is not out, what became of the event.
-fn outcome(cx: &Cx, ended: &Ended, outbox: Option<&Outbox>) -> Outcome {
+fn outcome(cx: &Cx, ended: &Ended, outbox: Option<&std::path::Path>) -> Outcome {
     let published = match &ended.published {
         None => Outcome::Done,
         Some(Ok(report)) => {
@@ -186,14 +187,14 @@ fn outcome(cx: &Cx, ended: &Ended, outbox: Option<&Outbox>) -> Outcome {
     }
 }
 
-fn open_outbox(cx: &Cx, file: &std::path::Path) -> Result<Outbox, CliError> {
-    // Another task may be about to write its outcome there: that is soon over.
-    let outbox = Outbox::open(&cx.path(file), true, true).map_err(|error| super::outbox::unusable(&error))?;
-    super::outbox::check_bus(cx, &outbox, false)?;
-    let (key, bus) = (random_id().to_string(), cx.config.context.value.describe());
-    let begin = Begin { key: &key, what: "the outcome of a task", bus: &bus, now_ms: Clock::system().now_ms() };
-    outbox.begin(&begin).map_err(|error| super::outbox::unusable(&error))?;
-    Ok(outbox)
+/// The outbox, looked at before the command begins: it must be one, and what waits in it must be for this bus.
+fn shelf(cx: &Cx, file: &std::path::Path) -> Result<Shelf, CliError> {
+    let shelf = Shelf { file: cx.path(file), bus: cx.config.context.value.describe() };
+    match Outbox::open(&shelf.file, true).and_then(|outbox| outbox.is_for(&shelf.bus)) {
+        // Another task is just writing its outcome there; ours has time.
+        Ok(()) | Err(OutboxError::Busy(_)) => Ok(shelf),
+        Err(error) => Err(super::outbox::unusable(&error)),
+    }
 }
 
 /// JSON text, or a file.
@@ -248,6 +249,7 @@ fn not_begun(error: NotBegun) -> CliError {
     match error {
         NotBegun::Event(error) => super::publish::explain(error),
         NotBegun::Topic(error) => error.into(),
+        error @ NotBegun::Ended => CliError::failed(error.to_string()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who gets an event: its topic, the topic's subscriptions, and the first clause that stops it at the others.
+//! Who gets an event: its topics, their subscriptions, and the first clause that stops it at the others.
 //!
 //! Works on a topology, or on what [`live`] has read from the bus. Nothing is emitted.
 
@@ -8,7 +8,8 @@ use crate::bus::{Bus, BusError};
 use crate::engine::publish;
 use crate::event::{Attributes, EnvelopeStyle, Event, Metadata};
 use crate::filter::{FilterPolicy, Mismatch, PolicyError, Scope};
-use crate::topology::{Subscription, Topology};
+use crate::schema::Catalogue;
+use crate::topology::{Route, Subscription, Topology};
 use crate::words;
 
 /// What is asked.
@@ -16,8 +17,10 @@ use crate::words;
 pub struct Request<'a> {
     /// Who subscribes to what, and where events go.
     pub topology: Option<&'a Topology>,
-    /// Who subscribes to the event's topic at the bus, instead of what the topology says.
-    pub live: Option<&'a Live>,
+    /// Who subscribes to the event's topics at the bus, instead of what the topology says.
+    pub live: Option<&'a [Live]>,
+    /// The payload schemas, for other names of the event.
+    pub catalogue: &'a Catalogue,
     /// The event's name.
     pub event: &'a str,
     /// `metadata.publisherName`, if there is one.
@@ -98,13 +101,15 @@ pub struct Report {
     pub event: String,
     /// The publisher it is from.
     pub publisher: Option<String>,
-    /// The topic it goes to.
-    pub topic: String,
+    /// The event whose other name this is, by the schemas.
+    pub known_as: Option<String>,
+    /// The topics it goes to; none: its route leads nowhere, on purpose.
+    pub topics: Vec<String>,
     /// The entry of the routing table that decides so; none when the topic was given.
     pub route: Option<String>,
     /// The message attributes that it carries.
     pub attributes: Attributes,
-    /// Every subscription of the topic, in the order of the file.
+    /// Every subscription of the topics, in the order of the file.
     pub subscriptions: Vec<Reach>,
     /// The only queue that is asked about, after [`Report::only`].
     pub asked: Option<String>,
@@ -113,6 +118,8 @@ pub struct Report {
 /// What becomes of the event at one subscription.
 #[derive(Clone, Debug)]
 pub struct Reach {
+    /// The topic.
+    pub topic: String,
     /// The queue.
     pub queue: String,
     /// Delivered without SNS's wrapper.
@@ -137,9 +144,21 @@ pub enum Verdict {
 }
 
 impl Report {
-    /// The queues that get the event.
-    pub fn receivers(&self) -> impl Iterator<Item = &str> {
-        self.subscriptions.iter().filter(|reach| reach.verdict == Verdict::Reached).map(|reach| reach.queue.as_str())
+    /// The queues that get the event, each once.
+    pub fn receivers(&self) -> Vec<&str> {
+        let reached = self.subscriptions.iter().filter(|reach| reach.verdict == Verdict::Reached);
+        let mut queues: Vec<&str> = Vec::new();
+        for reach in reached {
+            if !queues.contains(&reach.queue.as_str()) {
+                queues.push(&reach.queue);
+            }
+        }
+        queues
+    }
+
+    /// Its route leads nowhere, on purpose.
+    pub fn goes_nowhere(&self) -> bool {
+        self.topics.is_empty()
     }
 
     /// Leaves only what is about `queue`; false when it is not subscribed to the topic.
@@ -187,18 +206,22 @@ pub enum ExplainError {
     },
 }
 
-/// The topic that an event of `publisher` goes to, and the entry of the routing table that decides so.
+/// The entry of the routing table that decides where an event of `publisher` goes: under this name, else under the one that the
+/// schemas know it by.
 ///
 /// # Errors
 /// No entry fits.
-pub fn route(topology: Option<&Topology>, publisher: &str, event: &str) -> Result<(String, String), ExplainError> {
-    let known: Vec<&str> = topology.into_iter().flat_map(Topology::event_names).collect();
-    match topology.and_then(|topology| topology.route(publisher, event)) {
-        Some(route) => Ok((route.topic.clone(), route.pattern.clone())),
-        None => {
-            Err(ExplainError::NotRouted { event: event.to_owned(), nearest: publish::nearest_events(event, &known) })
-        }
-    }
+pub fn route<'a>(
+    topology: Option<&'a Topology>,
+    catalogue: &Catalogue,
+    publisher: &str,
+    event: &str,
+) -> Result<&'a Route, ExplainError> {
+    let by_name = |name: &str| topology.and_then(|topology| topology.route(publisher, name));
+    by_name(event).or_else(|| by_name(catalogue.known_as(event)?)).ok_or_else(|| {
+        let known: Vec<&str> = topology.into_iter().flat_map(Topology::event_names).collect();
+        ExplainError::NotRouted { event: event.to_owned(), nearest: publish::nearest_events(event, &known) }
+    })
 }
 
 /// Answers `request`.
@@ -206,16 +229,17 @@ pub fn route(topology: Option<&Topology>, publisher: &str, event: &str) -> Resul
 /// # Errors
 /// The event has no topic, or the topic is unknown.
 pub fn explain(request: &Request<'_>) -> Result<Report, ExplainError> {
-    let (topic, route) = match request.topic {
-        Some(topic) => (topic.to_owned(), None),
+    let (topics, route) = match request.topic {
+        Some(topic) => (vec![topic.to_owned()], None),
         None => {
-            let (topic, pattern) = route(request.topology, request.publisher.unwrap_or_default(), request.event)?;
-            (topic, Some(pattern))
+            let publisher = request.publisher.unwrap_or_default();
+            let route = route(request.topology, request.catalogue, publisher, request.event)?;
+            (route.topics.clone(), Some(route.pattern.clone()))
         }
     };
-    let (topic, subscribers) = match request.live {
-        Some(live) => (live.topic.clone(), live.subscribers.clone()),
-        None => planned(request.topology, &topic)?,
+    let known: Vec<(String, Vec<Subscriber>)> = match request.live {
+        Some(live) => live.iter().map(|live| (live.topic.clone(), live.subscribers.clone())).collect(),
+        None => topics.iter().map(|topic| planned(request.topology, topic)).collect::<Result<_, _>>()?,
     };
     let event = Event {
         metadata: Metadata {
@@ -231,14 +255,16 @@ pub fn explain(request: &Request<'_>) -> Result<Report, ExplainError> {
     let mut attributes = event.routing_attributes();
     attributes.extend(request.attributes.clone());
     let message = event.to_message(request.envelope);
-    let subscriptions = subscribers
-        .iter()
-        .map(|subscriber| reach(subscriber, &topic, &attributes, &message, request.payload.is_some()))
-        .collect::<Result<_, _>>()?;
+    let reaches = |(topic, subscribers): &(String, Vec<Subscriber>)| {
+        let reach = |one| reach(one, topic, &attributes, &message, request.payload.is_some());
+        subscribers.iter().map(reach).collect::<Result<Vec<_>, _>>()
+    };
+    let subscriptions = known.iter().map(reaches).collect::<Result<Vec<_>, _>>()?.concat();
     Ok(Report {
         event: request.event.to_owned(),
         publisher: request.publisher.map(str::to_owned),
-        topic,
+        known_as: request.catalogue.known_as(request.event).map(str::to_owned),
+        topics: known.into_iter().map(|(topic, _)| topic).collect(),
         route,
         attributes,
         subscriptions,
@@ -291,7 +317,8 @@ fn reach(
             }
         }
     };
-    Ok(Reach { queue: subscription.queue.clone(), raw: subscription.raw, scope: subscription.scope, filter, verdict })
+    let Subscriber { queue, raw, scope, .. } = subscription;
+    Ok(Reach { topic: topic.to_owned(), queue: queue.clone(), raw: *raw, scope: *scope, filter, verdict })
 }
 
 /// The keys of a body policy that lie in the payload, whichever way the envelope spells it.
@@ -305,6 +332,8 @@ fn payload_keys(policy: &FilterPolicy) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::event::Attribute;
 
@@ -324,6 +353,8 @@ events:
   UserDeleted: { topic: silent }
 "#;
 
+    static NONE: LazyLock<Catalogue> = LazyLock::new(Catalogue::empty);
+
     fn topology() -> Topology {
         Topology::parse(TOPOLOGY, "topology.yaml").expect("the topology is sound")
     }
@@ -332,6 +363,7 @@ events:
         Request {
             topology: Some(topology),
             live: None,
+            catalogue: &NONE,
             event,
             publisher: Some("Shop"),
             topic: None,
@@ -354,8 +386,11 @@ events:
         request.attributes.insert("tier".into(), Attribute::number("2"));
         request.payload = payload(r#"{"Country": "FR"}"#);
         let report = explain(&request).expect("routed");
-        assert_eq!((report.topic.as_str(), report.route.as_deref()), ("users", Some("UserRegistered")));
-        assert_eq!(report.receivers().collect::<Vec<_>>(), ["all", "registered"]);
+        assert_eq!(
+            (report.topics.as_slice(), report.route.as_deref()),
+            (&["users".to_owned()][..], Some("UserRegistered"))
+        );
+        assert_eq!(report.receivers(), ["all", "registered"]);
         let Verdict::Stopped(failure) = &report.subscriptions[2].verdict else { panic!("the German queue got it") };
         assert_eq!(failure.pointer, "/Payload/Country");
         assert_eq!(failure.to_string(), r#"`Payload.Country` is "FR", wanted "DE""#);
@@ -389,7 +424,7 @@ events:
         let Verdict::Stopped(failure) = &report.subscriptions[0].verdict else { panic!("pascal is not camel") };
         assert_eq!(failure.hints, ["the body has `Metadata.EventName`: names are compared letter by letter"]);
         request.envelope = EnvelopeStyle::Camel;
-        assert_eq!(explain(&request).expect("routed").receivers().collect::<Vec<_>>(), ["big"]);
+        assert_eq!(explain(&request).expect("routed").receivers(), ["big"]);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub fn topics_of<'a>(topology: &'a Topology, pattern: &str) -> BTreeSet<&'a str>
         // Two patterns: an event that both fit is possible, or it is the very name that the route's pattern is for.
         None => pattern.contains('*') || glob(&route.pattern, pattern) || glob(&route.pattern, &format!(".{pattern}")),
     };
-    topology.events.iter().filter(|route| fits(route)).map(|route| route.topic.as_str()).collect()
+    topology.events.iter().filter(|route| fits(route)).flat_map(|route| &route.topics).map(String::as_str).collect()
 }
 
 impl Waiter {

@@ -1,6 +1,6 @@
 //! What `explain` answers: a table for people, and the record of `schemas/output/explain.schema.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -46,7 +46,10 @@ pub fn matrix(ui: &Ui, reports: &[Report], queues: &[&str], format: Format) -> i
         writeln!(out)?;
         return out.flush();
     }
-    let head: Vec<&str> = ["Event", "Topic"].into_iter().chain(names.iter().copied()).collect();
+    let head: Vec<&str> = ["Event", if rows.iter().any(|row| row.topics.len() > 1) { "Topics" } else { "Topic" }]
+        .into_iter()
+        .chain(names.iter().copied())
+        .collect();
     let mut table = Table::new(ui, &head).unbroken(&[0]);
     for row in &rows {
         let cells = row.cells().map(|cell| match cell {
@@ -55,7 +58,8 @@ pub fn matrix(ui: &Ui, reports: &[Report], queues: &[&str], format: Format) -> i
             "depends" => "?",
             _ => "-",
         });
-        table.row([row.event, row.topic].into_iter().chain(cells).collect::<Vec<_>>());
+        let topics = if row.topics.is_empty() { "nowhere".to_owned() } else { row.topics.join(", ") };
+        table.row([row.event, topics.as_str()].into_iter().chain(cells).collect::<Vec<_>>());
     }
     writeln!(out, "{table}")?;
     let has = |cell: &str| rows.iter().any(|row| row.cells().any(|found| found == cell));
@@ -64,7 +68,9 @@ pub fn matrix(ui: &Ui, reports: &[Report], queues: &[&str], format: Format) -> i
     if !legend.is_empty() {
         writeln!(out, "{}", ui.paint(Tone::Dim, legend.join("; ")))?;
     }
-    for row in rows.iter().filter(|row| !row.cells().any(|cell| matches!(cell, "reached" | "depends"))) {
+    let lost =
+        |row: &&MatrixRow<'_>| !row.topics.is_empty() && !row.cells().any(|cell| matches!(cell, "reached" | "depends"));
+    for row in rows.iter().filter(lost) {
         writeln!(out, "{} `{}` reaches nobody", ui.paint(Tone::Warn, "lost:"), escape_control(row.event))?;
     }
     out.flush()
@@ -80,7 +86,8 @@ struct MatrixRecord<'a> {
 #[derive(Serialize)]
 struct MatrixRow<'a> {
     event: &'a str,
-    topic: &'a str,
+    topic: Option<&'a str>,
+    topics: &'a [String],
     #[serde(serialize_with = "as_map")]
     queues: Vec<(&'a str, &'static str)>,
 }
@@ -107,7 +114,12 @@ impl<'a> MatrixRow<'a> {
             };
             (*queue, said)
         };
-        Self { event: &report.event, topic: &report.topic, queues: queues.iter().map(cell).collect() }
+        Self {
+            event: &report.event,
+            topic: report.topics.first().map(String::as_str),
+            topics: &report.topics,
+            queues: queues.iter().map(cell).collect(),
+        }
     }
 
     fn cells(&self) -> impl Iterator<Item = &'static str> {
@@ -132,17 +144,28 @@ fn people(ui: &Ui, report: &Report, out: &mut impl Write) -> io::Result<()> {
         Some(route) if *route != report.event => format!(" (routed by {})", name(route)),
         _ => String::new(),
     };
-    writeln!(out, "{} goes to topic {}{route}", name(&report.event), name(&report.topic))?;
+    let topics: Vec<String> = report.topics.iter().map(|topic| name(topic)).collect();
+    let event = name(&report.event);
+    match topics.as_slice() {
+        [] => writeln!(out, "{event} goes nowhere, on purpose: its route has no topic{route}")?,
+        [topic] => writeln!(out, "{event} goes to topic {topic}{route}")?,
+        many => writeln!(out, "{event} goes to the topics {}{route}", many.join(", "))?,
+    }
+    if let Some(known) = &report.known_as {
+        writeln!(out, "{}", ui.paint(Tone::Dim, format!("it is another name of `{}`", escape_control(known))))?;
+    }
     let attributes: Vec<String> = report.attributes.iter().map(|(name, value)| attribute(name, value)).collect();
     writeln!(out, "{}", ui.paint(Tone::Dim, format!("with {}", escape_control(&attributes.join(", ")))))?;
     if report.subscriptions.is_empty() {
-        let topic = name(&report.topic);
         return match &report.asked {
-            Some(queue) => writeln!(out, "\n{} does not subscribe to {topic}.", name(queue)),
-            None => writeln!(out, "\nNobody subscribes to {topic}."),
+            _ if topics.is_empty() => Ok(()),
+            Some(queue) => writeln!(out, "\n{} does not subscribe to {}.", name(queue), topics.join(" or ")),
+            None => writeln!(out, "\nNobody subscribes to {}.", topics.join(" or ")),
         };
     }
-    let mut table = Table::new(ui, &["Queue", "Reached", "Why"]);
+    let several = topics.len() > 1;
+    let head: &[&str] = if several { &["Topic", "Queue", "Reached", "Why"] } else { &["Queue", "Reached", "Why"] };
+    let mut table = Table::new(ui, head);
     for reach in &report.subscriptions {
         let (reached, why) = match &reach.verdict {
             Verdict::Reached => {
@@ -153,7 +176,8 @@ fn people(ui: &Ui, report: &Report, out: &mut impl Write) -> io::Result<()> {
                 ("?", format!("depends on {} of the payload: name its file", list(keys)))
             }
         };
-        table.row([reach.queue.as_str(), reached, &why]);
+        let cells = [reach.topic.as_str(), reach.queue.as_str(), reached, &why];
+        table.row(cells.into_iter().skip(usize::from(!several)).collect::<Vec<_>>());
     }
     writeln!(out, "\n{table}")?;
     let mut first = true;
@@ -170,8 +194,9 @@ fn people(ui: &Ui, report: &Report, out: &mut impl Write) -> io::Result<()> {
     if report.subscriptions.len() == 1 {
         return Ok(());
     }
-    let receivers = report.receivers().count() as u64;
-    let all = count(report.subscriptions.len() as u64, "queue");
+    let receivers = report.receivers().len();
+    let queues: BTreeSet<&str> = report.subscriptions.iter().map(|reach| reach.queue.as_str()).collect();
+    let all = count(queues.len() as u64, "queue");
     match receivers {
         0 if report.depends_on_payload() => writeln!(out, "\nWhether anybody gets it depends on the payload."),
         0 => writeln!(out, "\nNobody gets it."),
@@ -200,7 +225,9 @@ struct Record<'a> {
     version: u32,
     event: &'a str,
     publisher: Option<&'a str>,
-    topic: &'a str,
+    known_as: Option<&'a str>,
+    topic: Option<&'a str>,
+    topics: &'a [String],
     route: Option<&'a str>,
     attributes: BTreeMap<&'a str, AttributeRecord>,
     receivers: Vec<&'a str>,
@@ -222,6 +249,7 @@ struct AttributeRecord {
 
 #[derive(Serialize)]
 struct SubscriptionRecord<'a> {
+    topic: &'a str,
     queue: &'a str,
     raw: bool,
     scope: &'static str,
@@ -252,10 +280,12 @@ impl<'a> Record<'a> {
             version: 1,
             event: &report.event,
             publisher: report.publisher.as_deref(),
-            topic: &report.topic,
+            known_as: report.known_as.as_deref(),
+            topic: report.topics.first().map(String::as_str),
+            topics: &report.topics,
             route: report.route.as_deref(),
             attributes: report.attributes.iter().map(|(name, value)| (name.as_str(), attribute(value))).collect(),
-            receivers: report.receivers().collect(),
+            receivers: report.receivers(),
             subscriptions: report.subscriptions.iter().map(SubscriptionRecord::new).collect(),
             hints: report.subscriptions.iter().flat_map(HintRecord::of).collect(),
         }
@@ -270,6 +300,7 @@ impl<'a> SubscriptionRecord<'a> {
             Verdict::DependsOnPayload(keys) => (None, None, keys.as_slice()),
         };
         Self {
+            topic: &reach.topic,
             queue: &reach.queue,
             raw: reach.raw,
             scope: match reach.scope {

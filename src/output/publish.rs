@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Stdout, Write as _};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::{Format, Table, Ui, escape_control, escape_control_keeping_lines};
 use crate::engine::Event;
-use crate::engine::publish::{Item, Problem, Progress, Report};
+use crate::engine::publish::{Item, Problem, Progress, Report, Skip};
 use crate::error::CliError;
-use crate::event::{Attributes, NotificationAttribute};
+use crate::event::json::shorten;
+use crate::event::{Attributes, NotificationAttribute, read_message};
 use crate::words;
 
 /// Rows that wait for their table: a stream of any length is told in tables of so many.
@@ -21,6 +23,9 @@ const TOLD: u64 = 20;
 /// Violations of one payload that are told.
 const VIOLATIONS: usize = 20;
 
+/// Characters of a problem that are told: names and values in it may be of any length.
+const LONGEST: usize = 2000;
+
 /// The version of the lines.
 const VERSION: u32 = 1;
 
@@ -30,6 +35,9 @@ pub struct Reporter {
     ui: Ui,
     out: BufWriter<Stdout>,
     format: Format,
+    dry_run: bool,
+    /// Payloads that hold personal data are shown on a terminal.
+    pub show_personal_data: bool,
     rows: Vec<[String; 5]>,
     topics: BTreeSet<String>,
     told: u64,
@@ -96,6 +104,7 @@ struct Failure<'a> {
 #[derive(Serialize)]
 struct Broken<'a> {
     pointer: &'a str,
+    schema_file: String,
     schema_pointer: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,13 +184,14 @@ impl<'a> Line<'a> {
 
 impl<'a> Failure<'a> {
     fn of_problem(problem: &'a Problem) -> Self {
-        let (at, violations) = match problem {
-            Problem::Json(error) => (error.at, &[][..]),
-            Problem::Schema { violations, .. } => (None, violations.as_slice()),
-            _ => (None, &[][..]),
+        let (at, folder, violations) = match problem {
+            Problem::Json(error) => (error.at, Path::new(""), &[][..]),
+            Problem::Schema { folder, violations, .. } => (None, folder.as_path(), violations.as_slice()),
+            _ => (None, Path::new(""), &[][..]),
         };
         let broken = |v: &'a crate::schema::Violation| Broken {
             pointer: &v.pointer,
+            schema_file: v.schema_in(folder),
             schema_pointer: &v.schema_pointer,
             message: &v.message,
             value: v.value.as_deref(),
@@ -191,7 +201,7 @@ impl<'a> Failure<'a> {
         };
         Self {
             code: problem.code(),
-            message: problem.to_string(),
+            message: shorten(&problem.to_string(), LONGEST).into_owned(),
             line: at.map(|at| at.line),
             column: at.map(|at| at.column),
             violations: violations.iter().map(broken).collect(),
@@ -202,25 +212,40 @@ impl<'a> Failure<'a> {
 }
 
 impl Reporter {
-    /// A reporter that writes `format` (a table or NDJSON) to stdout.
-    pub fn new(ui: Ui, format: Format) -> Self {
+    /// A reporter that writes `format` (a table or NDJSON) to stdout; of a run that sends, or of one that only would.
+    pub fn new(ui: Ui, format: Format, dry_run: bool) -> Self {
         let out = ui.out();
         let progress = ui.progress("events");
-        Self { ui, out, format, rows: Vec::new(), topics: BTreeSet::new(), told: 0, progress, done: 0 }
+        Self {
+            ui,
+            out,
+            format,
+            dry_run,
+            show_personal_data: false,
+            rows: Vec::new(),
+            topics: BTreeSet::new(),
+            told: 0,
+            progress,
+            done: 0,
+        }
     }
 
     /// The run in a sentence: ``Published 3 events to `users`, refused 1``.
-    pub fn summary(&self, report: &Report, dry_run: bool) -> String {
-        let (verb, done) = if dry_run { ("Would publish", report.planned) } else { ("Published", report.sent) };
+    pub fn summary(&self, report: &Report) -> String {
+        let (verb, done) = if self.dry_run { ("Would publish", report.planned) } else { ("Published", report.sent) };
         let mut text = format!("{verb} {}", words::count(done, "event"));
         let topics: Vec<&String> = self.topics.iter().collect();
         if done > 0 && (1..=3).contains(&topics.len()) {
             text.push_str(&format!(" to {}", escape_control(&words::list(&topics))));
         }
-        for (n, what) in [(report.refused, "refused"), (report.failed, "failed"), (report.skipped, "skipped")] {
+        let skipped = report.skipped - report.nowhere;
+        for (n, what) in [(report.refused, "refused"), (report.failed, "failed"), (skipped, "skipped")] {
             if n > 0 {
                 text.push_str(&format!(", {what} {}", words::thousands(n)));
             }
+        }
+        if report.nowhere > 0 {
+            text.push_str(&format!(", left {} that goes nowhere on purpose", words::thousands(report.nowhere)));
         }
         text
     }
@@ -256,6 +281,12 @@ impl Reporter {
         }
         // Exact on a pipe, safe on a screen.
         if self.ui.stdout_is_terminal() {
+            let personal = |message: &str| {
+                read_message(message, attributes).is_ok_and(|event| event.metadata.contains_personal_data)
+            };
+            if !self.show_personal_data && personal(message) {
+                return writeln!(self.out, "(personal data: hidden, `--show-personal-data` shows it)");
+            }
             writeln!(self.out, "{}", escape_control(message))
         } else {
             writeln!(self.out, "{message}")
@@ -281,12 +312,12 @@ impl Reporter {
 
 /// All violations, a line each, with their places.
 fn words_for(problem: &Problem) -> String {
-    let Problem::Schema { schema, violations } = problem else {
-        return problem.to_string();
+    let Problem::Schema { schema, folder, violations } = problem else {
+        return shorten(&problem.to_string(), LONGEST).into_owned();
     };
     let mut text = format!("{} of {}", words::count(violations.len() as u64, "violation"), schema.display());
     for violation in violations.iter().take(VIOLATIONS) {
-        text.push_str(&format!("\n  {violation}"));
+        text.push_str(&format!("\n  {violation}\n    says {}", violation.place_in(folder)));
     }
     if violations.len() > VIOLATIONS {
         text.push_str(&format!("\n  and {} more", violations.len() - VIOLATIONS));
@@ -342,6 +373,10 @@ impl super::Reporter for Reporter {
             Progress::Planned { item, message, attributes, bytes, .. } => {
                 self.planned(item, message, attributes, *bytes)
             }
+            Progress::Skipped { item, why: Skip::NoTarget } if self.dry_run => {
+                writeln!(self.out, "{}", escape_control(&format!("{} -> nowhere, on purpose", item.input)))
+            }
+            Progress::Skipped { item, why: Skip::NoTarget } => self.row(item, "goes nowhere, on purpose"),
             Progress::Refused { .. }
             | Progress::Failed { .. }
             | Progress::Reading { .. }

@@ -1,5 +1,7 @@
 //! Violations in plain words, each with its places in the payload's text and in the schema.
 
+use std::path::Path;
+
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
@@ -36,6 +38,21 @@ pub struct Violation {
     pub meant: Option<String>,
     /// Where in the payload's text.
     pub at: Option<Location>,
+}
+
+impl Violation {
+    /// The file that says so; in `folder`, from which it counts, unless it has an address of another kind.
+    pub fn schema_in(&self, folder: &Path) -> String {
+        if self.schema_file.contains("://") {
+            return self.schema_file.clone();
+        }
+        folder.join(&self.schema_file).display().to_string()
+    }
+
+    /// The same with the pointer: `schemas/UserRegistered.json#/properties/id`.
+    pub fn place_in(&self, folder: &Path) -> String {
+        format!("{}#{}", self.schema_in(folder), self.schema_pointer)
+    }
 }
 
 impl std::fmt::Display for Violation {

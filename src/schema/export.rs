@@ -67,8 +67,8 @@ pub struct Page<'a> {
     pub versions: Vec<u32>,
     /// The highest.
     pub schema: &'a Schema,
-    /// The topic that the topology sends it to.
-    pub topic: Option<String>,
+    /// The topics that the topology sends it to; none where it says nothing.
+    pub topics: Option<Vec<String>>,
     /// A payload.
     pub example: Option<Value>,
 }
@@ -87,8 +87,14 @@ pub fn markdown(pages: &[Page<'_>]) -> String {
             let versions: Vec<String> = page.versions.iter().map(u32::to_string).collect();
             facts.push(format!("versions {}", versions.join(", ")));
         }
-        if let Some(topic) = page.topic.as_ref().or(meta.topic.as_ref()) {
-            facts.push(format!("goes to topic {}", code(topic)));
+        let topics = page.topics.clone().or_else(|| Some(vec![meta.topic.clone()?]));
+        if let Some(topics) = topics {
+            let names: Vec<String> = topics.iter().map(|topic| code(topic)).collect();
+            facts.push(match names.as_slice() {
+                [] => "goes nowhere, on purpose".into(),
+                [topic] => format!("goes to topic {topic}"),
+                many => format!("goes to the topics {}", many.join(", ")),
+            });
         }
         if let Some(owner) = &meta.owner {
             facts.push(format!("owned by {}", prose(owner)));

@@ -50,7 +50,12 @@ impl Topology {
             if let Some(text) = schema.and_then(|(_, schema)| words_of(schema, "description")) {
                 out.push_str(&format!("{}\n\n", prose(text)));
             }
-            out.push_str(&format!("* goes to topic {}", code(self.topic_shown(&route.topic))));
+            let topics: Vec<String> = route.topics.iter().map(|topic| code(self.topic_shown(topic))).collect();
+            match topics.as_slice() {
+                [] => out.push_str("* goes nowhere, on purpose"),
+                [topic] => out.push_str(&format!("* goes to topic {topic}")),
+                many => out.push_str(&format!("* goes to the topics {}", many.join(", "))),
+            }
             if let Some(group) = &route.group_by {
                 out.push_str(&format!(", in order for each {}", code(group)));
             }
@@ -83,10 +88,14 @@ impl Topology {
             }
             _ => true,
         };
-        self.subscriptions_of(&route.topic)
-            .filter(passes)
-            .map(|subscription| self.queue_shown(&subscription.queue))
-            .collect()
+        let mut queues: Vec<&str> = Vec::new();
+        for subscription in route.topics.iter().flat_map(|topic| self.subscriptions_of(topic)).filter(passes) {
+            let queue = self.queue_shown(&subscription.queue);
+            if !queues.contains(&queue) {
+                queues.push(queue);
+            }
+        }
+        queues
     }
 
     fn topics_part(&self, out: &mut String) {

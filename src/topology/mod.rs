@@ -28,7 +28,7 @@ mod write;
 mod yaml;
 
 pub use docs::EventDocs;
-pub use graph::Form;
+pub use graph::{EventReach, Form, draw_events};
 pub use model::{DeadLetter, Filter, Queue, RedriveAllow, Route, Settings, Subscription, Topic, Topology};
 pub use problem::{Place, Problem, Severity};
 pub use route::glob;

@@ -144,9 +144,9 @@ pub struct Route {
     pub pattern: String,
     /// Where it stands.
     pub place: Place,
-    /// The topic's name.
-    pub topic: String,
-    pub(crate) topic_place: Place,
+    /// The names of its topics, one as a rule; none: it goes nowhere, on purpose.
+    pub topics: Vec<String>,
+    pub(crate) topic_places: Vec<Place>,
     /// The payload schema's name, when it is not the event's.
     pub schema: Option<String>,
     /// The payload field whose value is the message group on a FIFO topic: a name or a JSON pointer.
@@ -308,6 +308,6 @@ impl Topology {
             rename(&queues, &mut subscription.queue);
             subscription.dead_letter.iter_mut().for_each(|(name, _)| rename(&queues, name));
         }
-        self.events.iter_mut().for_each(|route| rename(&topics, &mut route.topic));
+        self.events.iter_mut().flat_map(|route| &mut route.topics).for_each(|topic| rename(&topics, topic));
     }
 }

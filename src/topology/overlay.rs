@@ -1,7 +1,7 @@
 //! Overlays: files that are laid over a topology, each over what came before.
 //!
 //! Mappings are merged key by key, everything else is replaced: texts, numbers, lists. A key without a value (`null`) removes
-//! what stands there. Subscriptions are merged one by one: an entry with the topic and the queue of one that stands changes it,
+//! what stands there, except an event's `topic`, of which it says that there is none. Subscriptions are merged one by one: an entry with the topic and the queue of one that stands changes it,
 //! `remove: true` in it removes it, any other is added. Every part keeps the place, and with it the file, it came from.
 
 use super::problem::Problems;
@@ -34,6 +34,8 @@ fn entry(entries: &mut Vec<(Key, Node)>, key: Key, change: Node, path: &str, pro
     let here = join(path, &key.text);
     let at = entries.iter().position(|(standing, _)| standing.text == key.text);
     match (at, &change.value) {
+        // The route that leads nowhere is said so: without the key there would be none.
+        (Some(at), Value::Null) if path.starts_with("events.") && key.text == "topic" => entries[at].1 = change,
         (Some(at), Value::Null) => {
             entries.remove(at);
         }

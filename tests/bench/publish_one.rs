@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Project, Verdict, binary, figure, hermetic, median, ms, timed, venv_tool};
 
 /// How much faster than `aws sns publish` one publish has to be.
-const PUBLISH_BOUND: f64 = 20.0;
+const PUBLISH_BOUND: f64 = 25.0;
 /// How much faster than `aws --version` the own has to be.
 const VERSION_BOUND: f64 = 50.0;
 

@@ -167,7 +167,7 @@ fn announcements(cx: &Cx, args: &ConsumeArgs) -> Result<Option<Announcements>, C
         let Some(event) = event else { return Ok(None) };
         let route = topology.as_ref().and_then(|topology| topology.route(&publisher, event));
         match route {
-            Some(route) => Ok(Some(Announcement { event: event.clone(), topic: route.topic.clone() })),
+            Some(route) => Ok(Some(Announcement { event: event.clone(), topics: route.topics.clone() })),
             None => Err(CliError::usage(format!("`{flag} {event}`: the event has no topic to go to"))
                 .hint(format!("add `{event}: {{ topic: NAME }}` to `events:` of the topology"))),
         }

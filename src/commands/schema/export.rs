@@ -66,9 +66,9 @@ pub(super) fn run(cx: &Cx, place: &Place, args: &ExportArgs) -> Result<Outcome, 
             left_out.iter().for_each(|what| cx.ui.warn(format!("left out: {what}")));
             format!("{document:#}\n")
         } else {
-            let topic = |event: &str| {
+            let topics = |event: &str| {
                 let topology = topology.as_ref()?;
-                topology.events.iter().find(|route| route.event_name() == Some(event)).map(|route| route.topic.clone())
+                topology.events.iter().find(|route| route.event_name() == Some(event)).map(|route| route.topics.clone())
             };
             let pages: Vec<Page<'_>> = schemas
                 .iter()
@@ -76,7 +76,7 @@ pub(super) fn run(cx: &Cx, place: &Place, args: &ExportArgs) -> Result<Outcome, 
                     event: name,
                     versions: catalogue.versions(name).collect(),
                     schema,
-                    topic: topic(name),
+                    topics: topics(name),
                     example: example::example(schema, 1, 0).ok(),
                 })
                 .collect();

@@ -128,12 +128,10 @@ fn schema_of(catalogue: &Catalogue, named: &str) -> Result<std::sync::Arc<Schema
     if let Some(schema) = catalogue.schema(event, version).map_err(|error| unusable(&error))? {
         return Ok(schema);
     }
-    for known in catalogue.events() {
-        if let Ok(Some(schema)) = catalogue.schema(known, version)
-            && crate::schema::Meta::of(schema.source()).aliases.iter().any(|alias| alias == event)
-        {
-            return Ok(schema);
-        }
+    if let Some(known) = catalogue.known_as(event)
+        && let Some(schema) = catalogue.schema(known, version).map_err(|error| unusable(&error))?
+    {
+        return Ok(schema);
     }
     let unknown = CliError::refused(format!("event `{event}` has no schema in {}", catalogue.folder().display()));
     Err(match words::did_you_mean(event, catalogue.events()) {

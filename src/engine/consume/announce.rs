@@ -26,8 +26,8 @@ const RETRY: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration
 pub struct Announcement {
     /// Its name.
     pub event: String,
-    /// The topic that the routing table names for it.
-    pub topic: String,
+    /// The topics that the routing table names for it; none where it goes nowhere, on purpose.
+    pub topics: Vec<String>,
 }
 
 /// What to publish about handled events.
@@ -48,8 +48,8 @@ pub struct Announcements {
 /// Publishes them.
 pub(super) struct Announcer {
     pub(super) what: Announcements,
-    success: OnceCell<Topic>,
-    failure: OnceCell<Topic>,
+    success: OnceCell<Vec<Topic>>,
+    failure: OnceCell<Vec<Topic>>,
 }
 
 /// How an event was handled.
@@ -75,10 +75,13 @@ impl Announcer {
 
     /// Finds the topics before anything is received.
     pub(super) async fn find_topics(&self, bus: &Bus) -> Result<(), BusError> {
-        for (announcement, topic) in [(&self.what.success, &self.success), (&self.what.failure, &self.failure)] {
+        for (announcement, topics) in [(&self.what.success, &self.success), (&self.what.failure, &self.failure)] {
             if let Some(announcement) = announcement {
-                let found = bus.topic(&announcement.topic).await?;
-                let _ = topic.set(found);
+                let mut found = Vec::with_capacity(announcement.topics.len());
+                for topic in &announcement.topics {
+                    found.push(bus.topic(topic).await?);
+                }
+                let _ = topics.set(found);
             }
         }
         Ok(())
@@ -97,11 +100,11 @@ impl Announcer {
         event: &Event,
         ending: Ending<'_>,
     ) -> Result<(), Unsaid> {
-        let (announcement, topic) = match ending {
+        let (announcement, topics) = match ending {
             Ending::Success(_) => (&self.what.success, &self.success),
             Ending::Failure(_) => (&self.what.failure, &self.failure),
         };
-        let (Some(announcement), Some(topic)) = (announcement, topic.get()) else { return Ok(()) };
+        let (Some(announcement), Some(topics)) = (announcement, topics.get()) else { return Ok(()) };
         let id = received.sns_message_id.as_ref().unwrap_or(&received.message.id);
         let attempt = match ending {
             // Whatever the attempt, it succeeded once.
@@ -121,33 +124,40 @@ impl Announcer {
         };
         let date = clock.now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
         let told = outcome_event(&announcement.event, &self.what.publisher, date, &event.metadata, payload, seed);
-        let fifo = topic.is_fifo();
         let group = told
             .metadata
             .entity_id
             .clone()
             .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
-        let outgoing = [Outgoing {
+        let message = Outgoing {
             body: told.to_message(self.what.envelope),
             attributes: told.routing_attributes(),
-            group_id: fifo.then(|| group.unwrap_or_else(|| announcement.event.clone())),
-            dedup_id: fifo.then(|| dedup_id(seed)),
             ..Outgoing::default()
-        }];
-        let mut attempt = 1;
-        loop {
-            match bus.publish_batch(topic, &outgoing).await.pop() {
-                Some(Ok(_)) => return Ok(()),
-                Some(Err(error)) if error.retryable && attempt < TRIES => sleep(RETRY.after(attempt, random())).await,
-                Some(Err(error)) => {
-                    let for_good = error.sender_fault && !error.is_denied();
-                    return Err(Unsaid { error: error.to_string(), for_good });
-                }
-                None => {
-                    return Err(Unsaid { error: "the answer says nothing about the message".into(), for_good: false });
-                }
-            }
-            attempt += 1;
+        };
+        for topic in topics {
+            let fifo = topic.is_fifo();
+            let group_id = fifo.then(|| group.clone().unwrap_or_else(|| announcement.event.clone()));
+            let dedup_id = fifo.then(|| dedup_id(seed));
+            publish(bus, topic, Outgoing { group_id, dedup_id, ..message.clone() }).await?;
         }
+        Ok(())
+    }
+}
+
+/// Publishes one message; returns once it is confirmed.
+async fn publish(bus: &Bus, topic: &Topic, outgoing: Outgoing) -> Result<(), Unsaid> {
+    let outgoing = [outgoing];
+    let mut attempt = 1;
+    loop {
+        match bus.publish_batch(topic, &outgoing).await.pop() {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) if error.retryable && attempt < TRIES => sleep(RETRY.after(attempt, random())).await,
+            Some(Err(error)) => {
+                let for_good = error.sender_fault && !error.is_denied();
+                return Err(Unsaid { error: error.to_string(), for_good });
+            }
+            None => return Err(Unsaid { error: "the answer says nothing about the message".into(), for_good: false }),
+        }
+        attempt += 1;
     }
 }

@@ -256,7 +256,8 @@ fn outcome(status: io::Result<ExitStatus>, cause: Option<Failure>) -> Outcome {
     }
 }
 
-fn could_not_start(error: &io::Error) -> Outcome {
+/// Whether a program that could not be started will not start at another time either.
+pub(in crate::engine) fn is_lasting(error: &io::Error) -> bool {
     use nix::errno::Errno;
     // execve(2): what will not be different for the next event.
     let lasting = [
@@ -269,8 +270,11 @@ fn could_not_start(error: &io::Error) -> Outcome {
         Errno::EISDIR,
         Errno::ELIBBAD,
     ];
-    let lasting = lasting.iter().any(|errno| error.raw_os_error() == Some(*errno as i32));
-    if lasting {
+    lasting.iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
+}
+
+fn could_not_start(error: &io::Error) -> Outcome {
+    if is_lasting(error) {
         Outcome::CannotRun(format!("it could not be started: {error}"))
     } else {
         Outcome::Failed(Failure::Start(error.to_string()))

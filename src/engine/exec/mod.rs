@@ -18,6 +18,7 @@ mod outcome;
 mod program;
 
 pub use capture::{Captured, MEMORY_LIMIT};
+pub(in crate::engine) use child::is_lasting;
 pub use child::{Finished, Job, Limits, Running};
 pub use environment::{HandlerEnv, VALUE_LIMIT};
 pub use lasting::Lasting;

@@ -11,6 +11,7 @@
 mod rows;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -18,14 +19,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::ledger::{self, Kind, LedgerError};
+use super::ledger::{self, Kind};
 use super::publish::Item;
 use crate::bus::Outgoing;
+
+pub use types::{Begin, Entry, Known, OutboxError, Settled, Unfinished, Waiting};
 
 const KIND: Kind = Kind {
     name: "outbox",
     application: 0x6562_6f78,
-    steps: &["CREATE TABLE runs (
+    steps: &[
+        "CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
         key TEXT NOT NULL,
         what TEXT NOT NULL,
@@ -52,7 +56,10 @@ const KIND: Kind = Kind {
     CREATE TABLE sessions (last INTEGER NOT NULL);
     INSERT INTO sessions VALUES (0);
     CREATE INDEX events_by_input ON events (run, input, round, topic);
-    CREATE INDEX events_unsent ON events (id) WHERE state < 2;"],
+    CREATE INDEX events_unsent ON events (id) WHERE state < 2;",
+        // One file may be named twice, and is two inputs then.
+        "ALTER TABLE events ADD COLUMN source INTEGER NOT NULL DEFAULT 0;",
+    ],
 };
 
 /// It waits, and has certainly not arrived.
@@ -64,44 +71,6 @@ const SENT: i64 = 2;
 
 /// Events that are read at a time.
 const PAGE: usize = 100;
-
-/// Why an outbox cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OutboxError {
-    /// The file.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// Another process sends from it.
-    #[error("outbox `{}` is in use by another process", .0.display())]
-    Busy(PathBuf),
-    /// It cannot be locked.
-    #[error("outbox `{}` cannot be locked", path.display())]
-    Lock {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// SQLite refused.
-    #[error("outbox `{}` cannot be read or written", path.display())]
-    Store {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-    /// What is in it was not written by this program.
-    #[error("outbox `{}`: event {row} cannot be read: {reason}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Its number.
-        row: i64,
-        /// Why.
-        reason: String,
-    },
-}
 
 /// An outbox that is open, with the run that writes to it.
 #[derive(Debug)]
@@ -121,117 +90,19 @@ struct Run {
     resumed: bool,
 }
 
-/// An event that is to be sent.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// Its number in the outbox.
-    pub row: i64,
-    /// What it was made of.
-    pub item: Item,
-    /// Where it goes.
-    pub topic: String,
-    /// The message.
-    pub outgoing: Outgoing,
-    /// What its input is told by.
-    pub digest: [u8; 32],
-    /// It may have arrived already.
-    pub in_doubt: bool,
-}
-
-/// What an outbox knows of an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Nothing.
-    No,
-    /// The run that was interrupted has sent it.
-    Sent,
-    /// The run that was interrupted has left it, and [`Outbox::waiting`] has handed it out since.
-    HandedOut,
-}
-
-/// What became of an event that was on its way.
-#[derive(Clone, Debug)]
-pub enum Settled {
-    /// The bus confirmed it, and gave it this id.
-    Sent(String),
-    /// The bus did not confirm it.
-    Unsent {
-        /// What it answered.
-        error: String,
-        /// It may have arrived all the same.
-        in_doubt: bool,
-    },
-}
-
-/// An event as `outbox list` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its number in the outbox.
-    pub row: i64,
-    /// The input it was made of.
-    pub input: String,
-    /// The event's name.
-    pub event: Option<String>,
-    /// Where it goes.
-    pub topic: String,
-    /// What it is about.
-    pub entity_id: Option<String>,
-    /// How often it was tried.
-    pub tries: u32,
-    /// It may have arrived already.
-    pub in_doubt: bool,
-    /// What the bus answered last.
-    pub error: Option<String>,
-}
-
-/// A publish that is not done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfinished {
-    /// What it publishes, in words.
-    pub what: String,
-    /// The bus it was meant for.
-    pub bus: String,
-    /// When it began.
-    pub began_ms: i64,
-    /// All its inputs were read.
-    pub complete: bool,
-    /// Events that were sent.
-    pub sent: u64,
-    /// Events that wait.
-    pub waiting: u64,
-}
-
-/// What a publish is known by when it is started again.
-#[derive(Clone, Debug)]
-pub struct Begin<'a> {
-    /// Event, inputs and what shapes them: the same for the same command.
-    pub key: &'a str,
-    /// In words.
-    pub what: &'a str,
-    /// The bus.
-    pub bus: &'a str,
-    /// Now.
-    pub now_ms: i64,
-}
-
 impl Outbox {
-    /// Opens an outbox, and makes it when `create` says so. It is this process's alone until it is dropped; `wait` says whether
-    /// another process is waited for.
+    /// Opens an outbox, and makes it when `create` says so. It is this process's alone until it is dropped.
     ///
     /// # Errors
     /// The file is none, or another process has it.
-    pub fn open(path: &Path, create: bool, wait: bool) -> Result<Self, OutboxError> {
+    pub fn open(path: &Path, create: bool) -> Result<Self, OutboxError> {
         let connection = ledger::open(KIND, path, create)?;
         let locked = |source| OutboxError::Lock { path: path.to_owned(), source };
         let lock = File::open(path).map_err(locked)?;
-        if wait {
-            lock.lock().map_err(locked)?;
-        } else {
-            lock.try_lock().map_err(|error| match error {
-                TryLockError::WouldBlock => OutboxError::Busy(path.to_owned()),
-                TryLockError::Error(source) => locked(source),
-            })?;
-        }
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OutboxError::Busy(path.to_owned()),
+            TryLockError::Error(source) => locked(source),
+        })?;
         let session = connection
             .query_row("UPDATE sessions SET last = last + 1 RETURNING last", [], |row| row.get(0))
             .map_err(|source| OutboxError::Store { path: path.to_owned(), source })?;
@@ -260,7 +131,12 @@ impl Outbox {
     pub fn begin(&self, begin: &Begin<'_>) -> Result<bool, OutboxError> {
         let connection = self.connection();
         let found = connection
-            .query_row("SELECT id FROM runs WHERE key = ?1 ORDER BY id DESC LIMIT 1", [begin.key], |row| row.get(0))
+            .query_row(
+                // The same command for another bus is another publish.
+                "SELECT id FROM runs WHERE key = ?1 AND bus = ?2 AND (complete = 0 OR ?3) ORDER BY id DESC LIMIT 1",
+                params![begin.key, begin.bus, begin.again],
+                |row| row.get(0),
+            )
             .optional()
             .map_err(|e| self.store(e))?;
         let run = match found {
@@ -289,9 +165,12 @@ impl Outbox {
         let found: Option<i64> = self
             .connection()
             .prepare_cached(
-                "SELECT session FROM events WHERE run = ?1 AND input = ?2 AND round = ?3 AND topic = ?4 AND digest = ?5",
+                "SELECT session FROM events
+                 WHERE run = ?1 AND input = ?2 AND round = ?3 AND topic = ?4 AND digest = ?5 AND source = ?6",
             )
-            .and_then(|mut found| found.query_row(params![id, item.input, round, topic, digest], |row| row.get(0)).optional())
+            .and_then(|mut found| {
+                found.query_row(params![id, item.input, round, topic, digest, item.source], |row| row.get(0)).optional()
+            })
             .map_err(|e| self.store(e))?;
         Ok(match found {
             None => Known::No,
@@ -308,7 +187,7 @@ impl Outbox {
         let connection = self.connection();
         let mut rows = connection
             .prepare_cached(
-                "SELECT id, input, round, event, entity_id, topic, message, digest, state FROM events
+                "SELECT id, input, source, round, event, entity_id, topic, message, digest, state FROM events
                  WHERE state < 2 AND id > ?1 ORDER BY id LIMIT ?2",
             )
             .map_err(|e| self.store(e))?;
@@ -364,8 +243,8 @@ impl Outbox {
                 change
                     .prepare_cached(
                         "INSERT INTO events (run, input, round, digest, state, tries, event, entity_id, topic, message,
-                                             session)
-                         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)",
+                                             session, source)
+                         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11)",
                     )?
                     .execute(params![
                         run,
@@ -377,7 +256,8 @@ impl Outbox {
                         item.entity_id,
                         topic,
                         rows::message(outgoing),
-                        self.session
+                        self.session,
+                        item.source
                     ])?;
                 numbers.push(change.last_insert_rowid());
             }
@@ -471,6 +351,17 @@ impl Outbox {
                 .collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|e| self.store(e))
+    }
+
+    /// That what waits in it is meant for `here`.
+    ///
+    /// # Errors
+    /// It is meant for another bus, or the outbox cannot be read.
+    pub fn is_for(&self, here: &str) -> Result<(), OutboxError> {
+        match self.unfinished()?.into_iter().find(|run| run.waiting > 0 && run.bus != here) {
+            Some(run) => Err(OutboxError::Foreign { meant: run.bus, here: here.to_owned(), path: self.path.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Forgets events that are not sent: those of `rows`, or all; and with all of them the runs. Returns how many.

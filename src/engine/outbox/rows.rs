@@ -46,6 +46,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<(Waiting, String)> {
     let topic: String = row.get("topic")?;
     let item = Item {
         input: row.get("input")?,
+        source: row.get("source")?,
         round: u64::try_from(round).ok().filter(|round| *round > 1),
         event: row.get("event")?,
         topic: Some(topic.clone()),

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::engine::Confirmed;
+use crate::engine::ledger::LedgerError;
 use crate::event::{Attribute, AttributeValue};
 
-const BEGIN: Begin<'static> = Begin { key: "k", what: "UserRegistered of in.ndjson", bus: "local", now_ms: 1 };
+const BEGIN: Begin<'static> =
+    Begin { key: "k", what: "UserRegistered of in.ndjson", again: true, bus: "local", now_ms: 1 };
 
 fn item(input: &str) -> Item {
     Item { input: input.into(), event: Some("E".into()), entity_id: Some("e".into()), ..Item::default() }
@@ -34,7 +36,7 @@ impl Place {
     }
 
     fn open(&self) -> Outbox {
-        Outbox::open(&self.0.path().join("o.db"), true, false).unwrap()
+        Outbox::open(&self.0.path().join("o.db"), true).unwrap()
     }
 }
 
@@ -95,9 +97,9 @@ fn two_processes_never_send_from_one_outbox() {
     let place = Place::new();
     let _held = place.open();
     let path = place.0.path().join("o.db");
-    assert!(matches!(Outbox::open(&path, true, false), Err(OutboxError::Busy(_))));
+    assert!(matches!(Outbox::open(&path, true), Err(OutboxError::Busy(_))));
     assert!(matches!(
-        Outbox::open(&place.0.path().join("none.db"), false, false),
+        Outbox::open(&place.0.path().join("none.db"), false),
         Err(OutboxError::Ledger(LedgerError::Missing { .. }))
     ));
 }
@@ -114,4 +116,34 @@ fn what_is_dropped_is_gone_and_what_is_sent_stays_known() {
     assert_eq!(outbox.waiting(0).unwrap().len(), 3);
     assert_eq!(outbox.forget(None, Confirmed::by_the_user()).unwrap(), 3);
     assert_eq!(outbox.unfinished().unwrap(), []);
+}
+
+#[test]
+fn another_bus_and_a_stdin_that_was_read_are_other_publishes() {
+    let place = Place::new();
+    let outbox = place.open();
+    assert!(!outbox.begin(&BEGIN).unwrap());
+    let _rows = outbox.keep("users", &[new(item("-:1"), 1, "a")]).unwrap();
+    assert!(!outbox.begin(&Begin { bus: "prod", ..BEGIN }).unwrap(), "what one bus got the other has not");
+    assert!(outbox.begin(&BEGIN).unwrap());
+    outbox.tidy(true).unwrap();
+    assert!(outbox.begin(&BEGIN).unwrap(), "files that wait are gone on with");
+    assert!(!outbox.begin(&Begin { again: false, ..BEGIN }).unwrap(), "the same text on stdin is another event");
+    assert!(matches!(outbox.is_for("prod"), Err(OutboxError::Foreign { meant, .. }) if meant == "local"));
+    outbox.is_for("local").unwrap();
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_two_inputs() {
+    let place = Place::new();
+    let outbox = place.open();
+    let _first = outbox.begin(&BEGIN).unwrap();
+    let rows = outbox.keep("users", &[new(item("a.json"), 1, "a")]).unwrap();
+    outbox.settle(&[(rows[0], Settled::Sent("m".into()))]).unwrap();
+    drop(outbox);
+    let outbox = place.open();
+    assert!(outbox.begin(&BEGIN).unwrap());
+    assert_eq!(outbox.knows(&item("a.json"), "users", &[1; 32]).unwrap(), Known::Sent);
+    let second = Item { source: 1, ..item("a.json") };
+    assert_eq!(outbox.knows(&second, "users", &[1; 32]).unwrap(), Known::No);
 }

@@ -1,4 +1,4 @@
-//! A batch: what is in it, how it is filled, and how it is sent until each of its messages is sent or has failed.
+//! Batches: how they are filled, and how each is sent until every message of it is sent or has failed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -14,8 +14,8 @@ use crate::engine::backoff::{Backoff, random};
 use crate::engine::outbox::{Outbox, Settled};
 use crate::engine::shutdown::Shutdown;
 
-/// Tries per message, the first included. Each is itself retried by the SDK where the whole call failed.
-const TRIES: u32 = 5;
+/// Tries per message, the first included. The SDK makes none of its own: each that may have arrived is to be known.
+const TRIES: u32 = 8;
 
 /// A batch that failed is not sent again once so much time went by: a locked bus file answers after half a minute only.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ pub(super) struct Slot {
     pub(super) state: State,
     /// Its row in the outbox.
     pub(super) row: Option<i64>,
-    /// A run before this one sent it without learning whether it arrived.
+    /// It was sent before, by this run or another, without an answer whether it arrived.
     pub(super) in_doubt: bool,
 }
 
@@ -44,32 +44,44 @@ pub(super) enum State {
     Failed(ItemError, u32),
 }
 
-/// The batch that is being filled.
+/// Inputs that a window takes, whatever becomes of them.
+const SLOTS: usize = 4 * MAX_BATCH;
+
+/// What is being filled: a batch for each of the topics that the next inputs go to. Events that go to several topics fill several
+/// batches at once, and are told in the order of reading all the same.
 pub(super) struct Window {
     pub(super) slots: Vec<Slot>,
-    ready: usize,
-    bytes: usize,
-    pub(super) topic: Option<String>,
+    lots: Vec<Lot>,
     /// Something did not fit any more.
     pub(super) closed: bool,
-    /// Messages that it takes.
+    /// Messages that it takes, of all topics.
     most: usize,
 }
 
+/// One batch of a window.
+struct Lot {
+    topic: String,
+    messages: usize,
+    bytes: usize,
+}
+
 impl Window {
+    /// `most` messages fit, as far as the service's limits allow.
     pub(super) fn new(most: usize) -> Self {
-        Self { slots: Vec::new(), ready: 0, bytes: 0, topic: None, closed: false, most: most.min(MAX_BATCH) }
+        Self { slots: Vec::new(), lots: Vec::new(), closed: false, most }
     }
 
     pub(super) fn fits(&self, prepared: &Prepared) -> bool {
-        match &prepared.fate {
-            Fate::Refused(_) | Fate::Skipped(_) => self.slots.len() < 4 * MAX_BATCH,
-            Fate::Ready(ready) => {
-                self.ready < self.most
-                    && self.bytes + ready.bytes <= ready.limit
-                    && self.topic.as_ref().is_none_or(|topic| *topic == ready.topic)
-            }
+        if self.slots.len() >= SLOTS {
+            return false;
         }
+        let Fate::Ready(ready) = &prepared.fate else { return true };
+        self.messages() < self.most
+            && self
+                .lots
+                .iter()
+                .find(|lot| lot.topic == ready.topic)
+                .is_none_or(|lot| lot.messages < MAX_BATCH && lot.bytes + ready.bytes <= ready.limit)
     }
 
     pub(super) fn push(&mut self, prepared: Prepared) {
@@ -78,9 +90,13 @@ impl Window {
             Fate::Refused(problem) => State::Refused(problem),
             Fate::Skipped(why) => State::Skipped(why),
             Fate::Ready(ready) => {
-                self.ready += 1;
-                self.bytes += ready.bytes;
-                self.topic.get_or_insert_with(|| ready.topic.clone());
+                match self.lots.iter_mut().find(|lot| lot.topic == ready.topic) {
+                    Some(lot) => {
+                        lot.messages += 1;
+                        lot.bytes += ready.bytes;
+                    }
+                    None => self.lots.push(Lot { topic: ready.topic.clone(), messages: 1, bytes: ready.bytes }),
+                }
                 (row, in_doubt) = (ready.row, ready.in_doubt);
                 State::Ready(ready)
             }
@@ -90,11 +106,21 @@ impl Window {
 
     /// Messages in it.
     pub(super) fn messages(&self) -> usize {
-        self.ready
+        self.lots.iter().map(|lot| lot.messages).sum()
+    }
+
+    /// Batches in it.
+    pub(super) fn batches(&self) -> usize {
+        self.lots.len()
+    }
+
+    /// Whether one of its topics keeps an order.
+    pub(super) fn is_fifo(&self) -> bool {
+        self.lots.iter().any(|lot| lot.topic.ends_with(".fifo"))
     }
 
     pub(super) fn full(&self) -> bool {
-        self.closed || self.ready >= self.most
+        self.closed || self.messages() >= self.most || self.lots.iter().any(|lot| lot.messages >= MAX_BATCH)
     }
 }
 
@@ -147,31 +173,65 @@ impl Finder {
     }
 }
 
-/// Looks the topic up and sends the batch to it; with an outbox each event is kept there before, and marked after.
-pub(super) async fn deliver(
-    bus: &Bus,
-    finder: &Finder,
-    topic: &str,
-    slots: &mut [Slot],
-    outbox: Option<&Arc<Outbox>>,
-    shutdown: &Shutdown,
-) {
-    if let Some(outbox) = outbox
-        && let Err(error) = keep(outbox, topic, slots).await
-    {
-        return fail(slots, &error);
+/// What carries batches to the bus.
+pub(super) struct Post {
+    pub(super) bus: Bus,
+    pub(super) finder: Finder,
+    pub(super) outbox: Option<Arc<Outbox>>,
+    pub(super) shutdown: Shutdown,
+}
+
+impl Post {
+    /// Sends a window's batches side by side; what became of each input, in the order of reading.
+    pub(super) async fn deliver(&self, window: Window) -> Vec<Slot> {
+        let Window { mut slots, lots, .. } = window;
+        match lots.as_slice() {
+            [] => return slots,
+            [lot] => {
+                self.batch(&lot.topic, &mut slots).await;
+                return slots;
+            }
+            _ => {}
+        }
+        let mut parts: Vec<Vec<(usize, Slot)>> = lots.iter().map(|_| Vec::new()).collect();
+        let mut told = Vec::new();
+        for (place, slot) in slots.into_iter().enumerate() {
+            let lot = match &slot.state {
+                State::Ready(ready) => lots.iter().position(|lot| lot.topic == ready.topic),
+                _ => None,
+            };
+            lot.map_or(&mut told, |lot| &mut parts[lot]).push((place, slot));
+        }
+        let sent = lots.iter().zip(parts).map(|(lot, part)| async {
+            let (places, mut slots): (Vec<usize>, Vec<Slot>) = part.into_iter().unzip();
+            self.batch(&lot.topic, &mut slots).await;
+            places.into_iter().zip(slots)
+        });
+        told.extend(futures::future::join_all(sent).await.into_iter().flatten());
+        told.sort_by_key(|(place, _)| *place);
+        told.into_iter().map(|(_, slot)| slot).collect()
     }
-    let found = tokio::select! {
-        biased;
-        () = shutdown.aborting() => Err(ended("ended by a second signal, it was not sent")),
-        found = finder.topic(bus, topic) => found,
-    };
-    match found {
-        Ok(topic) => send(bus, &topic, slots, shutdown).await,
-        Err(error) => fail(slots, &error),
-    }
-    if let Some(outbox) = outbox {
-        mark(outbox, slots).await;
+
+    /// Looks the topic up and sends the batch to it; with an outbox each event is kept there before, and marked after.
+    async fn batch(&self, topic: &str, slots: &mut [Slot]) {
+        let Self { bus, finder, outbox, shutdown } = self;
+        if let Some(outbox) = outbox
+            && let Err(error) = keep(outbox, topic, slots).await
+        {
+            return fail(slots, &error);
+        }
+        let found = tokio::select! {
+            biased;
+            () = shutdown.aborting() => Err(ended("ended by a second signal, it was not sent")),
+            found = finder.topic(bus, topic) => found,
+        };
+        match found {
+            Ok(topic) => send(bus, &topic, slots, shutdown).await,
+            Err(error) => fail(slots, &error),
+        }
+        if let Some(outbox) = outbox {
+            mark(outbox, slots).await;
+        }
     }
 }
 
@@ -221,10 +281,7 @@ async fn mark(outbox: &Arc<Outbox>, slots: &[Slot]) {
         let Some(row) = slot.row else { continue };
         let fate = match &slot.state {
             State::Sent(sent) => Settled::Sent(sent.message_id.clone()),
-            State::Failed(error, tries) => Settled::Unsent {
-                error: error.to_string(),
-                in_doubt: slot.in_doubt || (*tries > 0 && !error.sender_fault && !error.is_throttled()),
-            },
+            State::Failed(error, _) => Settled::Unsent { error: error.to_string(), in_doubt: slot.in_doubt },
             State::Ready(_) | State::Refused(_) | State::Skipped(_) => continue,
         };
         settled.push((row, fate));
@@ -236,10 +293,20 @@ async fn mark(outbox: &Arc<Outbox>, slots: &[Slot]) {
 /// Sends what is ready among `slots`, and again what failed and may succeed; each ends as sent or failed.
 async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown) {
     let begun = tokio::time::Instant::now();
+    // Whether a try that was made may have arrived.
+    let mut doubts = vec![false; slots.len()];
     let mut tries = 0;
     loop {
-        tries += 1;
         let open: Vec<usize> = (0..slots.len()).filter(|&at| matches!(slots[at].state, State::Ready(_))).collect();
+        if shutdown.is_aborting() {
+            for at in open {
+                slots[at].in_doubt |= doubts[at];
+                let what = if doubts[at] { "it may have arrived" } else { "it was not sent" };
+                slots[at].state = State::Failed(ended(&format!("ended by a second signal, {what}")), tries);
+            }
+            return;
+        }
+        tries += 1;
         let messages: Vec<&Outgoing> = open
             .iter()
             .filter_map(|&at| match &slots[at].state {
@@ -247,29 +314,34 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
                 _ => None,
             })
             .collect();
-        let outcomes = if shutdown.is_aborting() {
-            vec![Err(ended("ended by a second signal, it was not sent")); messages.len()]
-        } else {
-            tokio::select! {
-                biased;
-                outcomes = bus.publish_batch(topic, &messages) => outcomes,
-                // Nobody waits for the answer any more; whether the bus took them is not known.
-                () = shutdown.aborting() => {
-                    let unknown = "ended by a second signal before the bus answered, it may have arrived";
-                    vec![Err(ended(unknown)); messages.len()]
-                }
+        let outcomes = tokio::select! {
+            biased;
+            outcomes = bus.publish_batch_once(topic, &messages) => {
+                outcomes.unwrap_or_else(|error| vec![Err(error.to_item()); messages.len()])
+            }
+            // Nobody waits for the answer any more; whether the bus took them is not known.
+            () = shutdown.aborting() => {
+                let unknown = "ended by a second signal before the bus answered, it may have arrived";
+                vec![Err(ended(unknown)); messages.len()]
             }
         };
         let mut again = false;
         for (at, outcome) in open.into_iter().zip(outcomes) {
             match outcome {
-                Ok(sent) => slots[at].state = State::Sent(sent),
-                Err(error)
-                    if error.retryable && tries < TRIES && begun.elapsed() < PATIENCE && !shutdown.is_aborting() =>
-                {
-                    again = true
+                Ok(sent) => {
+                    // On a FIFO topic the deduplication id has made one of both.
+                    slots[at].in_doubt |= doubts[at] && !topic.is_fifo();
+                    slots[at].state = State::Sent(sent);
                 }
-                Err(error) => slots[at].state = State::Failed(error, tries),
+                Err(error) => {
+                    doubts[at] |= !error.sender_fault && !error.is_throttled();
+                    if error.retryable && tries < TRIES && begun.elapsed() < PATIENCE {
+                        again = true;
+                    } else {
+                        slots[at].in_doubt |= doubts[at];
+                        slots[at].state = State::Failed(error, tries);
+                    }
+                }
             }
         }
         if !again {

@@ -2,21 +2,26 @@
 //! process each for the whole stream, one line of JSON an event.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Item, Problem, Progress};
 use crate::engine::exec::Program;
-use crate::event::{Attribute, AttributeValue, Attributes, Event, NotificationAttribute};
+use crate::event::{Attribute, AttributeValue, Attributes, Event, Metadata, NotificationAttribute};
 
 /// How long a hook may take to end once it has been told everything.
 const GRACE: Duration = Duration::from_secs(5);
+/// Bytes of one answer.
+const LONGEST: u64 = 16 * 1024 * 1024;
 /// How often it is asked meanwhile whether it has ended: there is no waiting for a child with a time limit.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -59,12 +64,63 @@ struct Typed {
 pub(super) struct Changed {
     pub(super) event: Option<Event>,
     pub(super) attributes: Option<Attributes>,
+    /// The metadata that the hook has seen, where that was before.
+    pub(super) metadata: Option<Metadata>,
+}
+
+/// Holds the process group of `before`: the thread that asks it may be waiting for its answer when the run is over.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leash(Arc<Mutex<Option<Pid>>>);
+
+impl Leash {
+    fn hold(&self, process: u32) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = i32::try_from(process).ok().map(Pid::from_raw);
+    }
+
+    /// It has ended by itself.
+    fn free(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Ends it, and what it has started, if it is still there.
+    pub(super) fn end(&self) {
+        if let Some(group) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // It fails when nobody is left, which is as well.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}
+
+fn parsed(line: &str) -> Result<Answer, String> {
+    serde_json::from_str(line).map_err(|error| {
+        let shown: String = line.trim_end().chars().take(80).collect();
+        format!("answers `{shown}`, which is none: {error}")
+    })
+}
+
+/// What an answer means for the event that it is about.
+///
+/// # Errors
+/// It refuses the event, or is none: then nothing goes out unseen.
+pub(super) fn judged(name: &str, line: &str, event: &Event) -> Result<Changed, Problem> {
+    let answer = parsed(line).map_err(|why| Problem::Hook(format!("hook `{name}` {why}")))?;
+    if let Some(reason) = answer.refuse {
+        return Err(Problem::HookRefused(format!("hook `{name}` refuses it: {reason}")));
+    }
+    if answer.event.as_ref().is_some_and(|new| new.metadata.event_name != event.metadata.event_name) {
+        return Err(Problem::Hook(format!("hook `{name}` gives the event another name")));
+    }
+    let attributes: Option<Result<Attributes, String>> =
+        answer.attributes.map(|all| all.into_iter().map(untyped).collect());
+    let attributes = attributes.transpose().map_err(|why| Problem::Hook(format!("hook `{name}` {why}")))?;
+    Ok(Changed { event: answer.event, attributes, metadata: None })
 }
 
 /// The process of `before`; killed when dropped before its end.
 #[derive(Debug)]
 pub(super) struct Before {
     name: String,
+    leash: Leash,
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
@@ -74,14 +130,16 @@ pub(super) struct Before {
 }
 
 impl Before {
-    pub(super) fn start(program: &Program) -> Result<Self, Problem> {
+    pub(super) fn start(program: &Program, leash: &Leash) -> Result<Self, Problem> {
         let failed = |why: String| Problem::Hook(format!("hook `{program}` cannot be started: {why}"));
         let mut command = program.command();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
+        leash.hold(child.id());
         match (child.stdin.take(), child.stdout.take()) {
             (stdin @ Some(_), Some(stdout)) => Ok(Self {
                 name: program.to_string(),
+                leash: leash.clone(),
                 child,
                 stdin,
                 stdout: BufReader::new(stdout),
@@ -92,37 +150,24 @@ impl Before {
         }
     }
 
-    /// Asks about one event.
-    ///
-    /// # Errors
-    /// It refuses the event, or does not answer as it should: then nothing goes out unseen.
+    /// Asks about one event; the answer is to be [`judged`].
     pub(super) fn ask(
         &mut self,
         item: &Item,
         topics: &[String],
         event: &Event,
         attributes: &Attributes,
-    ) -> Result<Changed, Problem> {
+    ) -> Result<String, String> {
         if let Some(why) = &self.broken {
-            return Err(Problem::Hook(why.clone()));
+            return Err(why.clone());
         }
-        match self.exchange(item, topics, event, attributes) {
-            Ok(answer) => {
-                if let Some(reason) = answer.refuse {
-                    return Err(Problem::HookRefused(format!("hook `{}` refuses it: {reason}", self.name)));
-                }
-                if answer.event.as_ref().is_some_and(|new| new.metadata.event_name != event.metadata.event_name) {
-                    return Err(Problem::Hook(format!("hook `{}` gives the event another name", self.name)));
-                }
-                let attributes = answer.attributes.map(|all| all.into_iter().map(untyped).collect());
-                Ok(Changed { event: answer.event, attributes: attributes.transpose_or(&self.name)? })
-            }
-            Err(why) => {
-                let why = format!("hook `{}` {why}", self.name);
-                self.broken = Some(why.clone());
-                Err(Problem::Hook(why))
-            }
-        }
+        // One that answers nonsense once may be a line ahead: nothing that it says afterwards counts.
+        let sound = |line: String| parsed(&line).map(|_| line);
+        self.exchange(item, topics, event, attributes).and_then(sound).map_err(|why| {
+            let why = format!("hook `{}` {why}", self.name);
+            self.broken = Some(why.clone());
+            why
+        })
     }
 
     fn exchange(
@@ -131,7 +176,7 @@ impl Before {
         topics: &[String],
         event: &Event,
         attributes: &Attributes,
-    ) -> Result<Answer, String> {
+    ) -> Result<String, String> {
         let event = RawValue::from_string(event.normalised_json()).map_err(|error| error.to_string())?;
         let question = Question { input: &item.input, topics, event: &event, attributes: typed(attributes) };
         let mut text = serde_json::to_string(&question).map_err(|error| error.to_string())?;
@@ -139,14 +184,13 @@ impl Before {
         let stdin = self.stdin.as_mut().ok_or("has ended")?;
         stdin.write_all(text.as_bytes()).map_err(|error| format!("does not read: {error}"))?;
         self.line.clear();
-        let read = self.stdout.read_line(&mut self.line).map_err(|error| format!("cannot be read: {error}"))?;
-        if read == 0 {
-            return Err("ended before it had answered".into());
+        let mut bounded = (&mut self.stdout).take(LONGEST);
+        let read = bounded.read_line(&mut self.line).map_err(|error| format!("cannot be read: {error}"))?;
+        match read as u64 {
+            0 => Err("ended before it had answered".into()),
+            LONGEST.. if !self.line.ends_with('\n') => Err(format!("answers a line of more than {LONGEST} bytes")),
+            _ => Ok(std::mem::take(&mut self.line)),
         }
-        serde_json::from_str(&self.line).map_err(|error| {
-            let shown: String = self.line.trim_end().chars().take(80).collect();
-            format!("answers `{shown}`, which is none: {error}")
-        })
     }
 
     /// Tells it that nothing more comes; what is to be said if it does not end well.
@@ -155,7 +199,10 @@ impl Before {
         let mut waited = Duration::ZERO;
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => return ended_badly(&self.name, status),
+                Ok(Some(status)) => {
+                    self.leash.free();
+                    return ended_badly(&self.name, status);
+                }
                 Ok(None) if waited < GRACE => {
                     std::thread::sleep(POLL);
                     waited += POLL;
@@ -168,19 +215,8 @@ impl Before {
 
 impl Drop for Before {
     fn drop(&mut self) {
-        // It fails when it has ended, which is as well.
-        let _ = self.child.kill();
+        self.leash.end();
         let _ = self.child.wait();
-    }
-}
-
-trait TransposeOr {
-    fn transpose_or(self, name: &str) -> Result<Option<Attributes>, Problem>;
-}
-
-impl TransposeOr for Option<Result<Attributes, String>> {
-    fn transpose_or(self, name: &str) -> Result<Option<Attributes>, Problem> {
-        self.transpose().map_err(|why| Problem::Hook(format!("hook `{name}` {why}")))
     }
 }
 

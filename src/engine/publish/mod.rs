@@ -7,13 +7,16 @@
 mod attributes;
 mod batch;
 mod hooks;
+mod identity;
 mod input;
 mod limits;
+mod plan;
 mod prepare;
 mod produce;
 mod rate;
 mod send;
 mod shape;
+mod tape;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +27,12 @@ use std::sync::Arc;
 pub use attributes::{AttributeError, check_attribute};
 pub use hooks::Hooks;
 pub use input::{Format, Source};
-pub use prepare::targets;
+pub use plan::targets;
 pub use rate::{NoRate, Rate};
 pub use send::run;
 
-pub(in crate::engine) use prepare::{entity_id_of, nearest_events};
+pub(in crate::engine) use identity::entity_id_of;
+pub(in crate::engine) use plan::nearest_events;
 
 use crate::bus::{BusError, ItemError};
 use crate::clock::Clock;
@@ -166,6 +170,9 @@ pub enum Skip {
     /// The outbox knows it from a run that was interrupted.
     #[error("the run that was interrupted has taken it")]
     TakenBefore,
+    /// Its route has no topic.
+    #[error("its route leads nowhere, on purpose")]
+    NoTarget,
 }
 
 impl Skip {
@@ -174,6 +181,7 @@ impl Skip {
         match self {
             Self::NoOutput => "no_output",
             Self::TakenBefore => "taken_before",
+            Self::NoTarget => "no_target",
         }
     }
 }
@@ -184,6 +192,9 @@ pub struct Item {
     /// The file as named on the command line, with the line in files of many: `in.ndjson:17`; `-` is stdin. Where one input
     /// gives several events they are numbered: `in.json#2`.
     pub input: String,
+    /// Which of the sources, from 0: a file may be named twice.
+    #[serde(skip)]
+    pub source: u32,
     /// The round, from 1, where the sources are gone through more than once.
     pub round: Option<u64>,
     /// The event's name, as far as known.
@@ -211,6 +222,8 @@ pub enum Problem {
     Schema {
         /// The schema's file.
         schema: PathBuf,
+        /// The folder that the files of the violations count from.
+        folder: PathBuf,
         /// In the order of the text; places are those in the file.
         violations: Vec<Violation>,
     },
@@ -330,7 +343,8 @@ impl Problem {
     }
 }
 
-/// The sum of a run. Every input that was read is in exactly one of the first five.
+/// The sum of a run. Every input that was read is in exactly one of the first five; of an event that goes to several topics, every
+/// one of its messages.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Confirmed by the bus.
@@ -343,10 +357,14 @@ pub struct Report {
     pub failed: u64,
     /// Nothing was sent of them, and nothing is wrong with them.
     pub skipped: u64,
-    /// Of the sent: those that a run before this one had sent without learning whether they arrived.
+    /// Of the skipped: those whose route leads nowhere on purpose.
+    pub nowhere: u64,
+    /// Of the sent: those that had been sent before, by this run or another, without an answer whether they arrived.
     pub perhaps_twice: u64,
     /// Of the failed: those that are kept in the outbox.
     pub kept: u64,
+    /// What ended the run before its time; what is counted here was done until then.
+    pub broken: Option<PublishError>,
     /// Where a signal stopped the reading: the first input that was read and not sent. What follows was not read.
     pub stopped_at: Option<String>,
     /// A signal stopped the reading.
@@ -355,6 +373,13 @@ pub struct Report {
     pub topic_errors: Vec<BusError>,
     /// The first input that failed, for the exit code.
     pub first_failure: Option<ItemError>,
+}
+
+impl Report {
+    /// Whether anything became of any input.
+    pub fn is_begun(&self) -> bool {
+        self.sent + self.planned + self.refused + self.failed + self.skipped > 0
+    }
 }
 
 /// Why nothing could be done at all.

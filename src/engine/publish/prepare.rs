@@ -5,21 +5,20 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::hooks::{Before, Changed};
+use super::hooks::{Before, Changed, Leash, judged};
+use super::identity::{entity_id, group_value};
 use super::input::{Draft, Format};
 use super::limits::{self, MAX_RAW_ATTRIBUTES};
+use super::plan::{Plan, Plans, Said};
 use super::shape;
+use super::tape::{Answered, Tape};
 use super::{Item, Problem, PublishError, Request, Skip};
 use crate::bus::{DEFAULT_TOPIC_BYTES, Outgoing};
 use crate::clock::random_id;
 use crate::engine::outbox::Waiting;
-use crate::event::json::{Document, JsonError, Kind, member, members};
+use crate::event::json::{Document, JsonError, members};
 use crate::event::{Attributes, Event, Metadata, Record};
-use crate::schema::{CatalogueError, Schema};
-use crate::words;
-
-/// Plans that are kept; with `--event-field` a stream may name any number of events.
-const PLANS: usize = 1000;
+use crate::schema::Schema;
 
 /// A message ready to be sent.
 #[derive(Debug)]
@@ -63,15 +62,6 @@ pub(super) enum Fate {
     Skipped(Skip),
 }
 
-/// Where the events of one name go, and what they must be.
-#[derive(Debug)]
-struct Plan {
-    /// Usually one.
-    topics: Vec<String>,
-    schema: Option<Arc<Schema>>,
-    group_by: Option<String>,
-}
-
 /// What only the bus knows of a topic; `None` where it does not say.
 pub(super) trait Ask {
     /// How many bytes it takes.
@@ -95,15 +85,16 @@ impl Ask for Offline {
 
 pub(super) struct Preparer<'a> {
     request: &'a Request,
-    plans: HashMap<(String, String), Result<Arc<Plan>, Problem>>,
-    /// Said once per event.
-    pub(super) warnings: Vec<String>,
+    pub(super) plans: Plans<'a>,
     prepared: u64,
     bus: &'a dyn Ask,
     /// What a topic takes, asked once per topic.
     limits: HashMap<String, usize>,
     /// The hook, once there was an event for it.
     before: Option<Before>,
+    leash: Leash,
+    /// What it answers, where it is asked once for two readings.
+    pub(super) tape: Option<Tape>,
     /// A queue of the topic with raw delivery, asked once per topic and only where it matters.
     raw: HashMap<String, Option<String>>,
 }
@@ -125,91 +116,16 @@ struct Payload<'a> {
     texts: bool,
 }
 
-enum PlanError {
-    Problem(Problem),
-    Catalogue(CatalogueError),
-}
-
 impl<'a> Preparer<'a> {
     /// Looks the request's event up.
     ///
     /// # Errors
-    /// The one event is unknown, goes nowhere, or its schema cannot be used.
-    pub(super) fn new(request: &'a Request, bus: &'a dyn Ask) -> Result<Self, PublishError> {
-        let mut preparer = Self {
-            request,
-            plans: HashMap::new(),
-            warnings: Vec::new(),
-            prepared: 0,
-            bus,
-            limits: HashMap::new(),
-            raw: HashMap::new(),
-            before: None,
-        };
-        if let Some(event) = &request.event {
-            let plan = preparer.make_plan(event, &request.publisher).map_err(|e| match e {
-                PlanError::Problem(problem) => PublishError::Event(problem),
-                PlanError::Catalogue(error) => PublishError::Schema(error),
-            })?;
-            preparer.plans.insert((request.publisher.clone(), event.clone()), Ok(Arc::new(plan)));
-        }
-        Ok(preparer)
-    }
-
-    fn make_plan(&mut self, event: &str, publisher: &str) -> Result<Plan, PlanError> {
-        let request = self.request;
-        let route = request.topology.as_ref().and_then(|topology| topology.route(publisher, event));
-        let schema_name = route.and_then(|route| route.schema.as_deref()).unwrap_or(event);
-        let schema = request.catalogue.schema(schema_name, request.schema_version).map_err(PlanError::Catalogue)?;
-        let event = event.to_owned();
-        let topics = match request.topic.as_ref().or(route.map(|route| &route.topic)) {
-            Some(topic) => vec![topic.clone()],
-            None if schema.is_some() => return Err(PlanError::Problem(Problem::NotRouted { event })),
-            None => {
-                let nearest = self.nearest(&event);
-                return Err(PlanError::Problem(Problem::UnknownEvent { event, nearest }));
-            }
-        };
-        if schema.is_none() {
-            let nearest = self.nearest(&event);
-            if request.require_schema {
-                return Err(PlanError::Problem(Problem::NoSchema { event, nearest }));
-            }
-            let folder = request.catalogue.folder().display();
-            let meant = words::did_you_mean_any(&nearest).map(|meant| format!("; {meant}")).unwrap_or_default();
-            self.warnings.push(format!("event `{event}` has no schema in {folder}, its payload goes unchecked{meant}"));
-        }
-        Ok(Plan { topics, schema, group_by: route.and_then(|route| route.group_by.clone()) })
-    }
-
-    /// Names that `event` may have meant, among those routed and those with a schema.
-    fn nearest(&self, event: &str) -> Vec<String> {
-        let topology = self.request.topology.as_ref();
-        let routed = topology.into_iter().flat_map(|topology| topology.event_names());
-        let mut known: Vec<&str> =
-            routed.chain(self.request.catalogue.events()).filter(|name| *name != event).collect();
-        known.sort_unstable();
-        known.dedup();
-        nearest_events(event, &known)
-    }
-
-    fn plan(&mut self, event: &str, publisher: &str) -> Result<Arc<Plan>, Problem> {
-        let key = (publisher.to_owned(), event.to_owned());
-        if let Some(plan) = self.plans.get(&key) {
-            return plan.clone();
-        }
-        let plan = self.make_plan(event, publisher).map(Arc::new).map_err(|e| match e {
-            PlanError::Problem(problem) => problem,
-            PlanError::Catalogue(error) => {
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-                Problem::BrokenSchema(format!("{error}{cause}"))
-            }
-        });
-        if self.plans.len() >= PLANS {
-            self.plans.clear();
-        }
-        self.plans.insert(key, plan.clone());
-        plan
+    /// The one event is unknown, has no route, or its schema cannot be used.
+    pub(super) fn new(request: &'a Request, bus: &'a dyn Ask, leash: &Leash) -> Result<Self, PublishError> {
+        let plans = Plans::new(request)?;
+        let (limits, raw) = (HashMap::new(), HashMap::new());
+        let leash = leash.clone();
+        Ok(Self { request, plans, prepared: 0, bus, limits, raw, before: None, leash, tape: None })
     }
 
     /// Makes messages of a draft, one as a rule, or says why not; hands each to `take` until that breaks off.
@@ -219,8 +135,8 @@ impl<'a> Preparer<'a> {
         round: Option<u64>,
         take: &mut dyn FnMut(&mut Self, Prepared) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let Draft { input, line, format, bytes } = draft;
-        let mut item = Item { input, round, event: self.request.event.clone(), ..Item::default() };
+        let Draft { input, source, line, format, bytes } = draft;
+        let mut item = Item { input, source, round, event: self.request.event.clone(), ..Item::default() };
         let bytes = match bytes {
             Ok(bytes) => bytes,
             Err(reason) => return self.finish(item, Err(Problem::Unreadable(reason)), take),
@@ -282,15 +198,26 @@ impl<'a> Preparer<'a> {
             Ok(made) => made,
             Err(problem) => return take(self, Prepared { item, fate: Fate::Refused(problem) }),
         };
-        for topic in &plan.topics {
+        let Some((last, others)) = plan.topics.split_last() else {
+            // Checked as far as that goes without a topic, so that the run that means it finds nothing new.
+            let fate = limits::check(&outgoing).map_or_else(Fate::Refused, |()| Fate::Skipped(Skip::NoTarget));
+            return take(self, Prepared { item, fate });
+        };
+        for topic in others {
             item.topic = Some(topic.clone());
-            let fate = match self.ready(topic.clone(), outgoing.clone(), group.clone()) {
-                Ok(ready) => Fate::Ready(Box::new(ready)),
-                Err(problem) => Fate::Refused(problem),
-            };
+            let fate = self.fate(topic, outgoing.clone(), group.clone(), &plan);
             take(self, Prepared { item: item.clone(), fate })?;
         }
-        ControlFlow::Continue(())
+        item.topic = Some(last.clone());
+        let fate = self.fate(last, outgoing, group, &plan);
+        take(self, Prepared { item, fate })
+    }
+
+    fn fate(&mut self, topic: &str, outgoing: Outgoing, group: Option<String>, plan: &Plan) -> Fate {
+        match self.ready(topic, outgoing, group, plan) {
+            Ok(ready) => Fate::Ready(Box::new(ready)),
+            Err(problem) => Fate::Refused(problem),
+        }
     }
 
     /// One message has one deduplication id.
@@ -305,7 +232,7 @@ impl<'a> Preparer<'a> {
     fn payload(&mut self, event: &str, payload: Payload<'_>, item: &mut Item) -> Result<Made, Problem> {
         self.count()?;
         let request = self.request;
-        let plan = self.plan(event, &request.publisher)?;
+        let plan = self.plans.of(event, &request.publisher)?;
         item.topic = plan.topics.first().cloned();
         let Payload { document, line, texts } = payload;
         let typed = match &plan.schema {
@@ -325,14 +252,14 @@ impl<'a> Preparer<'a> {
             span.copy_from_slice(&random_id().as_bytes()[8..]);
             span
         };
-        let event = Event {
+        let mut event = Event {
             metadata: Metadata {
                 event_name: event.to_owned(),
                 entity_name: Some(request.entity_name.clone().unwrap_or_else(|| event.to_owned())),
                 entity_id: Some(entity_id.clone()),
                 publisher_name: Some(request.publisher.clone()),
                 publish_date: Some(request.clock.now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()),
-                contains_personal_data: request.personal_data,
+                contains_personal_data: request.personal_data || plan.personal,
                 traceparent: request.trace.map(|parent| parent.continued(span()).to_string()),
                 ..Metadata::default()
             },
@@ -341,6 +268,9 @@ impl<'a> Preparer<'a> {
         let mut attributes = event.routing_attributes();
         attributes.extend(request.attributes.clone());
         let changed = self.ask(item, &plan.topics, &event, &attributes)?;
+        if let Some(metadata) = changed.metadata {
+            event.metadata = metadata;
+        }
         let line = line.filter(|_| changed.event.is_none());
         attributes = changed.attributes.unwrap_or(attributes);
         let event = changed.event.unwrap_or(event);
@@ -374,16 +304,40 @@ impl<'a> Preparer<'a> {
         attributes: &Attributes,
     ) -> Result<Changed, Problem> {
         let Some(program) = &self.request.hooks.before else { return Ok(Changed::default()) };
+        let name = program.to_string();
+        if let Some(kept) = self.tape.as_mut().and_then(|tape| tape.next(item)) {
+            return match kept? {
+                (metadata, Answered::Line(line)) => {
+                    let changed = judged(&name, &line, event)?;
+                    Ok(Changed { metadata: Some(metadata), ..changed })
+                }
+                (_, Answered::Refused(why)) => Err(Problem::HookRefused(why)),
+                (_, Answered::Broken(why)) => Err(Problem::Hook(why)),
+            };
+        }
         let before = match &mut self.before {
             Some(before) => before,
-            None => self.before.insert(Before::start(program)?),
+            None => self.before.insert(Before::start(program, &self.leash)?),
         };
-        before.ask(item, topics, event, attributes)
+        let said = before.ask(item, topics, event, attributes);
+        let judged = match &said {
+            Ok(line) => judged(&name, line, event),
+            Err(why) => Err(Problem::Hook(why.clone())),
+        };
+        if let Some(tape) = &mut self.tape {
+            let answer = match (said, &judged) {
+                (_, Err(Problem::HookRefused(why))) => Answered::Refused(why.clone()),
+                (_, Err(problem)) => Answered::Broken(problem.to_string()),
+                (line, Ok(_)) => Answered::Line(line.unwrap_or_default()),
+            };
+            tape.keep(item, event, answer)?;
+        }
+        judged
     }
 
     /// Nothing more will come.
     pub(super) fn end(&mut self) {
-        self.warnings.extend(self.before.take().and_then(Before::finish));
+        self.plans.said.extend(self.before.take().and_then(Before::finish).map(Said::Warning));
     }
 
     /// A record is published again as it was: its text and attributes, with `--attr` on top.
@@ -399,7 +353,7 @@ impl<'a> Preparer<'a> {
         item.event = Some(metadata.event_name.clone());
         item.entity_id = metadata.entity_id.clone();
         item.trace = metadata.trace().map(|trace| trace.trace_id());
-        let plan = self.plan(&metadata.event_name, metadata.publisher_name.as_deref().unwrap_or(""))?;
+        let plan = self.plans.of(&metadata.event_name, metadata.publisher_name.as_deref().unwrap_or(""))?;
         item.topic = plan.topics.first().cloned();
         if let Some(schema) = &plan.schema {
             // Places inside the payload are none that an editor could go to: the input's name has the record's line.
@@ -425,14 +379,25 @@ impl<'a> Preparer<'a> {
     }
 
     /// The last checks, which are SNS's own.
-    fn ready(&mut self, topic: String, mut outgoing: Outgoing, group: Option<String>) -> Result<Ready, Problem> {
+    fn ready(
+        &mut self,
+        topic: &str,
+        mut outgoing: Outgoing,
+        group: Option<String>,
+        plan: &Plan,
+    ) -> Result<Ready, Problem> {
         let request = self.request;
-        if topic.ends_with(".fifo") {
+        if is_fifo(topic) {
             outgoing.group_id = request.group_id.clone().or(group);
+            if outgoing.group_id.is_none() {
+                let why = format!("topic `{topic}` is FIFO, and there is no message group: `--group-id`");
+                return Err(Problem::Fifo(why));
+            }
             // Random: two events are two, however alike; a retry of one keeps its id.
             outgoing.dedup_id = Some(request.dedup_id.clone().unwrap_or_else(|| random_id().to_string()));
         } else {
-            if request.dedup_id.is_some() {
+            // Of several topics those that are FIFO take it; it is an error where none does.
+            if request.dedup_id.is_some() && !plan.topics.iter().any(|topic| is_fifo(topic)) {
                 return Err(Problem::Fifo(format!("topic `{topic}` is not FIFO and takes no deduplication id")));
             }
             outgoing.group_id = request.group_id.clone();
@@ -440,23 +405,23 @@ impl<'a> Preparer<'a> {
         limits::check(&outgoing)?;
         let count = outgoing.attributes.len();
         if count > MAX_RAW_ATTRIBUTES
-            && let Some(queue) = self.raw_queue(&topic)
+            && let Some(queue) = self.raw_queue(topic)
         {
             return Err(Problem::TooManyAttributes { count, queue });
         }
         let bytes = limits::size(&outgoing);
-        let limit = match self.limits.get(&topic) {
+        let limit = match self.limits.get(topic) {
             Some(&limit) => limit,
-            None => {
-                let limit = self.bus.limit(&topic).unwrap_or(DEFAULT_TOPIC_BYTES);
-                self.limits.insert(topic.clone(), limit);
+            // What was not answered is asked again with the next one.
+            None => self.bus.limit(topic).map_or(DEFAULT_TOPIC_BYTES, |limit| {
+                self.limits.insert(topic.to_owned(), limit);
                 limit
-            }
+            }),
         };
         if bytes > limit {
-            return Err(Problem::TooLarge { bytes, limit, topic });
+            return Err(Problem::TooLarge { bytes, limit, topic: topic.to_owned() });
         }
-        Ok(Ready { topic, outgoing, bytes, limit, digest: [0; 32], row: None, in_doubt: false })
+        Ok(Ready { topic: topic.to_owned(), outgoing, bytes, limit, digest: [0; 32], row: None, in_doubt: false })
     }
 
     /// A queue that gets what is published to `topic` without SNS's wrapper: by the topology, else by the bus.
@@ -474,34 +439,13 @@ impl<'a> Preparer<'a> {
     }
 }
 
-/// The topics that the request's one event goes to, and what is to be said about it; nothing is read for that.
-///
-/// # Errors
-/// The event cannot be published, whatever its payload is.
-pub fn targets(request: &Request) -> Result<(Vec<String>, Vec<String>), PublishError> {
-    let preparer = Preparer::new(request, &Offline)?;
-    let topics = preparer.plans.values().flatten().flat_map(|plan| plan.topics.clone()).collect();
-    Ok((topics, preparer.warnings))
-}
-
-/// Names among `known` that `event` may have meant. `Userregisteredpayload`, as the Python library's task callbacks write it, means
-/// `UserRegistered`.
-pub(in crate::engine) fn nearest_events(event: &str, known: &[&str]) -> Vec<String> {
-    let bare = event.to_lowercase();
-    let bare = bare.strip_suffix("payload").unwrap_or(&bare);
-    match known.iter().find(|name| name.to_lowercase() == bare) {
-        Some(name) => vec![(*name).to_owned()],
-        None => words::nearest(event, known.iter().copied()).into_iter().map(str::to_owned).collect(),
-    }
-}
-
 /// A problem whose places are none of a file's.
 fn placeless(problem: Problem) -> Problem {
     match problem {
         Problem::Json(error) => Problem::Json(JsonError { at: None, ..error }),
-        Problem::Schema { schema, mut violations } => {
+        Problem::Schema { schema, folder, mut violations } => {
             violations.iter_mut().for_each(|violation| violation.at = None);
-            Problem::Schema { schema, violations }
+            Problem::Schema { schema, folder, violations }
         }
         other => other,
     }
@@ -518,7 +462,7 @@ fn check(schema: &Schema, document: &Document<'_>, line: usize) -> Result<(), Pr
             at.line += line - 1;
         }
     }
-    Err(Problem::Schema { schema: schema.path().to_owned(), violations })
+    Err(Problem::Schema { schema: schema.path().to_owned(), folder: schema.folder().to_owned(), violations })
 }
 
 /// An error's place in the file rather than in its line.
@@ -529,42 +473,6 @@ fn moved(mut error: JsonError, line: usize) -> JsonError {
     error
 }
 
-type Members<'a> = [(std::borrow::Cow<'a, str>, &'a str)];
-
-/// [`entity_id`] of a payload's JSON text.
-pub(in crate::engine) fn entity_id_of(payload: &str) -> Option<String> {
-    entity_id(&members(payload))
-}
-
-/// The payload's `id` as text, as the Python library takes it; of a failure event, which has the four fields of one, the `id`
-/// in its `data`.
-fn entity_id(payload: &Members<'_>) -> Option<String> {
-    let either = |members: &Members<'_>, lower: &str, upper: &str| -> Option<String> {
-        [lower, upper].into_iter().find_map(|name| {
-            let text = member(members, name)?;
-            scalar(text)
-        })
-    };
-    either(payload, "id", "Id").or_else(|| {
-        let has = |lower, upper| member(payload, lower).or_else(|| member(payload, upper));
-        has("code", "Code").and(has("detail", "Detail")).and(has("origin", "Origin"))?;
-        either(&members(has("data", "Data")?), "id", "Id")
-    })
-}
-
-/// A scalar's text; none for null, an empty string and containers.
-fn scalar(text: &str) -> Option<String> {
-    let found = match Kind::of(text) {
-        Kind::String => serde_json::from_str::<String>(text).ok()?,
-        Kind::Number | Kind::Bool => text.trim().to_owned(),
-        Kind::Null | Kind::Array | Kind::Object => return None,
-    };
-    (!found.is_empty()).then_some(found)
-}
-
-/// The value of the topology's `group_by`: a field's name or a JSON pointer.
-fn group_value(document: &Document<'_>, field: &str) -> Option<String> {
-    let value = document.to_value().ok()?;
-    let found = if field.starts_with('/') { value.pointer(field) } else { value.get(field) };
-    scalar(&found?.to_string())
+fn is_fifo(topic: &str) -> bool {
+    topic.ends_with(".fifo")
 }

@@ -9,8 +9,11 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::batch::Finder;
+use super::hooks::Leash;
 use super::input::{self, Draft};
+use super::plan::{Plans, Said};
 use super::prepare::{Ask, Fate, Offline, Prepared, Preparer};
+use super::tape::Tape;
 use super::{Problem, PublishError, Request, Skip};
 use crate::bus::Bus;
 use crate::engine::outbox::Known;
@@ -19,7 +22,7 @@ use crate::words;
 /// What the reader hands on.
 pub(super) enum Produced {
     Input(Box<Prepared>),
-    Warning(String),
+    Said(Said),
     Failed(PublishError),
     End,
 }
@@ -71,8 +74,9 @@ pub(super) fn produce(
     sender: &mpsc::Sender<Produced>,
     asking: Option<&Asking>,
     read: &Arc<AtomicU64>,
+    leash: &Leash,
 ) {
-    if let Err(error) = try_produce(request, sender, asking, read) {
+    if let Err(error) = try_produce(request, sender, asking, read, leash) {
         let _ = sender.blocking_send(Produced::Failed(error));
     }
 }
@@ -82,6 +86,7 @@ fn try_produce(
     sender: &mpsc::Sender<Produced>,
     asking: Option<&Asking>,
     read: &Arc<AtomicU64>,
+    leash: &Leash,
 ) -> Result<(), PublishError> {
     let bus: &dyn Ask = match asking {
         Some(asking) => asking,
@@ -96,19 +101,32 @@ fn try_produce(
         sources.iter_mut().try_for_each(input::Source::spool).map_err(PublishError::Spool)?;
     }
     let mut held = None;
+    let mut tape = None;
     if request.all_or_nothing {
         let mut refused = 0u64;
-        let mut preparer = Preparer::new(request, bus)?;
-        let counted = input::for_each(&sources, &Arc::default(), &mut |draft: Draft<'_>| {
-            let _ = preparer.prepare(draft, None, &mut |_, prepared| {
-                refused += u64::from(matches!(prepared.fate, Fate::Refused(_)));
-                ControlFlow::Continue(())
-            });
-            if sender.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        if counted.is_break() {
-            return Ok(());
+        let mut preparer = Preparer::new(request, bus, leash)?;
+        let asks = request.hooks.before.is_some();
+        if asks {
+            preparer.tape = Some(Tape::new().map_err(PublishError::Spool)?);
         }
+        // The hook sees every event once, and each round has its own.
+        for _ in 0..if asks { request.repeat } else { 1 } {
+            let counted = input::for_each(&sources, &Arc::default(), &mut |draft: Draft<'_>| {
+                let _ = preparer.prepare(draft, None, &mut |_, prepared| {
+                    refused += u64::from(matches!(prepared.fate, Fate::Refused(_)));
+                    ControlFlow::Continue(())
+                });
+                if sender.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            if counted.is_break() {
+                return Ok(());
+            }
+        }
+        preparer.end();
+        for said in preparer.plans.said.drain(..).skip(Plans::new(request)?.said.len()) {
+            let _ = send(Produced::Said(said));
+        }
+        tape = preparer.tape.take().map(Tape::rewound).transpose().map_err(PublishError::Spool)?;
         held = (refused > 0).then(|| match refused {
             1 => "1 other was".to_owned(),
             n => format!("{} others were", words::thousands(n)),
@@ -129,8 +147,10 @@ fn try_produce(
             }
         }
     }
-    let mut preparer = Preparer::new(request, bus)?;
-    preparer.warnings.clear();
+    let mut preparer = Preparer::new(request, bus, leash)?;
+    // The same was said when it was looked at the first time.
+    preparer.plans.said.clear();
+    preparer.tape = tape;
     let mut broken = None;
     for round in 1..=request.repeat {
         let round = (request.repeat > 1).then_some(round);
@@ -156,8 +176,8 @@ fn try_produce(
                         }
                     }
                 }
-                for warning in preparer.warnings.drain(..) {
-                    send(Produced::Warning(warning))?;
+                for said in preparer.plans.said.drain(..) {
+                    send(Produced::Said(said))?;
                 }
                 send(Produced::Input(Box::new(prepared)))
             })
@@ -167,8 +187,8 @@ fn try_produce(
         }
     }
     preparer.end();
-    for warning in preparer.warnings.drain(..) {
-        let _ = send(Produced::Warning(warning));
+    for said in preparer.plans.said.drain(..) {
+        let _ = send(Produced::Said(said));
     }
     let _ = send(Produced::End);
     Ok(())

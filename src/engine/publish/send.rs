@@ -11,13 +11,14 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::batch::{self, Finder, Slot, State, Window};
-use super::hooks::After;
+use super::batch::{Finder, Post, Slot, State, Window};
+use super::hooks::{After, Leash};
 use super::input;
-use super::prepare::{Offline, Prepared, Preparer, Ready};
+use super::plan::Plans;
+use super::prepare::{Prepared, Ready};
 use super::produce::{self, Asking, Produced};
 use super::rate::Pace;
-use super::{Progress, PublishError, Report, Request};
+use super::{Progress, PublishError, Report, Request, Skip};
 use crate::bus::{Bus, Outgoing, Sent};
 use crate::engine::shutdown::Shutdown;
 use crate::engine::{Emitter, Event};
@@ -47,8 +48,8 @@ pub async fn run(
 ) -> Result<Report, PublishError> {
     let request = Arc::new(request);
     // Checked here, so that an unknown event is refused before anything is read.
-    for warning in Preparer::new(&request, &Offline)?.warnings {
-        let _ = emit.emit_until(Event::Warning(warning), shutdown.aborting()).await;
+    for said in Plans::new(&request)?.said {
+        let _ = emit.emit_until(said, shutdown.aborting()).await;
     }
     let (sender, receiver) = mpsc::channel(AHEAD);
     let reading = request.clone();
@@ -61,10 +62,12 @@ pub async fn run(
     });
     let read = Arc::new(AtomicU64::new(0));
     let counter = read.clone();
+    let leash = Leash::default();
+    let held = leash.clone();
     // A thread of its own, not the runtime's: a read of stdin cannot be cancelled, and must not keep the process alive.
     std::thread::Builder::new()
         .name("publish-reader".into())
-        .spawn(move || produce::produce(&reading, &sender, asking.as_ref(), &counter))
+        .spawn(move || produce::produce(&reading, &sender, asking.as_ref(), &counter, &held))
         .map_err(|_| PublishError::Reader)?;
     let total = input::length(&request.sources).map(|length| length.saturating_mul(request.repeat));
     let reading = total.filter(|total| *total > 0).map(|total| (read, total));
@@ -78,7 +81,9 @@ pub async fn run(
     };
     let report = Report::default();
     let sending = Sending { bus: bus.cloned(), request, emit, report, found, shutdown, after, reading };
-    sending.run(receiver).await
+    let done = sending.run(receiver).await;
+    leash.end();
+    done
 }
 
 struct Sending<'a> {
@@ -96,7 +101,9 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     async fn run(mut self, mut inputs: mpsc::Receiver<Produced>) -> Result<Report, PublishError> {
-        let mut flights: FuturesOrdered<BoxFuture<'static, Vec<Slot>>> = FuturesOrdered::new();
+        let mut flights: FuturesOrdered<BoxFuture<'static, (usize, Vec<Slot>)>> = FuturesOrdered::new();
+        // Batches in them.
+        let mut under_way = 0;
         let mut pace = Pace::new(self.request.rate);
         let mut window = Window::new(pace.batch());
         let mut next: Option<Prepared> = None;
@@ -110,13 +117,18 @@ impl Sending<'_> {
             // Batches of a FIFO topic follow each other: its order is what it is for. Those of other topics are begun in the
             // order of reading on one task, and the embedded bus has a batch in its writer's hands when its future was polled
             // once, so there the order stays; standard topics promise none.
-            let fifo = window.topic.as_deref().is_some_and(|topic| topic.ends_with(".fifo"));
-            let room = flights.len() < if fifo { 1 } else { self.request.concurrency.max(1) };
+            let room = if window.is_fifo() {
+                flights.is_empty()
+            } else {
+                flights.is_empty() || under_way + window.batches() <= self.request.concurrency
+            };
             let paced = if window.messages() > 0 { pace.wait() } else { None };
             if !window.slots.is_empty() && room && paced.is_none() && (window.full() || ended || lingered) {
                 let batch = std::mem::replace(&mut window, Window::new(pace.batch()));
                 pace.spend(batch.messages());
-                flights.push_back(self.flight(batch));
+                let batches = batch.batches();
+                under_way += batches;
+                flights.push_back(self.flight(batch).map(move |slots| (batches, slots)).boxed());
                 if let Some(prepared) = next.take() {
                     window.push(prepared);
                     due = Instant::now() + LINGER;
@@ -141,7 +153,8 @@ impl Sending<'_> {
                         }
                     }
                 }
-                Some(slots) = flights.next(), if !flights.is_empty() => {
+                Some((landed, slots)) = flights.next(), if !flights.is_empty() => {
+                    under_way -= landed;
                     self.settle(slots).await;
                     batches += 1;
                     if batches.is_multiple_of(WORD) {
@@ -161,8 +174,8 @@ impl Sending<'_> {
                                 window.closed = true;
                                 next = Some(*prepared);
                             }
-                            Produced::Warning(text) => {
-                                let _ = self.emit.emit_until(Event::Warning(text), self.shutdown.aborting()).await;
+                            Produced::Said(said) => {
+                                let _ = self.emit.emit_until(said, self.shutdown.aborting()).await;
                             }
                             Produced::End => {
                                 ended = true;
@@ -202,8 +215,8 @@ impl Sending<'_> {
         }
         self.report.topic_errors = self.found.errors();
         match failure {
-            Some(error) => Err(error),
-            None => Ok(self.report),
+            Some(error) if !self.report.is_begun() => Err(error),
+            broken => Ok(Report { broken, ..self.report }),
         }
     }
 
@@ -215,19 +228,20 @@ impl Sending<'_> {
         }
     }
 
-    /// The future of one batch; a dry run's, and that of nothing but refusals, is there at once.
-    fn flight(&self, window: Window) -> BoxFuture<'static, Vec<Slot>> {
-        let (Some(bus), Some(topic), false) = (&self.bus, window.topic, self.request.dry_run) else {
-            return futures::future::ready(window.slots).boxed();
-        };
-        let (bus, found, shutdown) = (bus.clone(), self.found.clone(), self.shutdown.clone());
-        let outbox = self.request.outbox.clone();
+    /// The future of a window's batches; a dry run's, and that of nothing but refusals, is there at once.
+    fn flight(&self, window: Window) -> impl Future<Output = Vec<Slot>> + Send + 'static {
+        let post = self.bus.as_ref().filter(|_| !self.request.dry_run).map(|bus| Post {
+            bus: bus.clone(),
+            finder: self.found.clone(),
+            outbox: self.request.outbox.clone(),
+            shutdown: self.shutdown.clone(),
+        });
         async move {
-            let mut slots = window.slots;
-            batch::deliver(&bus, &found, &topic, &mut slots, outbox.as_ref(), &shutdown).await;
-            slots
+            match post {
+                Some(post) => post.deliver(window).await,
+                None => window.slots,
+            }
         }
-        .boxed()
     }
 
     async fn settle(&mut self, slots: Vec<Slot>) {
@@ -239,6 +253,7 @@ impl Sending<'_> {
                 }
                 State::Skipped(why) => {
                     self.report.skipped += 1;
+                    self.report.nowhere += u64::from(why == Skip::NoTarget);
                     Progress::Skipped { item, why }
                 }
                 State::Sent(Sent { message_id, sequence_number }) => {

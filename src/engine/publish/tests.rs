@@ -17,6 +17,7 @@ use super::*;
 use crate::bus::tests::fake::Fake;
 use crate::bus::{Bus, ConnectOptions};
 use crate::engine::Confirmed;
+use crate::engine::outbox::Outbox;
 use crate::engine::shutdown::{Shutdown, Signal, Trigger};
 use crate::engine::{self, provision};
 use crate::event::json::compact;
@@ -237,7 +238,7 @@ fn error_of(code: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_bus_calls_final_is_tried_once_and_the_rest_a_few_times() {
-    for (code, tries) in [("BusFileUnusable", 1), ("InternalFailure", 5)] {
+    for (code, tries) in [("BusFileUnusable", 1), ("InternalFailure", 8)] {
         let project = Project::new(&[("p.json", GOOD)]);
         let answer = move |action: &str, _: &str| match action {
             "PublishBatch" => (500, error_of(code)),
@@ -311,6 +312,149 @@ async fn a_look_up_that_failed_once_fails_no_later_batch() {
     let (report, fake, _) = published_to(answer, project.request("Loose", &["in.ndjson"]), &Shutdown::never()).await;
     assert_eq!((report.failed, fake.calls("GetTopicAttributes")), (200, 1));
 }
+
+/// A bus that refuses, breaks off, loses answers and gives them too late; what became of each call is known to it alone.
+#[derive(Clone, Debug)]
+struct Faulty(Fake, Arc<std::sync::Mutex<Fates>>);
+
+#[derive(Debug, Default)]
+struct Fates {
+    calls: u64,
+    /// How often each entity was taken in, and how often nobody heard of that.
+    taken: std::collections::BTreeMap<String, (u32, u32)>,
+}
+
+impl Fates {
+    fn take(&mut self, request: &HttpRequest, unheard: u32) {
+        let fields = form_urlencoded::parse(request.body().bytes().unwrap_or_default());
+        for (_, message) in fields.filter(|(name, _)| name.ends_with(".Message")) {
+            let entity = read_message(&message, &Attributes::new()).unwrap().metadata.entity_id.unwrap();
+            let fate = self.taken.entry(entity).or_default();
+            *fate = (fate.0 + 1, fate.1 + unheard);
+        }
+    }
+}
+
+impl HttpConnector for Faulty {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body = request.body().bytes().unwrap_or_default();
+        if !body.windows(19).any(|part| part == b"Action=PublishBatch") {
+            return HttpConnectorFuture::new(self.0.clone().answer(request));
+        }
+        let mut fates = self.1.lock().unwrap();
+        fates.calls += 1;
+        let fault = |code: &str, status: u16| {
+            let fake = Fake::new(&[]);
+            let body = error_of(code);
+            fake.on_query(move |_, _| (status, body.clone()));
+            HttpConnectorFuture::new(fake.answer(request.try_clone().unwrap()))
+        };
+        match fates.calls % 23 {
+            3 => fault("ThrottledException", 400),
+            5 => fault("InternalFailure", 500),
+            // Taken in, and the connection goes before the answer.
+            7 => {
+                fates.take(&request, 1);
+                HttpConnectorFuture::ready(Err(ConnectorError::io("reset".into())))
+            }
+            // Taken in, and answered when nobody waits any more.
+            11 => {
+                fates.take(&request, 1);
+                let answer = self.0.clone().answer(request);
+                HttpConnectorFuture::new(async move {
+                    tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+                    answer.await
+                })
+            }
+            _ => {
+                fates.take(&request, 0);
+                HttpConnectorFuture::new(self.0.clone().answer(request))
+            }
+        }
+    }
+}
+
+impl HttpClient for Faulty {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_events_are_accounted_for_whatever_the_bus_does() {
+    const EVENTS: u64 = 10_000;
+    let lines: String = (0..EVENTS).map(|id| format!("{{\"id\":{id}}}\n")).collect();
+    let project = Project::new(&[("in.ndjson", lines.as_bytes())]);
+    let fake = Fake::new(&[]);
+    fake.on_query(|action, body| match action {
+        "PublishBatch" => confirmed(body),
+        _ => (200, TOPIC.to_owned()),
+    });
+    let fates = Arc::default();
+    let faulty = Faulty(fake.clone(), Arc::clone(&fates));
+    let bus = fake.bus_with(|options| options.http_client = Some(SharedHttpClient::new(faulty))).await;
+    let (emit, mut events) = engine::channel();
+    let telling = std::thread::spawn(move || std::iter::from_fn(|| events.next_blocking()).collect::<Vec<_>>());
+    let request = Request { dry_run: false, ..project.request("Loose", &["in.ndjson"]) };
+    let report = run(Some(&bus), request, &emit, &Shutdown::never()).await.unwrap();
+    drop(emit);
+    let told = telling.join().unwrap();
+    let fates = fates.lock().unwrap();
+    let mut ends = std::collections::BTreeMap::new();
+    for event in told {
+        let (item, sent) = match event {
+            engine::Event::Publish(Progress::Sent { item, .. }) => (item, true),
+            engine::Event::Publish(Progress::Failed { item, .. }) => (item, false),
+            _ => continue,
+        };
+        assert!(ends.insert(item.entity_id.unwrap(), sent).is_none(), "{} is told twice", item.input);
+    }
+    assert_eq!((ends.len() as u64, report.sent + report.failed), (EVENTS, EVENTS));
+    for (entity, sent) in &ends {
+        let (taken, unheard) = fates.taken.get(entity).copied().unwrap_or_default();
+        if *sent {
+            assert_eq!(taken - unheard, 1, "{entity} is told as sent and was confirmed once");
+        } else {
+            assert_eq!(taken, unheard, "{entity} is told as failed and was never confirmed");
+        }
+    }
+    let twice = ends.iter().filter(|(entity, sent)| **sent && fates.taken[*entity].0 > 1).count() as u64;
+    assert!(report.failed < EVENTS / 100 && twice > 0, "{} failed, {twice} twice", report.failed);
+    // An error of the service's own is a doubt, too, so that there may be more of those.
+    assert!(report.perhaps_twice >= twice, "{} of {twice} duplicates are counted", report.perhaps_twice);
+}
+
+/// A lost answer may be an event that arrived, whatever the tries after it say.
+#[tokio::test(start_paused = true)]
+async fn what_may_have_arrived_is_counted_whatever_comes_after() {
+    for (then, sent, twice) in [("Throttling", 0, 0), ("", 1, 1)] {
+        let project = Project::new(&[("p.json", GOOD)]);
+        let outbox = Outbox::open(&project.0.path().join("o.db"), true).unwrap();
+        let begin = crate::engine::outbox::Begin { key: "k", what: "w", again: true, bus: "b", now_ms: 1 };
+        outbox.begin(&begin).unwrap();
+        let outbox = Arc::new(outbox);
+        let mut calls = 0;
+        let answer = move |action: &str, _: &str| match action {
+            "PublishBatch" => {
+                calls += 1;
+                match (calls, then) {
+                    (1, _) => (500, error_of("InternalFailure")),
+                    (_, "") => (200, SENT.to_owned()),
+                    _ => (400, error_of(then)),
+                }
+            }
+            _ => (200, TOPIC.to_owned()),
+        };
+        let request = Request { outbox: Some(outbox.clone()), ..project.request("UserRegistered", &["p.json"]) };
+        let (report, ..) = published_to(answer, request, &Shutdown::never()).await;
+        assert_eq!((report.sent, report.perhaps_twice), (sent, twice), "{then}");
+        assert!(outbox.waiting(0).unwrap().iter().all(|event| event.in_doubt), "{then}");
+        assert_eq!(outbox.waiting(0).unwrap().len() as u64, 1 - sent);
+    }
+}
+
+const SENT: &str = "<PublishBatchResponse><PublishBatchResult><Successful><member><Id>0</Id><MessageId>m</MessageId></member>\
+    </Successful><Failed/></PublishBatchResult></PublishBatchResponse>";
 
 /// A bus that never answers a `PublishBatch`; asked for one, the user presses Ctrl-C twice.
 #[derive(Clone, Debug)]
@@ -482,7 +626,6 @@ fn bad_input_of_every_kind_is_refused_by_name_and_place() {
             "bad.json 2 violations of SCHEMA: line 1, column 1: the payload lacks the property `email`; did you mean `emial`? …",
             "lines.ndjson:2 2 violations of SCHEMA: line 2, column 1: the payload lacks the property `email` …",
             "lines.ndjson:4 line 4, column 1: expected a value, found `x`",
-            "none.ndjson the input is empty, expected a line per event",
             "folder the folder holds no `.json`, `.ndjson`, `.jsonl`, `.csv` or `.tsv` file",
         ]
     );

@@ -10,8 +10,8 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Attempt, CANNOT_RUN, Progress, Task};
-use crate::engine::exec::{Failure, HandlerEnv, MEMORY_LIMIT, Program};
+use super::{Attempt, CANNOT_RUN, Progress, SYSTEM, Task};
+use crate::engine::exec::{Failure, HandlerEnv, MEMORY_LIMIT, Program, is_lasting};
 use crate::engine::shutdown::{self, Shutdown};
 use crate::engine::{Emitter, Event};
 
@@ -143,7 +143,9 @@ pub(super) async fn attempt(
 
 fn not_started(error: &io::Error) -> Attempt {
     let failure = Some(Failure::Start(error.to_string()).to_string());
-    Attempt { code: CANNOT_RUN, failure, stdout: Vec::new(), stderr: Vec::new() }
+    // A bad moment passes, and the next attempt may find a better one.
+    let code = if is_lasting(error) { CANNOT_RUN } else { SYSTEM };
+    Attempt { code, failure, stdout: Vec::new(), stderr: Vec::new() }
 }
 
 /// Hands a stream on, and keeps of it what was asked for. A reader that has gone away does not end the command: its outcome

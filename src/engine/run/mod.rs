@@ -8,17 +8,21 @@ mod payload;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use payload::{Failing, Given, Payload};
 
 use super::backoff::{Backoff, random};
 use super::exec::{Failure, HandlerEnv, NotRunnable, Program};
+use super::outbox::{Begin, Outbox, OutboxError};
 use super::publish::{self, PublishError, Report, Request};
 use super::shutdown::Shutdown;
 use super::{Emitter, Event};
 use crate::bus::{Bus, BusError, BusErrorKind};
-use crate::clock::Clock;
+use crate::clock::{Clock, random_id};
 use crate::event::TraceParent;
 use crate::schema::CatalogueError;
 
@@ -27,8 +31,13 @@ const NEVER: u8 = 65;
 /// What shells answer for a command that cannot be run, and for one that is not there.
 const CANNOT_RUN: u8 = 126;
 const NOT_THERE: u8 = 127;
+/// EX_OSERR: the system had no room for a process.
+const SYSTEM: u8 = 71;
 /// What `timeout` answers; for a command that says it was done when it was told to end.
 const ENDED_BY_US: u8 = 124;
+
+/// How often an outbox that another process sends from is asked for.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// After a second signal the outcome is published within so long, or not at all.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -58,8 +67,19 @@ pub struct Task {
     pub trace: TraceParent,
     /// Everything about the publishing but the event and its payload.
     pub publish: Request,
+    /// Where the event is kept until the bus has confirmed it.
+    pub outbox: Option<Shelf>,
     /// Now.
     pub clock: Clock,
+}
+
+/// An outbox that is opened when there is an event for it: the command before may take its time, and others use it too.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    /// The file.
+    pub file: PathBuf,
+    /// The bus, in words.
+    pub bus: String,
 }
 
 /// What happens meanwhile.
@@ -107,6 +127,9 @@ pub enum NotBegun {
     /// A topic is not there, or may not be published to.
     #[error(transparent)]
     Topic(#[from] BusError),
+    /// A signal came before the command had begun.
+    #[error("ended by a signal before the command had begun")]
+    Ended,
 }
 
 /// One attempt's end.
@@ -127,7 +150,15 @@ struct Attempt {
 /// # Errors
 /// An event that cannot be published: then nothing is run.
 pub async fn run(bus: &Bus, task: Task, emit: &Emitter, shutdown: &Shutdown) -> Result<Ended, NotBegun> {
-    check(bus, &task, emit).await?;
+    tokio::select! {
+        biased;
+        checked = check(bus, &task, emit, shutdown) => checked?,
+        // Nothing has begun, so nothing has to be told.
+        () = shutdown.draining() => return Err(NotBegun::Ended),
+    }
+    if shutdown.is_draining() {
+        return Err(NotBegun::Ended);
+    }
     let mut attempts = 0;
     let last = loop {
         attempts += 1;
@@ -138,12 +169,12 @@ pub async fn run(bus: &Bus, task: Task, emit: &Emitter, shutdown: &Shutdown) -> 
         let Some(why) = &attempt.failure else { break attempt };
         let lasting = matches!(attempt.code, NEVER | CANNOT_RUN | NOT_THERE);
         if lasting || attempts > task.retries || shutdown.is_draining() {
-            let _ = emit.emit(Event::Run(Progress::Failed { why: why.clone() })).await;
+            tell(emit, Event::Run(Progress::Failed { why: why.clone() }), shutdown).await;
             break attempt;
         }
         let after = task.backoff.after(attempts, random());
         let most = task.retries.saturating_add(1);
-        let _ = emit.emit(Event::Run(Progress::Again { attempt: attempts, most, why: why.clone(), after })).await;
+        tell(emit, Event::Run(Progress::Again { attempt: attempts, most, why: why.clone(), after }), shutdown).await;
         tokio::select! {
             () = tokio::time::sleep(after) => {}
             () = shutdown.draining() => break attempt,
@@ -154,13 +185,18 @@ pub async fn run(bus: &Bus, task: Task, emit: &Emitter, shutdown: &Shutdown) -> 
     Ok(Ended { code, attempts, published })
 }
 
+/// A stdout that nobody reads holds it up until the second signal, and no longer: the outcome is still to be published.
+async fn tell(emit: &Emitter, event: Event, shutdown: &Shutdown) {
+    let _ = emit.emit_until(event, shutdown.aborting()).await;
+}
+
 /// What is wrong whatever the command does is found before it begins.
-async fn check(bus: &Bus, task: &Task, emit: &Emitter) -> Result<(), NotBegun> {
+async fn check(bus: &Bus, task: &Task, emit: &Emitter, shutdown: &Shutdown) -> Result<(), NotBegun> {
     for event in [&task.on_success, &task.on_failure].into_iter().flatten() {
         let request = Request { event: Some(event.clone()), ..task.publish.clone() };
-        let (topics, warnings) = publish::targets(&request)?;
-        for warning in warnings {
-            let _ = emit.emit(Event::Warning(warning)).await;
+        let (topics, said) = publish::targets(&request)?;
+        for said in said {
+            tell(emit, said, shutdown).await;
         }
         for topic in topics {
             match bus.topic(&topic).await {
@@ -170,7 +206,8 @@ async fn check(bus: &Bus, task: &Task, emit: &Emitter) -> Result<(), NotBegun> {
                 }
                 // A bus that is away now may be there when the command has ended, and the command is what was asked for.
                 Err(error) => {
-                    let _ = emit.emit(Event::Warning(format!("{error}; the command is run all the same"))).await;
+                    let text = format!("{error}; the command is run all the same");
+                    tell(emit, Event::Warning(text), shutdown).await;
                 }
             }
         }
@@ -212,11 +249,60 @@ async fn outcome(
             shutdown.aborting().await;
         }
     };
-    let never = Shutdown::never();
-    tokio::select! {
+    let (trigger, own) = Shutdown::manual();
+    let clock = task.clock;
+    let shelf = task.outbox;
+    let mut over = pin!(over);
+    let outbox = match &shelf {
+        None => None,
+        Some(shelf) => tokio::select! {
+            biased;
+            opened = shelf.open(&clock) => match opened {
+                Ok(outbox) => Some(outbox),
+                Err(error) => return Some(Err(PublishError::Outbox(error))),
+            },
+            () = &mut over => return Some(Err(PublishError::Ended)),
+        },
+    };
+    let mut publishing = pin!(publish::run(Some(bus), Request { outbox, ..request }, emit, &own));
+    let report = tokio::select! {
         biased;
-        report = publish::run(Some(bus), request, emit, &never) => Some(report),
-        () = over => Some(Err(PublishError::Ended)),
+        report = &mut publishing => report,
+        () = &mut over => {
+            trigger.abort();
+            publishing.await
+        }
+    };
+    Some(match report {
+        Ok(report) if report.is_begun() => Ok(report),
+        Ok(_) => Err(PublishError::Ended),
+        Err(error) => Err(error),
+    })
+}
+
+impl Shelf {
+    /// Opens it once nobody else sends from it, which is soon.
+    async fn open(&self, clock: &Clock) -> Result<Arc<Outbox>, OutboxError> {
+        let outbox = loop {
+            let (file, bus) = (self.file.clone(), self.bus.clone());
+            let (key, now_ms) = (random_id().to_string(), clock.now_ms());
+            let opened = tokio::task::spawn_blocking(move || {
+                let outbox = Outbox::open(&file, true)?;
+                outbox.is_for(&bus)?;
+                let begin = Begin { key: &key, again: false, what: "the outcome of a task", bus: &bus, now_ms };
+                outbox.begin(&begin)?;
+                Ok(outbox)
+            });
+            match opened.await {
+                Ok(Err(OutboxError::Busy(_))) => tokio::time::sleep(BUSY).await,
+                Ok(opened) => break opened?,
+                Err(error) => {
+                    let source = std::io::Error::other(error);
+                    return Err(OutboxError::Lock { path: self.file.clone(), source });
+                }
+            }
+        };
+        Ok(Arc::new(outbox))
     }
 }
 

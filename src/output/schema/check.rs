@@ -1,7 +1,7 @@
 //! What `schema check` found: every violation with its places, many files in a table.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -110,7 +110,7 @@ pub fn checked(ui: &Ui, findings: &Findings, format: Format) -> io::Result<()> {
             let meant = violation.meant.as_ref().map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
             let line = format!("{pointer} {}{meant}", violation.message);
             writeln!(out, "{}: {}", ui.paint(Tone::Bad, escape_control(&place(violation.at))), escape_control(&line))?;
-            let says = format!("    says {}", schema_place(&findings.schemas, violation));
+            let says = format!("    says {}", violation.place_in(&findings.schemas));
             writeln!(out, "{}", ui.paint(Tone::Dim, escape_control(&says)))?;
         }
     }
@@ -147,16 +147,6 @@ fn verb(payloads: u64) -> String {
     format!("{} {}", count(payloads, "payload"), if payloads == 1 { "is" } else { "are" })
 }
 
-/// `schemas/UserRegistered.json#/properties/id`; an address of another kind as it is.
-fn schema_place(folder: &Path, violation: &Violation) -> String {
-    let file = if violation.schema_file.contains("://") {
-        violation.schema_file.clone()
-    } else {
-        folder.join(&violation.schema_file).display().to_string()
-    };
-    format!("{file}#{}", violation.schema_pointer)
-}
-
 fn record(findings: &Findings) -> Value {
     let files: Vec<Value> = findings
         .files
@@ -178,7 +168,7 @@ fn record(findings: &Findings) -> Value {
                     "value": v.value,
                     "message": v.message,
                     "meant": v.meant,
-                    "schema": schema_place(&findings.schemas, v).split('#').next(),
+                    "schema": v.schema_in(&findings.schemas),
                     "schema_pointer": v.schema_pointer,
                 })
             };

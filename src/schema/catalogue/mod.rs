@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde_json::Value;
 
 use super::explain::{Sources, Violation, explain};
+use super::meta::Meta;
 use super::resolve::Documents;
 use super::source::{self, ENDINGS, FolderRetriever};
 use crate::event::json::Location;
@@ -21,6 +22,8 @@ pub struct Catalogue {
     folder: PathBuf,
     files: BTreeMap<String, BTreeMap<u32, PathBuf>>,
     compiled: Mutex<HashMap<(String, u32), Arc<Schema>>>,
+    /// Other names of events, see [`Catalogue::known_as`].
+    aliases: OnceLock<HashMap<String, String>>,
 }
 
 /// Why a schema cannot be used.
@@ -71,7 +74,7 @@ pub enum CatalogueError {
 impl Catalogue {
     /// A catalogue without schemas.
     pub fn empty() -> Self {
-        Self { folder: PathBuf::new(), files: BTreeMap::new(), compiled: Mutex::default() }
+        Self { folder: PathBuf::new(), files: BTreeMap::new(), compiled: Mutex::default(), aliases: OnceLock::new() }
     }
 
     /// Lists the schemas in `folder`; none if it does not exist. The files are read when they are asked for.
@@ -117,6 +120,27 @@ impl Catalogue {
     /// The names of the events that have a schema, sorted.
     pub fn events(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
+    }
+
+    /// The event whose schema lists `name` among its `x-aliases`; none for a name that has a schema of its own.
+    ///
+    /// The files are read on the first call. One that cannot be read says nothing here, and is told about when it is used.
+    pub fn known_as(&self, name: &str) -> Option<&str> {
+        if self.files.contains_key(name) {
+            return None;
+        }
+        let aliases = self.aliases.get_or_init(|| {
+            let mut aliases = HashMap::new();
+            for (event, versions) in &self.files {
+                for source in versions.values().filter_map(|path| source::read(path).ok()) {
+                    for alias in Meta::of(&source).aliases {
+                        aliases.entry(alias).or_insert_with(|| event.clone());
+                    }
+                }
+            }
+            aliases
+        });
+        aliases.get(name).map(String::as_str)
     }
 
     /// The versions of an event's schema, ascending; none for an unknown event.
@@ -256,6 +280,11 @@ impl Schema {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder that its references lead into.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The schema itself.

@@ -80,6 +80,9 @@ struct Maker<'d> {
     left: u32,
 }
 
+/// Elements of a list, or properties of an object, that are made: a larger payload is no example, and fits no topic.
+const MOST_PARTS: u64 = 10_000;
+
 fn cannot<T>(path: &str, reason: impl Into<String>) -> Result<T, CannotMake> {
     Err(CannotMake { pointer: path.to_owned(), reason: reason.into() })
 }
@@ -241,6 +244,9 @@ impl<'d> Maker<'d> {
             }
         }
         let (least, most) = (flat.bound("minProperties", true).unwrap_or(0), flat.bound("maxProperties", false));
+        if least > MOST_PARTS {
+            return cannot(path, format!("asks for an object of {least} properties"));
+        }
         self.more(&flat, path, depth, least, most, &mut made)?;
         if let Some(most) = most {
             let spare: Vec<String> = made.keys().filter(|name| !required.contains(name)).cloned().collect();
@@ -351,6 +357,9 @@ impl<'d> Maker<'d> {
 
     fn array(&mut self, flat: &Flat<'d>, path: &str, name: &str, depth: usize) -> Result<Value, CannotMake> {
         let least = flat.bound("minItems", true).unwrap_or(0);
+        if least > MOST_PARTS {
+            return cannot(path, format!("asks for a list of {least} elements"));
+        }
         let most = flat.bound("maxItems", false).unwrap_or(u64::MAX);
         let unique = flat.parts.iter().any(|part| part.get("uniqueItems") == Some(&Value::Bool(true)));
         let mut contained = Vec::new();

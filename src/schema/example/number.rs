@@ -48,7 +48,7 @@ pub(super) fn make(flat: &Flat<'_>, kind: u8, name: &str, random: &mut Random) -
     let to = most.unwrap_or(from.saturating_add(span)).min(from.saturating_add(1_000_000));
     let grid = steps.iter().try_fold(1i128, |grid, step| {
         let step = step.as_i128().filter(|step| *step > 0)?;
-        Some(grid / gcd(grid, step) * step)
+        (grid / gcd(grid, step)).checked_mul(step)
     });
     if let Some(grid) = grid {
         let (first, last) = (div_ceil(from, grid), to.max(from).div_euclid(grid));

@@ -93,7 +93,9 @@ fn references(topology: &Topology, problems: &mut Problems) {
         topic(&subscription.topic, format!("subscriptions.{index}.topic"), subscription.places.0);
     }
     for route in &topology.events {
-        topic(&route.topic, format!("events.{}.topic", route.pattern), route.topic_place);
+        for (name, place) in route.topics.iter().zip(&route.topic_places) {
+            topic(name, format!("events.{}.topic", route.pattern), *place);
+        }
     }
 }
 
@@ -176,9 +178,13 @@ fn events(topology: &Topology, problems: &mut Problems) {
             );
             problems.warn(route.place, &path, message, Some(format!("for any publisher write `*.{}`", route.pattern)));
         }
-        let Some(topic) = topic_of(topology, &route.topic) else { continue };
-        if route.group_by.is_some() && !topic.is_fifo() {
-            let message = format!("`{path}.group_by` is set, and `{}` is not a FIFO topic", route.topic);
+        let topics: Vec<&Topic> = route.topics.iter().filter_map(|name| topic_of(topology, name)).collect();
+        if route.group_by.is_some() && !topics.is_empty() && topics.iter().all(|topic| !topic.is_fifo()) {
+            let none = match topics.as_slice() {
+                [_] => format!("`{}` is not a FIFO topic", route.topics[0]),
+                _ => format!("none of {} is a FIFO topic", words::list(&route.topics)),
+            };
+            let message = format!("`{path}.group_by` is set, and {none}");
             problems.warn(route.place, &path, message, Some("remove `group_by`".into()));
         }
     }

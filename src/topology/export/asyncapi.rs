@@ -36,7 +36,7 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
         payloads.insert(id, payload);
     }
     for topic in &topology.topics {
-        let own: Vec<&&Route> = events.iter().filter(|route| route.topic == topic.name).collect();
+        let own: Vec<&&Route> = events.iter().filter(|route| route.topics.contains(&topic.name)).collect();
         let name = ids.of("topic", &topic.name);
         let id = format!("topic-{name}");
         let mut binding = json!({ "name": topology.topic_shown(&topic.name) });
@@ -66,7 +66,9 @@ pub fn asyncapi(topology: &Topology, schemas: &EventDocs, style: EnvelopeStyle) 
     for queue in &topology.queues {
         let own: Vec<&&Route> = events
             .iter()
-            .filter(|route| topology.subscriptions.iter().any(|s| s.queue == queue.name && s.topic == route.topic))
+            .filter(|route| {
+                topology.subscriptions.iter().any(|s| s.queue == queue.name && route.topics.contains(&s.topic))
+            })
             .collect();
         let name = ids.of("queue", &queue.name);
         let id = format!("queue-{name}");

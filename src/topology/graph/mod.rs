@@ -72,6 +72,8 @@ pub(crate) struct Edge {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Graph {
     pub(crate) name: String,
+    /// What the columns hold, in words.
+    pub(crate) columns: &'static str,
     pub(crate) nodes: Vec<Node>,
     pub(crate) edges: Vec<Edge>,
 }
@@ -101,13 +103,55 @@ impl Topology {
     }
 }
 
+/// An event and who gets it, for [`draw_events`].
+#[derive(Clone, Debug)]
+pub struct EventReach<'a> {
+    /// Its name.
+    pub event: &'a str,
+    /// Where it goes.
+    pub topics: &'a [String],
+    /// The queues that get it, and whether that depends on its payload.
+    pub queues: Vec<(&'a str, bool)>,
+}
+
+/// Events and the queues that get them, drawn in `form`; in that of a tree, which this is none of, as Mermaid. Queues that get
+/// nothing stand there, too.
+pub fn draw_events(name: &str, events: &[EventReach<'_>], queues: &[&str], form: Form) -> String {
+    let mut graph = Graph { name: name.to_owned(), columns: "events → queues", ..Graph::default() };
+    let mut places = HashMap::new();
+    for queue in queues {
+        let nothing = !events.iter().any(|reach| reach.queues.iter().any(|(found, _)| found == queue));
+        let lines = if nothing { vec!["gets nothing".to_owned()] } else { Vec::new() };
+        places.entry(*queue).or_insert_with(|| graph.add(Shape::Queue, 'q', queue, lines));
+    }
+    for reach in events {
+        let goes = match reach.topics {
+            [] => "goes nowhere, on purpose".to_owned(),
+            topics => format!("to {}", topics.join(", ")),
+        };
+        let lost = (reach.queues.is_empty() && !reach.topics.is_empty()).then(|| "reaches nobody".to_owned());
+        let lines = std::iter::once(goes).chain(lost).collect();
+        let from = graph.add(Shape::Topic, 'e', reach.event, lines);
+        for (queue, depends) in &reach.queues {
+            let Some(&to) = places.get(queue) else { continue };
+            graph.edge((from, to), Flow::Messages, depends.then(|| "depends on the payload".to_owned()), 1);
+        }
+    }
+    match form {
+        Form::Text | Form::Mermaid => mermaid::draw(&graph),
+        Form::Dot => dot::draw(&graph),
+        Form::Svg => svg::draw(&graph),
+    }
+}
+
 impl Graph {
     /// What is drawn of a topology.
     pub(crate) fn of(topology: &Topology) -> Self {
-        let mut graph = Self { name: topology.name.clone(), ..Self::default() };
+        let columns = "topics → filters → queues → dead letters";
+        let mut graph = Self { name: topology.name.clone(), columns, ..Self::default() };
         let mut topics = HashMap::new();
         for topic in &topology.topics {
-            let events = topology.events.iter().filter(|route| route.topic == topic.name).count() as u64;
+            let events = topology.events.iter().filter(|route| route.topics.contains(&topic.name)).count() as u64;
             let lines = [
                 topic.external.then(|| "external".to_owned()),
                 topic.is_fifo().then(|| "FIFO".to_owned()),

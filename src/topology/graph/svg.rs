@@ -68,7 +68,7 @@ pub(super) fn draw(graph: &Graph) -> String {
     }
     out.push_str(&format!("</defs>\n<rect class=\"paper\" width=\"{width:.0}\" height=\"{height:.0}\"/>\n"));
     out.push_str(&format!("<text class=\"head\" x=\"{MARGIN}\" y=\"24\">{}</text>\n", escaped(&graph.name)));
-    out.push_str(&format!("<text x=\"{MARGIN}\" y=\"40\">topics → filters → queues → dead letters</text>\n"));
+    out.push_str(&format!("<text x=\"{MARGIN}\" y=\"40\">{}</text>\n", escaped(graph.columns)));
     for (edge, (way, label)) in graph.edges.iter().zip(&placed.edges) {
         let (class, tip) = match edge.flow {
             Flow::Messages => ("flow", "tip"),

@@ -153,8 +153,10 @@ impl<'a> Needs<'a> {
         if !narrowed.topics.is_empty() {
             return narrowed.topics.iter().map(|name| self.known_topic(name)).collect();
         }
-        let routed =
-            |name: &str| self.topology.events.is_empty() || self.topology.events.iter().any(|e| e.topic == name);
+        let routed = |name: &str| {
+            self.topology.events.is_empty()
+                || self.topology.events.iter().flat_map(|e| &e.topics).any(|topic| topic == name)
+        };
         let all: Vec<&str> =
             self.topology.topics.iter().map(|topic| topic.name.as_str()).filter(|name| routed(name)).collect();
         if all.is_empty() { Err(IamFault::Nothing { what: "topic", verb: "publish" }) } else { Ok(all) }

@@ -3,7 +3,7 @@
 use crate::filter::{FilterPolicy, Scope};
 use crate::topology::fields;
 use crate::topology::model::{Filter, Route, Subscription};
-use crate::topology::problem::Problems;
+use crate::topology::problem::{Place, Problems};
 use crate::topology::yaml::{Key, Node, Value, join};
 use crate::words;
 
@@ -133,13 +133,35 @@ pub(super) fn event(key: &Key, node: &Node, path: &str, problems: &mut Problems)
         let message = format!("the event name `{}` is empty or has white space", key.text);
         problems.error(key.place, path, message, None);
     }
-    let (topic, topic_place) = table.need_text("topic", "TOPIC", problems)?;
+    let (topics, topic_places) = topics(&table, path, problems)?.into_iter().unzip();
     Some(Route {
         pattern: key.text.clone(),
         place: key.place,
-        topic,
-        topic_place,
+        topics,
+        topic_places,
         schema: table.text("schema", problems),
         group_by: table.text("group_by", problems),
     })
+}
+
+/// One topic, a list of them, or, on purpose, none: `null` or `[]`.
+fn topics(table: &Table<'_>, path: &str, problems: &mut Problems) -> Option<Vec<(String, Place)>> {
+    let node = table.need_or_null("topic", "TOPIC", problems)?;
+    let here = join(path, "topic");
+    let items = match &node.value {
+        Value::Null => return Some(Vec::new()),
+        Value::List(items) => items.iter().collect(),
+        _ => vec![node],
+    };
+    let mut found: Vec<(String, Place)> = Vec::new();
+    for item in items {
+        let name = text(item, &here, problems)?;
+        if found.iter().any(|(known, _)| *known == name) {
+            let fix = Some("keep one of them".to_owned());
+            problems.error(item.place, &here, format!("`{here}` names `{name}` twice"), fix);
+            continue;
+        }
+        found.push((name, item.place));
+    }
+    Some(found)
 }

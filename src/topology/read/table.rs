@@ -43,6 +43,14 @@ impl<'n> Table<'n> {
         Some(node)
     }
 
+    /// The same for a key that has to be there, and whose missing value means something.
+    pub(super) fn need_or_null(&self, key: &str, example: &str, problems: &mut Problems) -> Option<&'n Node> {
+        match self.entries.iter().find(|(name, _)| name.text == key) {
+            Some((_, node)) if node.value == Value::Null => Some(node),
+            _ => self.need(key, example, problems),
+        }
+    }
+
     /// The same, complaining when the key is not there.
     pub(super) fn need(&self, key: &str, example: &str, problems: &mut Problems) -> Option<&'n Node> {
         if !self.entries.iter().any(|(name, _)| name.text == key) {

@@ -139,7 +139,7 @@ fn the_prefix_is_before_every_name_that_the_file_makes_and_in_no_reference() {
     assert_eq!(topology.queues[0].dead_letter.as_ref().unwrap().queue, "dev-user_events_dlq");
     let subscription = &topology.subscriptions[0];
     assert_eq!((subscription.topic.as_str(), subscription.queue.as_str()), ("dev-users", "dev-user_events"));
-    assert_eq!(topology.route("Shop", "UserRegistered").unwrap().topic, "dev-users");
+    assert_eq!(topology.route("Shop", "UserRegistered").unwrap().topics, ["dev-users"]);
     assert_eq!(topology.default_queue().unwrap().name, "dev-user_events");
     for name in ["users", "dev-users", "arn:aws:sns:eu-west-1:123456789012:dev-users"] {
         assert_eq!(topology.topic(name).map(|topic| topic.key.as_str()), Some("users"), "{name}");
@@ -188,7 +188,7 @@ fn what_is_external_is_known_by_its_arn_and_has_no_prefix() {
     assert_eq!(topology.topic(arn).unwrap().key, "theirs");
     assert!(topology.topic("orders").is_none(), "another account may have one of that name");
     assert_eq!((topology.subscriptions[0].topic.as_str(), topology.subscriptions[0].queue.as_str()), (arn, "dev-q"));
-    assert_eq!(topology.route("Shop", "OrderPlaced").unwrap().topic, arn);
+    assert_eq!(topology.route("Shop", "OrderPlaced").unwrap().topics, [arn]);
     assert_eq!(topology.default_queue().unwrap().key, "q");
     assert_eq!((topology.own_topics().count(), topology.own_queues().count()), (1, 1));
     let arns = live::Arns { partition: "aws".into(), region: "eu-west-1".into(), account: "123456789012".into() };

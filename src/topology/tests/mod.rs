@@ -47,7 +47,7 @@ fn the_documented_example_is_read() {
         subscription.filter.as_ref().unwrap().text(),
         r#"{"eventName":["UserRegistered","UserRegistrationFailed"]}"#
     );
-    assert_eq!(topology.route("Userservice", "UserRegistered").unwrap().topic, "users");
+    assert_eq!(topology.route("Userservice", "UserRegistered").unwrap().topics, ["users"]);
     assert!(topology.route("Userservice", "Userregisteredpayload").is_none());
     assert!(topology.warnings.is_empty(), "{:?}", topology.warnings);
 }
@@ -278,7 +278,7 @@ fn routes_have_the_python_routers_precedence() {
         ("Shop", "User[M]oved", "f"), // only `*` is special
     ] {
         assert_eq!(
-            topology.route(publisher, event).map(|route| route.topic.as_str()),
+            topology.route(publisher, event).map(|route| route.topics[0].as_str()),
             Some(topic),
             "{publisher}.{event}"
         );

@@ -198,7 +198,7 @@ pub(super) fn all(topology: &Topology, around: &Surroundings<'_>, envelope: &Env
         let candidates: Vec<Candidate<'_>> = topology
             .events
             .iter()
-            .filter(|route| route.topic == topic.name)
+            .filter(|route| route.topics.contains(&topic.name))
             .map(|route| Candidate::of(topology, route, around))
             .collect();
         let path = format!("subscriptions.{index}");
@@ -309,7 +309,8 @@ impl Examined<'_> {
         let wanted = part.wanted();
         let elsewhere = part.text().and_then(|text| {
             let routes = self.topology.events.iter().filter(|route| route.event_name() == Some(text));
-            routes.map(|route| self.topology.topic(&route.topic).map_or(&*route.topic, |topic| &topic.key)).next()
+            let mut topics = routes.flat_map(|route| &route.topics);
+            topics.next().map(|name| self.topology.topic(name).map_or(&**name, |topic| &topic.key))
         });
         if let Some(topic) = elsewhere {
             let message = format!(" is {wanted}, which goes to the topic `{topic}` and not to `{}`", self.topic);

@@ -1,6 +1,7 @@
 //! Where payloads come from: files, folders, patterns, stdin; one document each, many lines, or the rows of a table. Read in
 //! pieces, never whole streams.
 
+mod quotes;
 mod rows;
 mod text;
 
@@ -76,12 +77,20 @@ impl Source {
         Self { name: name.into(), place: Place::Text(text.into()), format: Some(Format::Json) }
     }
 
-    /// Makes stdin readable more than once, by way of a temporary file. Blocks until its end.
+    /// Makes stdin, and what is no regular file (`<(producer)`), readable more than once, by way of a temporary file. Blocks until
+    /// its end.
     pub(super) fn spool(&mut self) -> io::Result<()> {
-        if matches!(self.place, Place::Stdin) {
+        let kept = |from: &mut dyn Read| {
             let mut file = tempfile::NamedTempFile::new()?;
-            io::copy(&mut io::stdin().lock(), file.as_file_mut())?;
-            self.place = Place::Spooled(Arc::new(file));
+            io::copy(from, file.as_file_mut())?;
+            Ok::<_, io::Error>(Place::Spooled(Arc::new(file)))
+        };
+        match &self.place {
+            Place::Stdin => self.place = kept(&mut io::stdin().lock())?,
+            Place::Path(path) if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => {
+                self.place = kept(&mut File::open(path)?)?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -158,6 +167,8 @@ fn matching(name: &str, folder: &Path) -> Result<Vec<(String, PathBuf)>, String>
 pub(super) struct Draft<'a> {
     /// File, or file and line.
     pub(super) input: String,
+    /// Which of the sources, from 0.
+    pub(super) source: u32,
     /// The line of the file on which the text starts, from 1.
     pub(super) line: usize,
     pub(super) format: Format,
@@ -170,9 +181,16 @@ type Take<'a> = &'a mut dyn FnMut(Draft<'_>) -> ControlFlow<()>;
 /// Hands every draft of `sources` to `take`, in order, until it breaks off; `read` is told of the bytes that were read.
 pub(super) fn for_each(sources: &[Source], read: &Arc<AtomicU64>, take: Take<'_>) -> ControlFlow<()> {
     let mut buffer = Vec::new();
-    for source in sources {
+    for (number, source) in (0..).zip(sources) {
+        let take: Take<'_> = &mut |draft: Draft<'_>| take(Draft { source: number, ..draft });
         if let Place::Text(text) = &source.place {
-            take(Draft { input: source.name.clone(), line: 1, format: Format::Json, bytes: Ok(text.as_bytes()) })?;
+            take(Draft {
+                source: 0,
+                input: source.name.clone(),
+                line: 1,
+                format: Format::Json,
+                bytes: Ok(text.as_bytes()),
+            })?;
             continue;
         }
         if matches!(source.place, Place::Stdin) {
@@ -183,7 +201,13 @@ pub(super) fn for_each(sources: &[Source], read: &Arc<AtomicU64>, take: Take<'_>
         let files = match source.files() {
             Ok(files) => files,
             Err(reason) => {
-                take(Draft { input: source.name.clone(), line: 1, format: Format::Json, bytes: Err(reason) })?;
+                take(Draft {
+                    source: 0,
+                    input: source.name.clone(),
+                    line: 1,
+                    format: Format::Json,
+                    bytes: Err(reason),
+                })?;
                 continue;
             }
         };
@@ -225,7 +249,7 @@ fn file(
                 io::ErrorKind::NotFound => "the file does not exist".to_owned(),
                 _ => format!("the file cannot be read: {error}"),
             };
-            take(Draft { input: name.into(), line: 1, format, bytes: Err(reason) })
+            take(Draft { source: 0, input: name.into(), line: 1, format, bytes: Err(reason) })
         }
     }
 }

@@ -1,17 +1,19 @@
 //! The rows of a table: the first has the names, each further one is an object of texts. What the texts mean the schema says,
 //! or a `--map`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use super::quotes::Quotes;
 use super::{CHUNK, Draft, Format, LARGEST, Take};
 
 /// A reader that refuses to go on when a row does not end: a quote that is never closed would swallow the rest of the file.
 struct Bounded<'a> {
     from: &'a mut dyn Read,
     since_row: Rc<Cell<u64>>,
+    quotes: Rc<RefCell<Quotes>>,
 }
 
 impl Read for Bounded<'_> {
@@ -22,14 +24,23 @@ impl Read for Bounded<'_> {
         }
         let read = self.from.read(buffer)?;
         self.since_row.set(self.since_row.get() + read as u64);
-        Ok(read)
+        let mut quotes = self.quotes.borrow_mut();
+        quotes.see(&buffer[..read]);
+        match quotes.open() {
+            // The crate would take the rest of the file for the field.
+            Some(_) if read == 0 && !buffer.is_empty() => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "the quote that opens here is never closed"))
+            }
+            _ => Ok(read),
+        }
     }
 }
 
 /// One payload a row. An empty cell is no value and is left out; a byte order mark says nothing.
 pub(super) fn rows(name: &str, from: &mut dyn Read, delimiter: u8, take: Take<'_>) -> ControlFlow<()> {
     let since_row = Rc::new(Cell::new(0));
-    let bounded = Bounded { from, since_row: since_row.clone() };
+    let quotes = Rc::new(RefCell::new(Quotes::new(delimiter)));
+    let bounded = Bounded { from, since_row: since_row.clone(), quotes: quotes.clone() };
     // Lines end in line feeds; of those that end in both, the carriage return is taken off the last field. The crate's own way
     // counts such lines late.
     let mut reader = csv::ReaderBuilder::new()
@@ -39,7 +50,7 @@ pub(super) fn rows(name: &str, from: &mut dyn Read, delimiter: u8, take: Take<'_
         .flexible(true)
         .from_reader(bounded);
     let draft = |input: String, line: usize, bytes: Result<&[u8], String>, take: Take<'_>| {
-        take(Draft { input, line, format: Format::Csv, bytes })
+        take(Draft { source: 0, input, line, format: Format::Csv, bytes })
     };
     let names = match reader.headers().map_err(|error| said(&error)).and_then(names) {
         Ok(names) => names,
@@ -47,7 +58,6 @@ pub(super) fn rows(name: &str, from: &mut dyn Read, delimiter: u8, take: Take<'_
     };
     let mut row = csv::StringRecord::new();
     let mut text = Vec::new();
-    let mut found = false;
     loop {
         since_row.set(0);
         let before = reader.position().line();
@@ -59,11 +69,15 @@ pub(super) fn rows(name: &str, from: &mut dyn Read, delimiter: u8, take: Take<'_
         let within = row.iter().map(|field| field.matches('\n').count()).sum::<usize>() as u64;
         let last = reader.position().line() - u64::from(!reader.is_done());
         let line = last.saturating_sub(within).max(1) as usize;
+        let odd = quotes.borrow_mut().odd_until(last);
         let bytes = match more {
-            Ok(false) if found => return ControlFlow::Continue(()),
-            Ok(false) => {
-                let reason = "the table has no row but that of the names".to_owned();
-                return draft(name.into(), 1, Err(reason), take);
+            // A row of names and nothing else: there is nothing to do.
+            Ok(false) => return ControlFlow::Continue(()),
+            Ok(true) if odd.is_some() => {
+                let odd = odd.unwrap_or_default();
+                Err(format!(
+                    "line {odd}: text follows the quote that ends a field; a quote inside a field is written twice"
+                ))
             }
             Ok(true) if row.len() != names.len() => {
                 Err(format!("the row has {} fields, the first row names {}", row.len(), names.len()))
@@ -74,21 +88,21 @@ pub(super) fn rows(name: &str, from: &mut dyn Read, delimiter: u8, take: Take<'_
             }
             Err(error) => {
                 let lasting = matches!(error.kind(), csv::ErrorKind::Io(_));
-                draft(format!("{name}:{}", before.max(1)), before as usize, Err(said(&error)), take)?;
+                let at = quotes.borrow().open().filter(|_| lasting).unwrap_or(before).max(1);
+                draft(format!("{name}:{at}"), at as usize, Err(said(&error)), take)?;
                 if lasting {
                     return ControlFlow::Continue(());
                 }
-                found = true;
                 continue;
             }
         };
-        found = true;
         draft(format!("{name}:{line}"), line, bytes, take)?;
     }
 }
 
 fn said(error: &csv::Error) -> String {
     match error.kind() {
+        csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::InvalidData => error.to_string(),
         csv::ErrorKind::Io(error) => format!("it cannot be read: {error}"),
         csv::ErrorKind::Utf8 { .. } => "the row is not UTF-8".into(),
         _ => format!("the row cannot be read: {error}"),

@@ -44,10 +44,32 @@ fn a_table_is_an_object_of_texts_a_row_named_by_its_line() {
     );
     assert_eq!(of("in.tsv", b"a\tb\n1\t2,3\n"), [r#"in.tsv:2 {"a":"1","b":"2,3"}"#]);
     assert_eq!(of("in.csv", b""), ["in.csv ! the table is empty, expected a row of names"]);
-    assert_eq!(of("in.csv", b"a,b\n"), ["in.csv ! the table has no row but that of the names"]);
+    assert_eq!(of("in.csv", b"a,b\n"), [""; 0], "nothing to do");
+    assert_eq!(of("in.ndjson", b"\n"), [""; 0]);
     assert_eq!(of("in.csv", b"a,a\n1,2\n"), ["in.csv ! the first row names `a` twice"]);
     assert_eq!(of("in.csv", b"a,\n1,2\n"), ["in.csv ! field 2 of the first row is empty, expected a name"]);
     assert_eq!(of("in.csv", b"a\n\xff\nx\n"), ["in.csv:2 ! the row is not UTF-8", r#"in.csv:3 {"a":"x"}"#]);
+}
+
+#[test]
+fn quotes_that_are_not_closed_or_closed_too_soon_are_told_where_they_stand() {
+    let never = "the quote that opens here is never closed";
+    assert_eq!(of("in.csv", b"id,s\n1,\"abc\n2,def\n3,ghi\n"), [format!("in.csv:2 ! {never}")]);
+    assert_eq!(
+        of("in.csv", b"id,s\n1,a\n2,\"x\"\"y\"\n3,\"abc"),
+        [
+            r#"in.csv:2 {"id":"1","s":"a"}"#.to_owned(),
+            r#"in.csv:3 {"id":"2","s":"x\"y"}"#.to_owned(),
+            format!("in.csv:4 ! {never}")
+        ]
+    );
+    let odd = of("in.csv", b"id,s\n1,5\" pipe\n2,\"de\"f\n3,\"ok\"\r\n");
+    assert_eq!(
+        (odd.len(), odd[0].as_str(), odd[2].as_str()),
+        (3, r#"in.csv:2 {"id":"1","s":"5\" pipe"}"#, r#"in.csv:4 {"id":"3","s":"ok"}"#)
+    );
+    assert!(odd[1].starts_with("in.csv:3 ! line 3: text follows the quote"), "{}", odd[1]);
+    assert_eq!(of("in.csv", b"\xef\xbb\xbf\"id\n1\n"), [format!("in.csv ! {never}")]);
 }
 
 #[test]

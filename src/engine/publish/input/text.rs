@@ -13,10 +13,10 @@ pub(super) fn whole(name: &str, from: &mut dyn Read, buffer: &mut Vec<u8>, take:
         Ok(length) if length as u64 > LARGEST => Err(too_long()),
         Ok(_) => Ok(buffer.as_slice()),
     };
-    take(Draft { input: name.into(), line: 1, format: Format::Json, bytes })
+    take(Draft { source: 0, input: name.into(), line: 1, format: Format::Json, bytes })
 }
 
-/// One document a line.
+/// One document a line. No lines are no events: a producer that had nothing to say has done nothing wrong.
 pub(super) fn lines(
     name: &str,
     from: &mut dyn BufRead,
@@ -25,7 +25,6 @@ pub(super) fn lines(
     take: Take<'_>,
 ) -> ControlFlow<()> {
     let mut line = 0;
-    let mut found = false;
     loop {
         line += 1;
         let read = read_line(from, buffer);
@@ -37,25 +36,16 @@ pub(super) fn lines(
         if blank {
             continue;
         }
-        found = true;
         let broken = read.is_err();
         let bytes = match read {
             Err(error) => Err(format!("it cannot be read: {error}")),
             Ok(Some(true)) => Err(too_long()),
             Ok(_) => Ok(buffer.as_slice()),
         };
-        take(Draft { input: format!("{name}:{line}"), line, format, bytes })?;
+        take(Draft { source: 0, input: format!("{name}:{line}"), line, format, bytes })?;
         if broken {
             return ControlFlow::Continue(());
         }
-    }
-    if !found {
-        take(Draft {
-            input: name.into(),
-            line: 1,
-            format,
-            bytes: Err("the input is empty, expected a line per event".into()),
-        })?;
     }
     ControlFlow::Continue(())
 }
