@@ -165,15 +165,16 @@ fn check(args: &IamPolicyArgs) -> Result<(), CliError> {
 
 fn verbs(cx: &Cx, args: &IamPolicyArgs, topology: &Topology) -> Result<Vec<Verb>, CliError> {
     let announced = |flag: &str, event: &Option<String>| {
-        let Some(event) = event else { return Ok(None) };
+        let Some(event) = event else { return Ok(Vec::new()) };
         let publisher = cx.config.publisher.as_ref().map_or("", |publisher| publisher.value.as_str());
         match topology.route(publisher, event) {
-            Some(route) => Ok(Some(route.topic.clone())),
+            Some(route) => Ok(route.topics.clone()),
             None => Err(CliError::refused(format!("`{flag} {event}`: the event has no topic to go to"))
                 .hint(format!("add `{event}: {{ topic: NAME }}` to `events:` of the topology"))),
         }
     };
-    let announces = [announced("--on-success", &args.on_success)?, announced("--on-failure", &args.on_failure)?];
+    let mut announces = announced("--on-success", &args.on_success)?;
+    announces.extend(announced("--on-failure", &args.on_failure)?);
     let to = match &args.to {
         None | Some(Destination::Origin) => iam::Destination::Origin,
         Some(Destination::Queue(name)) => iam::Destination::Queue(name.clone()),
@@ -196,7 +197,7 @@ fn verbs(cx: &Cx, args: &IamPolicyArgs, topology: &Topology) -> Result<Vec<Verb>
     };
     let verb = |name: &VerbName| match name {
         VerbName::Publish => Verb::Publish,
-        VerbName::Consume => Verb::Consume { announces: announces.iter().flatten().cloned().collect() },
+        VerbName::Consume => Verb::Consume { announces: announces.clone() },
         VerbName::Tail => Verb::Tail(looking),
         VerbName::Replay => Verb::Replay { to: to.clone(), native: args.native, there: there.clone() },
         VerbName::Provision => Verb::Provision { prune: args.prune },
