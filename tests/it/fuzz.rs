@@ -242,8 +242,18 @@ const TARGETS: &[Target] = &[
     },
 ];
 
+/// The stack of the program's main thread; those of tests are smaller, and a topology may be 64 levels deep.
+const STACK: usize = 8 * 1024 * 1024;
+
 #[test]
 fn what_comes_from_outside_makes_nothing_panic() {
+    let fuzzing = std::thread::Builder::new().stack_size(STACK).spawn(fuzz).unwrap();
+    if let Err(panic) = fuzzing.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn fuzz() {
     let folder = repository().join("tests/fixtures/fuzz");
     let long = switch("EVENTBUS_TEST_FUZZ").map(|seconds| Duration::from_secs(seconds.parse().expect("seconds")));
     let begun = Instant::now();

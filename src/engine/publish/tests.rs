@@ -419,7 +419,8 @@ async fn ten_thousand_events_are_accounted_for_whatever_the_bus_does() {
         }
     }
     let twice = ends.iter().filter(|(entity, sent)| **sent && fates.taken[*entity].0 > 1).count() as u64;
-    assert!(report.failed < EVENTS / 100 && twice > 0, "{} failed, {twice} twice", report.failed);
+    // A batch whose answer does not come in time is not sent again: whoever waits has waited long enough.
+    assert!(report.failed < EVENTS / 10 && twice > 0, "{} failed, {twice} twice", report.failed);
     // An error of the service's own is a doubt, too, so that there may be more of those.
     assert!(report.perhaps_twice >= twice, "{} of {twice} duplicates are counted", report.perhaps_twice);
 }
