@@ -460,6 +460,58 @@ async fn peeking_shows_everything_and_changes_nothing() {
     assert_eq!(bench.receive("q").await[0]["Attributes"]["ApproximateReceiveCount"], "1");
 }
 
+fn look(after: i64, wait: u64) -> Request<Bytes> {
+    let uri = format!("http://bus.localhost/_eventbus/messages?QueueUrl={URL}q&after={after}&limit=100&wait={wait}");
+    Request::builder().uri(uri).body(Bytes::new()).unwrap()
+}
+
+#[tokio::test]
+async fn a_look_is_bounded_in_bytes_and_goes_on_where_it_ended() {
+    let bench = Bench::new();
+    bench.queue("q", json!({})).await;
+    let large = "x".repeat(1_000_000);
+    for _ in 0..36 {
+        assert!(bench.send("q", &large).await["MessageId"].is_string());
+    }
+    let (mut cursor, mut seen) = (0, Vec::new());
+    loop {
+        let answer: Value = serde_json::from_slice(bench.bus.handle(look(cursor, 0)).await.body()).unwrap();
+        let messages = answer["messages"].as_array().unwrap().len();
+        if messages == 0 {
+            break;
+        }
+        seen.push(messages);
+        cursor = answer["cursor"].as_i64().unwrap();
+    }
+    assert_eq!(seen, [9, 9, 9, 9], "8 MiB, and the message that goes beyond them");
+    // LocalStack's endpoint has no place to go on from: it says that there is more.
+    let whole = |queue: &str| {
+        let uri = format!("http://bus.localhost/_aws/sqs/messages?QueueUrl={URL}{queue}");
+        Request::builder().uri(uri).header("accept", "application/json").body(Bytes::new()).unwrap()
+    };
+    let cut = bench.bus.handle(whole("q")).await;
+    assert_eq!(cut.headers().get("x-eventbus-truncated").map(http::HeaderValue::as_bytes), Some(&b"true"[..]));
+    assert!(cut.body().len() < 36_000_000);
+    bench.queue("few", json!({})).await;
+    bench.send("few", "x").await;
+    assert!(!bench.bus.handle(whole("few")).await.headers().contains_key("x-eventbus-truncated"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_that_waits_ends_when_the_bus_is_closed() {
+    let bench = Bench::new();
+    bench.queue("q", json!({})).await;
+    let waiter = bench.bus.clone();
+    let waits = tokio::spawn(async move { waiter.handle(look(7, 20_000)).await });
+    while bench.bus.0.store.waiters() == 0 {
+        tokio::task::yield_now().await;
+    }
+    bench.bus.end_waiting();
+    // One that does not hear of it answers when its twenty seconds are over.
+    let answer = tokio::time::timeout(Duration::from_secs(15), waits).await.expect("it waits on").unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(answer.body()).unwrap(), json!({ "cursor": 7, "messages": [] }));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_poll_wakes_for_a_send_through_another_handle() {
     let bench = Bench::new();

@@ -69,8 +69,8 @@ fn a_queue_of_another_account_and_region_is_subscribed_and_gets_its_events() {
     // Before the topic is there, nothing is made of it.
     let missing = places.by(CONSUMER, &["provision", "queues.yaml", "--yes"]).run();
     assert_ne!(missing.code(), Some(0), "{}", missing.snapshot());
-    places.converge(PUBLISHER, "topics.yaml", &[]);
-    places.converge(CONSUMER, "queues.yaml", &[]);
+    let _done = places.converge(PUBLISHER, "topics.yaml", &[]);
+    let _done = places.converge(CONSUMER, "queues.yaml", &[]);
     places.publish("UserRegistered");
     places.publish("OrderPlaced");
     let users = format!("arn:aws:sns:{}:{}:users", PUBLISHER.1, PUBLISHER.0);
@@ -83,13 +83,13 @@ fn a_queue_of_another_account_and_region_is_subscribed_and_gets_its_events() {
         places.env.read("topics.yaml")
     );
     places.env.write("topics.yaml", pushes);
-    places.converge(PUBLISHER, "topics.yaml", &["--prune"]);
+    let _done = places.converge(PUBLISHER, "topics.yaml", &["--prune"]);
     places.publish("OrderPlaced");
     assert_eq!(places.arrived().len(), 2);
     // Neither file knows the other's subscription for its own.
     for flags in [&[][..], &["--prune"]] {
-        places.converge(PUBLISHER, "topics.yaml", flags);
-        places.converge(CONSUMER, "queues.yaml", flags);
+        let _done = places.converge(PUBLISHER, "topics.yaml", flags);
+        let _done = places.converge(CONSUMER, "queues.yaml", flags);
     }
     places.publish("UserRegistered");
     places.publish("OrderPlaced");
@@ -97,7 +97,7 @@ fn a_queue_of_another_account_and_region_is_subscribed_and_gets_its_events() {
 
     // Pulled, a queue's file names the topic by its ARN, or says that it cannot.
     let _pulled = places.by(CONSUMER, &["topology", "pull", "--out", "pulled.yaml"]).run().success();
-    places.converge(CONSUMER, "pulled.yaml", &[]);
+    let _done = places.converge(CONSUMER, "pulled.yaml", &[]);
 
     // What left the file goes, and nothing but that.
     let without = places.env.read("queues.yaml").lines().take(4).map(|line| format!("{line}\n")).collect::<String>();
@@ -114,7 +114,7 @@ fn namesakes_of_other_accounts_and_regions_are_left_alone() {
     let places = Places::new();
     let everywhere = [PUBLISHER, CONSUMER, (PUBLISHER.0, CONSUMER.1), (CONSUMER.0, PUBLISHER.1)];
     for who in everywhere {
-        places.converge(who, "topics.yaml", &[]);
+        let _done = places.converge(who, "topics.yaml", &[]);
     }
     let gone = places.by(PUBLISHER, &["provision", "topics.yaml", "--destroy", "--confirm", "topics", "--yes"]).run();
     assert!(gone.success().stdout().contains("2 deleted"));
