@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -137,6 +138,16 @@ fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
 
+/// The SDK gives up a call whose bytes do not flow for some seconds. In process none flow: a long poll that waits there, as it
+/// should, would look stalled.
+fn stalls(options: &ConnectOptions) -> StalledStreamProtectionConfig {
+    if options.http_client.is_some() {
+        StalledStreamProtectionConfig::disabled()
+    } else {
+        StalledStreamProtectionConfig::enabled().build()
+    }
+}
+
 /// Everything is known, so neither environment nor AWS files are read: a stray `AWS_ENDPOINT_URL_SQS` cannot redirect it.
 fn stand_alone(options: &ConnectOptions, id: &str, secret: &str, url: &str, http: &SharedHttpClient) -> SdkConfig {
     let region = options.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
@@ -147,6 +158,7 @@ fn stand_alone(options: &ConnectOptions, id: &str, secret: &str, url: &str, http
         .endpoint_url(url)
         .http_client(http.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
+        .stalled_stream_protection(stalls(options))
         .timeout_config(timeouts());
     builder.set_app_name(AppName::new("eventbus").ok());
     builder.build()
@@ -156,6 +168,7 @@ async fn default_chain(options: &ConnectOptions, endpoint_url: Option<&str>, htt
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
+        .stalled_stream_protection(stalls(options))
         .timeout_config(timeouts());
     if let Ok(name) = AppName::new("eventbus") {
         loader = loader.app_name(name);
