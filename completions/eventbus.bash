@@ -1434,7 +1434,7 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__replay)
-            opts="-o -y -q -v -h --to --to-context --limit --dry-run --copy --edit --republish --rate --speed --concurrency --native --resume --journals --forget --confirm --output --event --entity --attr --where --filter --filter-scope --grep --since --until --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-o -y -q -v -h --to --to-context --limit --dry-run --copy --force --edit --republish --rate --speed --concurrency --native --resume --journals --forget --confirm --output --event --entity --attr --where --filter --filter-scope --grep --since --until --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

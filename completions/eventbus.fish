@@ -149,7 +149,7 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l count -d 'End
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l idle -d 'End when nothing came for so long' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l for -d 'End after so long' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l format -d 'Write a line of your own for each message: `{time} {event} {payload.email} {attr.tier}`' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l dump -d 'Write each message into a file of its own in this folder, too' -r -F
+complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -l dump -d 'Write each message into a file of its own in this folder, too: whole, personal data included, and readable by you alone' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s o -l output -d 'How to write the messages [default: pretty on a terminal, else ndjson]' -r -f -a "pretty\t''
 ndjson\t''"
 complete -c eventbus -n "__fish_eventbus_using_subcommand tail" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
@@ -331,6 +331,7 @@ always\t'Even on a pipe'
 never\t'Not at all'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l dry-run -d 'Only show what would be done'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l copy -d 'Leave the originals where they are'
+complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l force -d 'Go on even where looking can dead-letter a message that is to stay: with a selection, a copy, or a dry run that has to receive'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l republish -d 'Give each event a fresh publish date and trace'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l native -d 'Let SQS move the whole dead-letter queue by itself'
 complete -c eventbus -n "__fish_eventbus_using_subcommand replay" -l journals -d 'List the journals of replays that were interrupted or left something'

@@ -138,10 +138,14 @@ fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
 
-/// Nothing streams within a process: a call that waits for messages, or for the bus file, would be taken for an upload that hangs,
-/// and be dropped after some seconds while it is being done.
-fn stalled_streams(options: &ConnectOptions) -> Option<StalledStreamProtectionConfig> {
-    options.http_client.is_some().then(StalledStreamProtectionConfig::disabled)
+/// The SDK gives up a call whose bytes do not flow for some seconds. In process none flow: a long poll that waits there, as it
+/// should, would look stalled.
+fn stalls(options: &ConnectOptions) -> StalledStreamProtectionConfig {
+    if options.http_client.is_some() {
+        StalledStreamProtectionConfig::disabled()
+    } else {
+        StalledStreamProtectionConfig::enabled().build()
+    }
 }
 
 /// Everything is known, so neither environment nor AWS files are read: a stray `AWS_ENDPOINT_URL_SQS` cannot redirect it.
@@ -154,8 +158,8 @@ fn stand_alone(options: &ConnectOptions, id: &str, secret: &str, url: &str, http
         .endpoint_url(url)
         .http_client(http.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
+        .stalled_stream_protection(stalls(options))
         .timeout_config(timeouts());
-    builder.set_stalled_stream_protection(stalled_streams(options));
     builder.set_app_name(AppName::new("eventbus").ok());
     builder.build()
 }
@@ -164,10 +168,8 @@ async fn default_chain(options: &ConnectOptions, endpoint_url: Option<&str>, htt
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(attempts(options)))
+        .stalled_stream_protection(stalls(options))
         .timeout_config(timeouts());
-    if let Some(protection) = stalled_streams(options) {
-        loader = loader.stalled_stream_protection(protection);
-    }
     if let Ok(name) = AppName::new("eventbus") {
         loader = loader.app_name(name);
     }

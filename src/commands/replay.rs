@@ -117,7 +117,8 @@ async fn replay(cx: &mut Cx, args: ReplayArgs, resumed: Option<Journal>) -> Resu
         request.selection.since = args.select.since.map(|when| when.seen_from(started));
         request.selection.until = args.select.until.map(|when| when.seen_from(started));
     }
-    if let Some((dead_letters, times)) = plan.dead_letters(&bus, &request).filter(|_| !args.force) {
+    let some_stay = args.copy || !request.selection.is_everything();
+    if let Some((dead_letters, times)) = plan.dead_letters(&bus, args.dry_run, some_stay).filter(|_| !args.force) {
         let why = format!(
             "queue `{}` moves a message to `{dead_letters}` once it was received {times} {}, and what stays is received, too",
             plan.source.name(),

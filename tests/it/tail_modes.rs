@@ -89,6 +89,14 @@ fn taps_that_are_killed_again_and_again_are_swept_to_zero() {
 }
 
 #[test]
+fn a_quiet_tap_waits_on() {
+    // Longer than the SDK lets a call go on whose bytes do not flow.
+    let env = TestEnv::provisioned();
+    let quiet = env.run(&["tail", "--topic", "users", "--for", "8s"]).success();
+    assert!(quiet.stdout().is_empty() && quiet.stderr().contains("Showed 0 messages"), "{}", quiet.snapshot());
+}
+
+#[test]
 fn a_tap_in_use_is_not_swept() {
     let env = TestEnv::provisioned();
     let mut tail = env.command(&["tail", "--topic", "users", "--count", "1"]).spawn();

@@ -94,7 +94,14 @@ fn an_answer_is_known_by_the_trace_of_the_published_event_wherever_it_came_from(
             "PublishDate": "2026-11-23T08:00:00+00:00", "Traceparent": format!("00-{TRACE}-00f067aa0ba902b7-01") },
         "Payload": { "id": "00000000-0000-4000-8000-0000000000e5", "email": "a@example.com" },
     });
-    let record = serde_json::json!({ "version": 1, "message": {}, "attributes": {}, "body": body.to_string() });
+    let event = serde_json::json!({
+        "metadata": { "eventName": "UserRegistered", "entityName": "User", "entityId": "one", "publisherName": "Else",
+            "publishDate": "2026-11-23T08:00:00+00:00", "traceparent": body["Metadata"]["Traceparent"] },
+        "payload": body["Payload"],
+    });
+    let record = serde_json::json!({
+        "version": 1, "event": event, "message": {}, "attributes": {}, "body": body.to_string()
+    });
     env.write("r.ndjson", format!("{record}\n"));
     let args =
         ["publish", "--input", "records", "r.ndjson", "--topic", "users", "--wait-for", "UserRegistrationFailed"];

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::{ReplayError, Request};
+use super::ReplayError;
 use crate::bus::{Bus, BusError, BusErrorKind, Message, Queue, QueueAttributes, Topic};
 use crate::engine::rejected::origin_of;
 
@@ -126,11 +126,10 @@ impl Plan {
 
     /// What looking could do to the messages that are to stay: where they go once they were received so often; none where it does
     /// nothing, or where all are to go.
-    pub fn dead_letters(&self, bus: &Bus, request: &Request) -> Option<(&str, u32)> {
+    pub fn dead_letters(&self, bus: &Bus, dry_run: bool, some_stay: bool) -> Option<(&str, u32)> {
         let Source::Queue { attributes, .. } = &self.source else { return None };
-        let receives = !(request.is_dry_run() && bus.can_peek());
-        let stays = !request.selection.is_everything() || request.is_dry_run() || request.is_copy();
-        let redrive = attributes.redrive.as_ref().filter(|_| receives && stays)?;
+        let receives = !(dry_run && bus.can_peek());
+        let redrive = attributes.redrive.as_ref().filter(|_| receives && (dry_run || some_stay))?;
         let name = redrive.dead_letter_arn.rsplit(':').next().unwrap_or_default();
         Some((name, redrive.max_receives))
     }
