@@ -247,9 +247,9 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l forward -d
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l protocol -d 'How commands are spoken to [default: `spawn`]' -r -f -a "spawn\t'A process for each event'
 batch\t'A process for each batch of events: lines in, lines out'
 stream\t'Processes that stay: lines in, lines out'"
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l batch -d 'Hand up to so many events to a process [default with `--protocol batch`: 100]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l batch-wait -d 'Fill a batch for so long [default: 1s]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l inflight -d 'Hand so many events at once to each process of `--protocol stream` [default: 1]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l batch -d 'Hand up to so many events to a process, with `--protocol batch`, which this chooses [default: 100]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l batch-wait -d 'Fill a batch for so long, with `--protocol batch`, which this chooses [default: 1s]' -r
+complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l inflight -d 'Hand so many events at once to each process, with `--protocol stream`, which this chooses [default: 1]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l stdin -d 'What handlers read' -r -f -a "event\t'`{"metadata":{…},"payload":{…}}` in one line'
 payload\t'The payload alone'
 record\t'The record: event, body, attributes and system fields in one line'
@@ -268,7 +268,7 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l pause-afte
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l max-memory -d 'Hold no more than so much of bodies, such as `64MiB`' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dedupe -d 'Remember what was handled for so long, and skip it when it comes again [default: 24h]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dedupe-by -d 'What makes two messages the same' -r -f -a "message\t'The message\'s id'
-event\t'Event name, entity id and publish date'"
+event\t'Event name, entity id, publish date and payload'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l dedupe-file -d 'Where it is remembered; processes that name the same file share it [default: `.eventbus/handled.db`]' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l on-success -d 'Publish this event for each handled one, with the handler\'s stdout as payload if that is a JSON object, else with the event\'s own' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand consume" -l on-failure -d 'Publish this event when one failed for good' -r

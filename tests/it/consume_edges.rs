@@ -78,8 +78,8 @@ fn secure_service() -> (u16, mpsc::Receiver<String>) {
 fn an_https_service_is_trusted_by_its_ca_alone() {
     let env = TestEnv::with_three_events();
     let (port, requests) = secure_service();
-    let line = ["consume", "user_events", "--drain", "--forward"];
-    let line = [&line[..], &[&format!("https://localhost:{port}/hook")]].concat();
+    let url = format!("https://localhost:{port}/hook");
+    let line = ["consume", "user_events", "--drain", "--forward", &url];
     let refused = env.run(&line).success();
     assert!(refused.stderr().contains("attempt 1 failed: the request failed: "), "{}", refused.snapshot());
     assert!(requests.try_recv().is_err(), "nothing was said to a stranger");
@@ -102,7 +102,9 @@ fn a_terminal_shows_how_it_goes() {
         mkfifo(&env.path(pipe), Mode::S_IRWXU).unwrap();
     }
     let handler = "echo begun > begun; cat go; exit 3";
-    let mut running = env.command(&["consume", "user_events", "--count", "1", "--exec", handler]).on_terminal().spawn();
+    let running = env.command(&["consume", "user_events", "--count", "1", "--exec", handler]).on_terminal();
+    // Nothing is drawn on a terminal that nobody knows.
+    let mut running = running.env("TERM", "xterm").spawn();
     assert_eq!(fs::read_to_string(env.path("begun")).unwrap(), "begun\n");
     running.wait_prompt("1 in hand, 0 failed");
     fs::write(env.path("go"), "said\n").unwrap();
@@ -136,8 +138,8 @@ fn no_handler_survives_a_consumer_that_was_killed() {
     for protocol in ["spawn", "batch", "stream"] {
         let env = TestEnv::with_three_events();
         mkfifo(&env.path("begun"), Mode::S_IRWXU).unwrap();
-        // Neither ends by itself, and both hold the pipe.
-        let handler = "exec 3> begun; sleep 1000 & echo begun >&3; wait";
+        // Neither ends by itself, and both hold the pipe. What reads its event is known to the guard.
+        let handler = "read -r line; exec 3> begun; sleep 1000 & echo begun >&3; wait";
         let line = ["consume", "user_events", "--protocol", protocol, "--exec", handler];
         let running = env.command(&line).spawn();
         let mut begun = BufReader::new(fs::File::open(env.path("begun")).unwrap());
@@ -174,8 +176,10 @@ fn an_idle_embedded_bus_is_waited_for_without_a_failure() {
 #[test]
 fn a_success_event_that_nobody_takes_does_not_undo_the_success() {
     let env = TestEnv::with_three_events();
-    let topology = env.read("topology.yaml").replace("events:\n", "events:\n  Welcomed: { topic: users }\n");
-    env.write("topology.yaml", topology);
+    let topology = env.read("topology.yaml");
+    let event = "  UserRegistered: { topic: users }\n";
+    assert!(topology.contains(event), "{topology}");
+    env.write("topology.yaml", topology.replace(event, &format!("{event}  Welcomed: {{ topic: users }}\n")));
     // More than any topic takes.
     let handler = r#"printf '{"a":"'; head -c 1040000 /dev/zero | tr '\0' x; printf '"}'"#;
     let line = ["consume", "user_events", "--drain", "-o", "json", "--on-success", "Welcomed", "--exec", handler];

@@ -358,9 +358,13 @@ impl Consumer {
         shared.running.fetch_sub(1, Ordering::SeqCst);
         self.counts.add(&done.settlement, done.handled);
         match (done.claimed, done.handled) {
-            (true, true) => drop(shared.handled.fetch_add(1, Ordering::SeqCst)),
+            (true, true) => {
+                shared.handled.fetch_add(1, Ordering::SeqCst);
+            }
             // It was none of those that are wanted: another takes its place.
-            (true, false) => drop(shared.claimed.fetch_sub(1, Ordering::SeqCst)),
+            (true, false) => {
+                shared.claimed.fetch_sub(1, Ordering::SeqCst);
+            }
             (false, _) => {}
         }
         let out = done.is_out();

@@ -232,6 +232,7 @@ pub(super) fn spawn(job: &Job<'_>) -> Result<(Child, Group), Outcome> {
         .process_group(0)
         .kill_on_drop(true);
     job.env.apply(&mut command);
+    guard::ready();
     let child = command.spawn().map_err(|error| could_not_start(&error))?;
     let id = child
         .id()

@@ -46,6 +46,11 @@ fn tell(line: &str) {
     }
 }
 
+/// Starts it, if it is not there: before the first handler, which could otherwise be seen before it is known.
+pub(super) fn ready() {
+    LazyLock::force(&GUARD);
+}
+
 /// This group is there.
 pub(super) fn began(group: Pid) {
     tell(&format!("+ {group}\n"));

@@ -164,7 +164,9 @@ fn read(stdout: &Captured, ids: &HashSet<&str>) -> (HashMap<String, Verdict>, Ve
                 chatter.push(format!("no result (it has no `id`, and there are {} events): {line}", ids.len()));
             }
             Some(Ok(ResultLine { id, verdict })) => match results.entry(id.unwrap_or_default()) {
-                Entry::Vacant(place) => drop(place.insert(verdict)),
+                Entry::Vacant(place) => {
+                    place.insert(verdict);
+                }
                 Entry::Occupied(_) => chatter.push(format!("a second result for one event: {line}")),
             },
             Some(Err(why)) => chatter.push(format!("no result ({why}): {line}")),
