@@ -88,7 +88,7 @@ pub async fn serve(
         let (stream, _) = match accepted {
             Ok(accepted) => accepted,
             // Out of descriptors, or a client that left at once: others go on.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => break Err(error),
             Err(_) => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
