@@ -431,11 +431,11 @@ _eventbus() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json mermaid dot svg" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json mermaid dot svg" -- "${cur}"))
                     return 0
                     ;;
                 --overlay)
@@ -1148,7 +1148,7 @@ _eventbus() {
             return 0
             ;;
         eventbus__subcmd__publish)
-            opts="-o -f -y -q -v -h --input --event-field --map --repeat --schema-version --all-or-nothing --topic --attr --publisher --entity-id --entity-name --personal-data --group-id --dedup-id --rate --concurrency --outbox --dry-run --output --wait-for --timeout --wait-topic --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
+            opts="-o -f -y -q -v -h --input --event-field --map --repeat --schema-version --all-or-nothing --topic --attr --publisher --entity-id --entity-name --personal-data --group-id --dedup-id --rate --concurrency --outbox --dry-run --show-personal-data --output --wait-for --timeout --wait-topic --overlay --var --vars --context --profile --region --endpoint-url --yes --quiet --verbose --color --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -93,6 +93,7 @@ never\t'Not at all'"
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l all-or-nothing -d 'Send nothing if anything is refused'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l personal-data -d 'Mark the event as containing personal data'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l dry-run -d 'Send nothing: print the exact message and attributes'
+complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -l show-personal-data -d 'On a terminal, show payloads that contain personal data in a dry run'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s y -l yes -d 'Answer yes to questions'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s q -l quiet -d 'Print only the answer, warnings and errors'
 complete -c eventbus -n "__fish_eventbus_using_subcommand publish" -s v -l verbose -d 'Say more about what is done'
@@ -504,8 +505,11 @@ complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l why-not -d
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l topic -d 'The topic [default: where the topology routes the event]' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l attr -d 'A message attribute more: `k=text`, `k:=5`, `k:=\'["a"]\'` (can be repeated)' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l publisher -d 'Who publishes it [default: `publisher` of eventbus.yaml]' -r
-complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s o -l output -d 'How the answer is written' -r -f -a "table\t''
-json\t''"
+complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s o -l output -d 'How the answer is written; mermaid, dot and svg draw --all-events' -r -f -a "table\t''
+json\t''
+mermaid\t''
+dot\t''
+svg\t''"
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -s f -l overlay -d 'Lay this file over the topology: mappings are merged, everything else is replaced, a key without a value removes (can be repeated)' -r -F
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l var -d 'The value of `${NAME}` in the topology; without it the environment\'s (can be repeated)' -r
 complete -c eventbus -n "__fish_eventbus_using_subcommand explain" -l vars -d 'Take variables from this YAML file of `NAME: value` lines; `--var` goes before it (can be repeated)' -r -F
