@@ -40,6 +40,9 @@ const MANY: usize = 10_000;
 /// it would fail alike, and be tried for hours.
 const HOPELESS: u32 = 8 * CONCURRENCY as u32;
 
+/// How long is still given back after that was to end: what can be done at once is done.
+const LAST: Duration = Duration::from_secs(3);
+
 /// Tries of giving back before it is left to the visibility timeout.
 const RELEASE_TRIES: u32 = 3;
 
@@ -96,6 +99,10 @@ impl Holds {
     /// Ends the extensions and gives everything back, as far as that is done before `over`: the rest becomes visible by itself.
     pub(crate) async fn release_all(mut self, over: impl Future<Output = ()>) -> Released {
         let _ = self.stop.send(true);
+        let over = async {
+            over.await;
+            tokio::time::sleep(LAST).await;
+        };
         tokio::pin!(over);
         let in_time = tokio::select! {
             // The task ends between two extensions. It cannot have panicked in a way that matters here: what is held is known.

@@ -127,6 +127,12 @@ impl Writer {
         self.unless_broken(Self::write_block)
     }
 
+    /// From now on the disk says no.
+    #[cfg(test)]
+    pub(super) fn break_file(&mut self) {
+        self.current.file = File::open(&self.path).expect("it is there");
+    }
+
     /// A writer that failed once has lost what it was given, and must not say of anything that it is safe.
     fn unless_broken(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
         if let Some((kind, why)) = &self.broken {

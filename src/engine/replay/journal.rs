@@ -21,8 +21,7 @@ const KIND: Kind = Kind {
               CREATE TABLE items (
                 key TEXT PRIMARY KEY, handle TEXT NOT NULL, state INTEGER NOT NULL, place TEXT NOT NULL DEFAULT '',
                 sent TEXT, doubt INTEGER NOT NULL DEFAULT 0
-              ) WITHOUT ROWID;
-              CREATE INDEX items_by_state ON items (state)"],
+              ) WITHOUT ROWID"],
 };
 
 /// What a run is, for who resumes it or lists it.

@@ -30,7 +30,7 @@ impl Parcel {
         key: String,
         item: Item,
         message: &Message,
-        record: Record,
+        mut record: Record,
         to: Place,
     ) -> Result<Self, String> {
         if to.is_fifo() && message.system.group_id.is_none() {
@@ -38,11 +38,10 @@ impl Parcel {
         }
         let outgoing = match &to {
             Place::File(..) => Outgoing::default(),
-            Place::Queue(_) => Outgoing {
-                body: record.body.clone(),
-                attributes: without_labels(record.queue_attributes()),
-                ..Outgoing::default()
-            },
+            Place::Queue(_) => {
+                let attributes = without_labels(record.queue_attributes());
+                Outgoing { body: std::mem::take(&mut record.body), attributes, ..Outgoing::default() }
+            }
             Place::Topic(topic) => {
                 // What was published, to be wrapped again: not the wrapper, which would be wrapped itself.
                 let outgoing = Outgoing {

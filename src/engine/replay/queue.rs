@@ -73,19 +73,27 @@ impl Run<'_> {
             });
             let receiving = futures::future::join_all(receives);
             tokio::pin!(receiving);
+            if self.shutdown.is_draining() {
+                self.report.interrupted.get_or_insert(0);
+                return Ok(());
+            }
             let received = tokio::select! {
                 biased;
+                received = &mut receiving => received,
                 () = self.shutdown.draining() => {
-                    self.report.interrupted.get_or_insert(0);
                     // What is on its way is waited for, to be given back with the rest.
                     tokio::select! {
                         _ = &mut receiving => {}
                         () = self.shutdown.aborting() => {}
                     }
+                    self.report.interrupted.get_or_insert(0);
                     return Ok(());
                 }
-                received = &mut receiving => received,
             };
+            if self.shutdown.is_draining() {
+                self.report.interrupted.get_or_insert(0);
+                return Ok(());
+            }
             let received: Vec<Vec<Message>> = received.into_iter().collect::<Result<_, _>>()?;
             // Many receives at once only while there is plenty: the last messages need no crowd, and idle polls cost.
             let plenty = received.iter().zip(&asked).all(|(messages, max)| messages.len() == *max);

@@ -110,6 +110,8 @@ pub(super) struct Run<'a> {
     pub(super) in_flight: Mutex<HashSet<String>>,
     /// Places and groups of which a message was not sent: those after it must not overtake it.
     pub(super) blocked: Mutex<HashSet<(String, String)>>,
+    /// The same of messages that were refused before they were to be sent: those selected before them may still go.
+    refused: HashSet<(String, String)>,
     pub(super) pace: Mutex<Pace>,
     pub(super) sink: Mutex<Option<Sink>>,
     pub(super) report: Report,
@@ -171,6 +173,7 @@ impl<'a> Run<'a> {
             looked_at: false,
             in_flight: Mutex::default(),
             blocked: Mutex::default(),
+            refused: HashSet::new(),
             pace: Mutex::new(Pace::new(request.rate)),
             sink: Mutex::default(),
             report: Report { dry_run: request.is_dry_run(), ..Report::default() },
@@ -315,7 +318,7 @@ impl<'a> Run<'a> {
                 return Ok(None);
             }
         };
-        if to.is_fifo() && group.is_some_and(|group| self.is_blocked(&to, group)) {
+        if to.is_fifo() && group.is_some_and(|group| self.is_behind(&to, group)) {
             self.refuse(item, Some(&to), group, BEHIND.into()).await;
             return Ok(None);
         }
@@ -334,21 +337,28 @@ impl<'a> Run<'a> {
 
     /// It cannot be sent; those of its group behind it must not overtake it.
     async fn refuse(&mut self, item: Item, to: Option<&Place>, group: Option<&str>, reason: String) {
-        self.block(to, group);
+        if let Some(group) = group {
+            self.refused.insert((to.map(Place::name).unwrap_or_default().to_owned(), group.to_owned()));
+        }
         self.settle(item, to, Outcome::Refused { reason }).await;
     }
 
-    /// Keeps what is behind in `group` from being sent to `to`, or to wherever it belongs.
-    pub(super) fn block(&self, to: Option<&Place>, group: Option<&str>) {
-        let Some(group) = group else { return };
-        let to = to.map(Place::name).unwrap_or_default().to_owned();
-        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).insert((to, group.to_owned()));
+    /// Whether a message before it in its group was refused, wherever it belonged, or not sent.
+    fn is_behind(&self, to: &Place, group: &str) -> bool {
+        let refused = |place: &str| self.refused.contains(&(place.to_owned(), group.to_owned()));
+        refused("") || refused(to.name()) || self.is_blocked(to, group)
+    }
+
+    /// Keeps what is behind in `group` from being sent to `to`.
+    pub(super) fn block(&self, to: &Place, group: &str) {
+        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        blocked.insert((to.name().to_owned(), group.to_owned()));
     }
 
     /// Whether a message before it in its group was not sent.
     pub(super) fn is_blocked(&self, to: &Place, group: &str) -> bool {
         let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-        [to.name(), ""].iter().any(|place| blocked.contains(&((*place).to_owned(), group.to_owned())))
+        blocked.contains(&(to.name().to_owned(), group.to_owned()))
     }
 
     pub(super) async fn settle(&mut self, item: Item, to: Option<&Place>, outcome: Outcome) {

@@ -225,7 +225,7 @@ impl Run<'_> {
             }
             for (index, delivered) in self.deliver_batch(place, batch, parcels).await {
                 if !matches!(delivered, Delivered::Sent { .. }) {
-                    self.block(Some(place), Some(&group(index)));
+                    self.block(place, &group(index));
                 }
                 outcomes.push((index, delivered));
             }
