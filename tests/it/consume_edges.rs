@@ -190,11 +190,14 @@ fn a_success_event_that_nobody_takes_does_not_undo_the_success() {
     assert_eq!(told, 3);
 }
 
-/// A collector; returns its URL and what it was sent, which it refuses for as long as `status` says so.
-fn collector(status: u16) -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
+/// The heads and bodies of requests.
+type Taken = Arc<Mutex<Vec<(String, Value)>>>;
+
+/// A collector that answers with this status; returns its URL and what it was sent.
+fn collector(status: u16) -> (String, Taken) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let taken: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+    let taken = Taken::default();
     let put = taken.clone();
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
