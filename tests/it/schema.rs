@@ -245,6 +245,27 @@ fn folders_and_commits_are_compared_event_by_event() {
 }
 
 #[test]
+fn a_version_that_is_out_is_held_against_itself_too() {
+    let env = project();
+    let _ = env.run(&["schema", "new", "OrderPlaced"]).success();
+    let git = "git -c user.name=a -c user.email=a@b.c -c init.defaultBranch=main";
+    let _ = env.script(&format!("{git} init -q . && {git} add -A && {git} commit -q -m one")).run().success();
+    let mut first: Value = serde_json::from_str(&env.read("schemas/OrderPlaced.json")).unwrap();
+    first["required"] = json!(["id", "email", "plan"]);
+    env.write("schemas/OrderPlaced.json", &first.to_string());
+    let shown = env.run(&["schema", "check", "--against", "HEAD"]).expect_code(6);
+    assert!(shown.stdout().contains("/required"), "{}", shown.snapshot());
+    // Named as git names it, also from a folder below.
+    let program = env!("CARGO_BIN_EXE_eventbus");
+    env.write("eventbus.yaml", "schemas: schemas/\n");
+    let script = format!("mkdir -p sub && cd sub && {program} schema check --against HEAD -o json");
+    let below = env.script(&script).run().expect_code(6);
+    let record: Value = serde_json::from_str(below.stdout()).unwrap();
+    assert_eq!(record["comparisons"][1]["old"]["version"], 1);
+    assert_eq!(record["comparisons"][1]["old"]["file"], "HEAD:schemas/OrderPlaced.json");
+}
+
+#[test]
 fn infer_fits_its_samples() {
     let env = project();
     let samples = env.run(&["schema", "example", "OrderPlaced", "--count", "40"]).success();

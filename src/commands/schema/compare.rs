@@ -140,9 +140,7 @@ pub(super) fn against(
         None => Catalogue::open(Path::new(old)),
     };
     let before = before.map_err(|error| unusable(&error))?;
-    let label = checkout
-        .as_ref()
-        .map(|checkout| (checkout.path().display().to_string(), format!("{old}:{}", place.folder.display())));
+    let label = checkout.as_ref().map(|checkout| (format!("{}/", checkout.path().display()), checkout.label.clone()));
     let comparisons = catalogues(&before, &new, events, compatibility.transitive, label)?;
     finish(cx, &comparisons, compatibility.judgement(), format)
 }
@@ -225,6 +223,20 @@ fn catalogues(
                 *file = relabelled(std::mem::take(file));
             }
             all.push(comparison);
+        }
+        // A version that is out is not to change under those who use it, whatever came after it.
+        for version in new.versions(event).filter(|version| versions.contains(version)) {
+            if version == current.version() && versions[from..].contains(&version) {
+                continue;
+            }
+            let (Some(before), Some(now)) = (find(old, Some(version))?, find(new, Some(version))?) else { continue };
+            let mut comparison = pair(before, now);
+            if let Some((_, file)) = &mut comparison.old {
+                *file = relabelled(std::mem::take(file));
+            }
+            if !comparison.changes.is_empty() {
+                all.push(comparison);
+            }
         }
         if transitive {
             // Versions that came in between, too.

@@ -5,8 +5,21 @@ use std::process::{Command, Output};
 
 use crate::error::CliError;
 
+/// The schemas of a commit; the folder goes when this is dropped.
+pub(super) struct Checkout {
+    place: tempfile::TempDir,
+    /// What git calls the folder of the schemas, up to the file: `main:schemas/`.
+    pub(super) label: String,
+}
+
+impl Checkout {
+    pub(super) fn path(&self) -> &Path {
+        self.place.path()
+    }
+}
+
 /// Writes what `folder` held in the commit `named` into a temporary folder.
-pub(super) fn checkout(folder: &Path, named: &str) -> Result<tempfile::TempDir, CliError> {
+pub(super) fn checkout(folder: &Path, named: &str) -> Result<Checkout, CliError> {
     let failed = |what: String| CliError::failed(what);
     let git = |args: &[&str]| -> Result<Output, CliError> {
         Command::new("git")
@@ -53,5 +66,7 @@ pub(super) fn checkout(folder: &Path, named: &str) -> Result<tempfile::TempDir, 
         std::fs::create_dir_all(file.parent().unwrap_or(place.path())).map_err(cannot)?;
         std::fs::write(&file, blob.stdout).map_err(cannot)?;
     }
-    Ok(place)
+    let prefix = git(&["rev-parse", "--show-prefix"])?;
+    let label = format!("{named}:{}", String::from_utf8_lossy(&prefix.stdout).trim());
+    Ok(Checkout { place, label })
 }
