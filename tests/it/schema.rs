@@ -252,7 +252,7 @@ fn a_version_that_is_out_is_held_against_itself_too() {
     let _ = env.script(&format!("{git} init -q . && {git} add -A && {git} commit -q -m one")).run().success();
     let mut first: Value = serde_json::from_str(&env.read("schemas/OrderPlaced.json")).unwrap();
     first["required"] = json!(["id", "email", "plan"]);
-    env.write("schemas/OrderPlaced.json", &first.to_string());
+    env.write("schemas/OrderPlaced.json", first.to_string());
     let shown = env.run(&["schema", "check", "--against", "HEAD"]).expect_code(6);
     assert!(shown.stdout().contains("/required"), "{}", shown.snapshot());
     // Named as git names it, also from a folder below.
