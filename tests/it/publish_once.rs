@@ -88,3 +88,12 @@ fn streams_without_events_are_nothing_to_do() {
         .expect_code(4);
     assert!(run.stderr().contains("-:2: the quote that opens here is never closed"), "{}", run.snapshot());
 }
+
+#[test]
+fn what_there_is_to_say_about_an_event_is_said_once() {
+    let env = TestEnv::provisioned();
+    env.write("in.ndjson", "{\"type\":\"Nameless\",\"id\":\"1\"}\n");
+    let run =
+        env.run(&["publish", "--event-field", "type", "in.ndjson", "--topic", "users", "--all-or-nothing"]).success();
+    assert_eq!(run.stderr().matches("has no schema in").count(), 1, "{}", run.snapshot());
+}

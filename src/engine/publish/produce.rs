@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::batch::Finder;
 use super::hooks::Leash;
 use super::input::{self, Draft};
-use super::plan::{Plans, Said};
+use super::plan::Said;
 use super::prepare::{Ask, Fate, Offline, Prepared, Preparer};
 use super::tape::Tape;
 use super::{Problem, PublishError, Request, Skip};
@@ -122,8 +122,10 @@ fn try_produce(
                 return Ok(());
             }
         }
+        // What there is to say about the events is said when they are read again; what the hook's end says, only now.
+        preparer.plans.said.clear();
         preparer.end();
-        for said in preparer.plans.said.drain(..).skip(Plans::new(request)?.said.len()) {
+        for said in preparer.plans.said.drain(..) {
             let _ = send(Produced::Said(said));
         }
         tape = preparer.tape.take().map(Tape::rewound).transpose().map_err(PublishError::Spool)?;
