@@ -190,6 +190,11 @@ fn catalogues(
         Some((from, to)) => text.replace(from.as_str(), to),
         None => text,
     };
+    let beside = |before: Arc<Schema>, now: Arc<Schema>| {
+        let mut comparison = pair(before, now);
+        comparison.old = comparison.old.map(|(version, file)| (version, relabelled(file)));
+        comparison
+    };
     let mut all = Vec::new();
     for event in events {
         let find = |catalogue: &Catalogue, version| catalogue.schema(event, version).map_err(|error| unusable(&error));
@@ -218,11 +223,7 @@ fn catalogues(
         }
         for version in &versions[from..] {
             let Some(before) = find(old, Some(*version))? else { continue };
-            let mut comparison = pair(before, current.clone());
-            if let Some((_, file)) = &mut comparison.old {
-                *file = relabelled(std::mem::take(file));
-            }
-            all.push(comparison);
+            all.push(beside(before, current.clone()));
         }
         // A version that is out is not to change under those who use it, whatever came after it.
         for version in new.versions(event).filter(|version| versions.contains(version)) {
@@ -230,10 +231,7 @@ fn catalogues(
                 continue;
             }
             let (Some(before), Some(now)) = (find(old, Some(version))?, find(new, Some(version))?) else { continue };
-            let mut comparison = pair(before, now);
-            if let Some((_, file)) = &mut comparison.old {
-                *file = relabelled(std::mem::take(file));
-            }
+            let comparison = beside(before, now);
             if !comparison.changes.is_empty() {
                 all.push(comparison);
             }
