@@ -10,6 +10,7 @@ mod backoff;
 mod blocking;
 mod confirmed;
 pub mod consume;
+mod delete;
 pub mod exec;
 pub mod explain;
 mod hold;

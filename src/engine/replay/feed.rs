@@ -22,7 +22,7 @@ impl Run<'_> {
         let ahead = Ahead::start(path, Window::default()).map_err(|error| file_error(name, error))?;
         let mut rhythm = self.request.speed.map(Rhythm::new);
         let lanes = self.request.concurrency.max(1);
-        let (mut waiting, mut end) = (VecDeque::new(), None);
+        let (mut waiting, mut end) = (VecDeque::<Line>::new(), None);
         while self.room() > 0 && !self.report.output_closed {
             if waiting.is_empty() {
                 if end.is_some() {
@@ -48,7 +48,6 @@ impl Run<'_> {
             // Large messages must not fill the memory.
             while wave.len() < most && bytes < WAVE_BYTES {
                 let Some(line) = waiting.pop_front() else { break };
-                let line: Line = line;
                 bytes += line.record.as_ref().map_or(0, |record| record.body.len());
                 wave.push(line);
             }

@@ -26,5 +26,4 @@ pub use edit::Edit;
 pub use native::{run_native, why_not_native};
 pub use plan::{From, Place, Plan, Source, To, plan};
 pub use run::run;
-pub(crate) use send::delete;
 pub use types::{Item, Outcome, Progress, ReplayError, Report, Request, Work};

@@ -7,13 +7,14 @@ use futures::StreamExt as _;
 use super::parcel::Parcel;
 use super::plan::Place;
 use crate::bus::{Bus, BusError, ItemError, MAX_BATCH, Outgoing, Queue, Sent};
+use crate::engine::delete::delete;
 
 /// A `SendMessageBatch` may hold so many bytes in all, on every endpoint: AWS takes 1 MiB since 2025-08, but a queue's own
 /// `MaximumMessageSize` and older endpoints count to 256 KiB. A single message that is larger goes alone.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 pub(super) const BATCH_BYTES: usize = 256 * 1024;
 
-/// Tries of an entry that the service refused for the moment, and of a delete.
+/// Tries of an entry that the service refused for the moment.
 const TRIES: u32 = 4;
 
 /// The pause before the second try; it doubles.
@@ -123,26 +124,4 @@ pub(super) async fn delete_all(
 ) -> Vec<Result<(), ItemError>> {
     let deletes = futures::stream::iter(handles.chunks(MAX_BATCH)).map(|batch| delete(bus, source, batch));
     deletes.buffered(concurrency.max(1)).collect::<Vec<_>>().await.into_iter().flatten().collect()
-}
-
-/// Deletes, and tries again whatever may still work: deleting twice does no harm.
-pub(crate) async fn delete(bus: &Bus, source: &Queue, handles: &[String]) -> Vec<Result<(), ItemError>> {
-    let mut outcomes = bus.delete_batch(source, handles).await;
-    for attempt in 1..TRIES {
-        let again: Vec<usize> = outcomes
-            .iter()
-            .enumerate()
-            .filter(|(_, outcome)| outcome.as_ref().is_err_and(|error| error.retryable))
-            .map(|(index, _)| index)
-            .collect();
-        if again.is_empty() {
-            break;
-        }
-        tokio::time::sleep(PAUSE * 2u32.pow(attempt - 1)).await;
-        let batch: Vec<String> = again.iter().map(|index| handles[*index].clone()).collect();
-        for (index, outcome) in again.into_iter().zip(bus.delete_batch(source, &batch).await) {
-            outcomes[index] = outcome;
-        }
-    }
-    outcomes
 }

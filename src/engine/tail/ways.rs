@@ -8,10 +8,10 @@ use super::look::Run;
 use super::plan::{Way, What};
 use super::{Ended, Mode, Progress, Sink, Stop, TailError};
 use crate::bus::{Bus, BusError, BusErrorKind, MAX_BATCH, Queue, Receive};
+use crate::engine::delete::delete;
 use crate::engine::hold::{FIRST, Holds, Released};
 use crate::engine::record::record_of;
 use crate::engine::recording::{Ahead, NoRecord, Reading, RecordingError, Window};
-use crate::engine::replay::delete;
 use crate::engine::tap::{self, Spot, Tap};
 use crate::words::count;
 
