@@ -3,7 +3,8 @@
 use std::process::{Command, Stdio};
 
 use crate::peers::Server;
-use crate::plain::{Rows, rate};
+use crate::plain::rate;
+use crate::store::against_plain;
 use crate::support::{Project, Verdict, figure, hermetic, median, timed, venv_tool};
 
 /// The part of the rate of plain inserts in transactions of [`TRANSACTION`].
@@ -17,20 +18,7 @@ const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:users";
 /// inserted by nothing but prepared statements; and the same events go to a server, counted there, beside boto3's `publish_batch`,
 /// whose interpreter and clients are there before its clock starts.
 pub(crate) fn run(quick: bool) -> Verdict {
-    let (events, rounds) = if quick { (1_000, 1) } else { (20_000, 5) };
-    let (mut ours, mut plain, mut shape) = (Vec::new(), Vec::new(), String::new());
-    for _ in 0..rounds {
-        let project = Project::new();
-        let file = project.write_events(events);
-        ours.push(rate(events, timed(project.command(&["publish", "UserRegistered", &file, "--input", "ndjson"]))));
-        let rows = Rows::of(&project.path(".eventbus/bus.db"), events, events);
-        shape = rows.shape();
-        plain.push(rows.insert(&project.path("plain.db"), TRANSACTION));
-    }
-    let ratio = median(&ours.iter().zip(&plain).map(|(ours, plain)| ours / plain).collect::<Vec<_>>());
-    figure(&format!("publish of {events} events, events a second"), &format!("{:.0}", median(&ours)));
-    figure(&format!("plain SQLite, {shape} an event"), &format!("{:.0}", median(&plain)));
-    figure(&format!("ratio, median of {rounds} pairs (at least {PLAIN_BOUND})"), &format!("{ratio:.2}"));
+    let ratio = against_plain(quick, TRANSACTION, PLAIN_BOUND);
     let mut broken = Vec::new();
     if ratio < PLAIN_BOUND {
         broken.push(format!("{ratio:.2} of plain SQLite, not {PLAIN_BOUND}"));
@@ -40,6 +28,7 @@ pub(crate) fn run(quick: bool) -> Verdict {
         Err(missing) if broken.is_empty() => return missing,
         Err(_) => return Verdict::Broken(broken.join("; ")),
     };
+    let (events, rounds) = if quick { (1_000, 1) } else { (20_000, 5) };
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let project = Project::new();

@@ -17,29 +17,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 
+use crate::support::proxy::read_request;
 use crate::support::{TestEnv, repository};
-
-/// Reads one request; returns its head and body.
-fn request(stream: &mut impl std::io::Read) -> Option<(String, Vec<u8>)> {
-    let mut reader = BufReader::new(stream);
-    let (mut head, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if line == "\r\n" {
-            break;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        head.push_str(&line);
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((head, body))
-}
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
 
@@ -63,7 +42,7 @@ fn secure_service() -> (u16, mpsc::Receiver<String>) {
         for stream in listener.incoming().flatten() {
             let connection = rustls::ServerConnection::new(config.clone()).unwrap();
             let mut stream = rustls::StreamOwned::new(connection, stream);
-            if let Some((head, _)) = request(&mut stream) {
+            if let Some((head, _)) = read_request(&mut stream) {
                 let _ = told.send(head);
                 let _ = stream.write_all(OK);
                 stream.conn.send_close_notify();
@@ -202,7 +181,7 @@ fn collector(status: u16) -> (String, Taken) {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let mut stream: TcpStream = stream;
-            if let Some((head, body)) = request(&mut stream) {
+            if let Some((head, body)) = read_request(&mut stream) {
                 put.lock().unwrap().push((head, serde_json::from_slice(&body).unwrap()));
                 let answer = String::from_utf8_lossy(OK).replace("200 OK", &format!("{status} Said"));
                 let _ = stream.write_all(answer.as_bytes());

@@ -217,35 +217,33 @@ impl Stream {
 
     /// The next whole line that contains `marker`.
     fn wait_for(&mut self, marker: &str) -> Result<String, &'static str> {
-        let (state, changed) = &*self.state;
-        let mut collected = state.lock().unwrap();
-        loop {
-            while let Some(length) = collected.bytes[self.passed..].iter().position(|byte| *byte == b'\n') {
-                let line = String::from_utf8_lossy(&collected.bytes[self.passed..][..length]).into_owned();
-                self.passed += length + 1;
+        self.wait_until(|bytes, passed| {
+            while let Some(length) = bytes[*passed..].iter().position(|byte| *byte == b'\n') {
+                let line = String::from_utf8_lossy(&bytes[*passed..][..length]).into_owned();
+                *passed += length + 1;
                 if line.contains(marker) {
-                    return Ok(line);
+                    return Some(line);
                 }
             }
-            if collected.ended {
-                return Err("the stream ended");
-            }
-            let (next, waited) = changed.wait_timeout(collected, PATIENCE).unwrap();
-            if waited.timed_out() {
-                return Err("nothing more came");
-            }
-            collected = next;
-        }
+            None
+        })
     }
 
     /// The text, on whatever line, whole or not.
     fn wait_for_text(&mut self, marker: &str) -> Result<(), &'static str> {
+        self.wait_until(|bytes, passed| {
+            let found = String::from_utf8_lossy(&bytes[*passed..]).contains(marker);
+            found.then(|| *passed = bytes.len())
+        })
+    }
+
+    /// What `find` finds in all that came, of which the given part has been looked at; it moves that on.
+    fn wait_until<T>(&mut self, mut find: impl FnMut(&[u8], &mut usize) -> Option<T>) -> Result<T, &'static str> {
         let (state, changed) = &*self.state;
         let mut collected = state.lock().unwrap();
         loop {
-            if String::from_utf8_lossy(&collected.bytes[self.passed..]).contains(marker) {
-                self.passed = collected.bytes.len();
-                return Ok(());
+            if let Some(found) = find(&collected.bytes, &mut self.passed) {
+                return Ok(found);
             }
             if collected.ended {
                 return Err("the stream ended");

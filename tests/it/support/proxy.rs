@@ -59,10 +59,10 @@ pub(crate) fn before(upstream: &str, judge: impl Fn(&Request) -> Fate + Send + S
     url
 }
 
-/// One request, one answer, one connection.
-fn pass(client: &TcpStream, upstream: &str, judge: &dyn Fn(&Request) -> Fate) -> Option<()> {
-    let mut reader = BufReader::new(client.try_clone().ok()?);
-    let (mut head, mut length, mut target) = (String::new(), 0, String::new());
+/// Reads one request; returns its head, without the empty line behind it, and its body.
+pub(crate) fn read_request(stream: impl Read) -> Option<(String, Vec<u8>)> {
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
@@ -71,19 +71,29 @@ fn pass(client: &TcpStream, upstream: &str, judge: &dyn Fn(&Request) -> Fate) ->
         if line == "\r\n" {
             break;
         }
-        let lower = line.to_ascii_lowercase();
-        if let Some(value) = lower.strip_prefix("content-length:") {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().ok()?;
         }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
+/// One request, one answer, one connection.
+fn pass(client: &TcpStream, upstream: &str, judge: &dyn Fn(&Request) -> Fate) -> Option<()> {
+    let (sent, body) = read_request(client.try_clone().ok()?)?;
+    let (mut head, mut target) = (String::new(), String::new());
+    for line in sent.split_inclusive('\n') {
+        let lower = line.to_ascii_lowercase();
         if lower.starts_with("x-amz-target:") {
             target = line.split('.').nth(1)?.trim().to_owned();
         }
         if !lower.starts_with("connection:") {
-            head.push_str(&line);
+            head.push_str(line);
         }
     }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
     let request = Request { line: head.lines().next().unwrap_or_default().to_owned(), target, body };
     let fate = judge(&request);
     let mut client = client;
