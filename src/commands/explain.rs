@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::topology::TopologyArgs;
+use super::topology::verb::form;
 use super::{Cx, attribute, written};
 use crate::clock::{self, Clock};
 use crate::engine::explain::{self as engine, ExplainError, Request};
@@ -16,7 +17,7 @@ use crate::filter::camelize;
 use crate::outcome::Outcome;
 use crate::output::{Format, explain as output};
 use crate::schema::Catalogue;
-use crate::topology::{EventReach, Form, Topology, draw_events};
+use crate::topology::{EventReach, Topology, draw_events};
 use crate::words;
 
 /// Say who gets an event, and which clause of the filter stops it at the others
@@ -195,16 +196,6 @@ fn all_events(
         report.receivers().is_empty() && !report.depends_on_payload() && !report.goes_nowhere()
     };
     Ok(if reports.iter().any(lost) { Outcome::No } else { Outcome::Done })
-}
-
-/// The drawing that a format stands for.
-fn form(format: Format) -> Option<Form> {
-    match format {
-        Format::Mermaid => Some(Form::Mermaid),
-        Format::Dot => Some(Form::Dot),
-        Format::Svg => Some(Form::Svg),
-        _ => None,
-    }
 }
 
 /// The queues that get an event, those that it depends on its payload for among them.

@@ -35,6 +35,9 @@ use std::io;
 
 use crate::engine;
 
+/// What stands in the place of personal data, of verbs that have the flag which it names.
+const HIDDEN: &str = "(personal data: hidden, `--show-personal-data` shows it)";
+
 /// A consumer of the engine's events: human text, machine records, progress.
 ///
 /// Called by one dispatcher, in order. An error of kind `BrokenPipe` ends the run quietly, any other one is the run's failure.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Format, Table, Ui, escape_control, escape_control_keeping_lines};
+use super::{Format, HIDDEN, Table, Ui, escape_control, escape_control_keeping_lines};
 use crate::engine::Event;
 use crate::engine::publish::{Item, Problem, Progress, Report, Skip};
 use crate::error::CliError;
@@ -285,7 +285,7 @@ impl Reporter {
                 read_message(message, attributes).is_ok_and(|event| event.metadata.contains_personal_data)
             };
             if !self.show_personal_data && personal(message) {
-                return writeln!(self.out, "(personal data: hidden, `--show-personal-data` shows it)");
+                return writeln!(self.out, "{HIDDEN}");
             }
             writeln!(self.out, "{}", escape_control(message))
         } else {

@@ -118,6 +118,16 @@ pub enum Language {
     Terraform,
 }
 
+/// The picture that a format stands for; none for what is no picture.
+pub(in crate::commands) fn form(format: Format) -> Option<Form> {
+    match format {
+        Format::Mermaid => Some(Form::Mermaid),
+        Format::Dot => Some(Form::Dot),
+        Format::Svg => Some(Form::Svg),
+        _ => None,
+    }
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -126,12 +136,7 @@ pub async fn run(cx: &mut Cx, verb: TopologyVerb) -> Result<Outcome, CliError> {
     match verb.action {
         Action::Pull(args) => return pull(cx, &args).await,
         Action::Graph(args) => {
-            let form = match args.output {
-                Format::Mermaid => Form::Mermaid,
-                Format::Dot => Form::Dot,
-                Format::Svg => Form::Svg,
-                _ => Form::Text,
-            };
+            let form = form(args.output).unwrap_or(Form::Text);
             let topology = topology(cx, &args.which)?;
             let mut drawn = topology.draw(form);
             if drawn.is_empty() {

@@ -13,16 +13,13 @@ use pretty::Pretty;
 pub use template::Template;
 
 use super::sanitize::dangerous;
-use super::{Format, Progress as Bar, Reporter, Ui, escape_control};
+use super::{Format, HIDDEN, Progress as Bar, Reporter, Ui, escape_control};
 use crate::engine;
 use crate::engine::tail::{Mode, Progress, Report};
 use crate::event::Record;
 use crate::schema::Catalogue;
 use crate::topology::Topology;
 use crate::words::count;
-
-/// What stands in the place of personal data.
-const HIDDEN: &str = "(personal data: hidden, `--show-personal-data` shows it)";
 
 /// How messages are shown.
 #[derive(Debug, Default)]

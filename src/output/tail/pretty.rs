@@ -6,7 +6,7 @@
 use super::foreign;
 use crate::engine::rejected::{ORIGIN_ATTRIBUTE, REASON_ATTRIBUTE};
 use crate::event::{AttributeValue, Record, json};
-use crate::output::{Tone, Ui, escape_control, escape_control_keeping_lines};
+use crate::output::{HIDDEN, Tone, Ui, escape_control, escape_control_keeping_lines};
 use crate::words::count;
 
 /// How much of one body a terminal shows.
@@ -56,8 +56,7 @@ impl Pretty<'_> {
         }
         match &record.event {
             Some(event) if self.terminal && event.metadata.contains_personal_data && !self.personal => {
-                let hidden = super::HIDDEN;
-                text.push_str(&format!("  {}\n", self.ui.paint(Tone::Dim, hidden)));
+                text.push_str(&format!("  {}\n", self.ui.paint(Tone::Dim, HIDDEN)));
             }
             Some(event) => self.block(&mut text, &indented(event.payload.get()), true),
             None if foreign.is_some() => {
