@@ -1,4 +1,4 @@
-//! Small words: plurals, names in a list, and the nearest name to a wrong one.
+//! Small words: plurals, names in a list, digits, and the nearest name to a wrong one.
 //!
 //! Pure; any room may use it.
 
@@ -27,6 +27,12 @@ pub fn thousands(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// Bytes as hexadecimal digits, two each, in small letters.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
 }
 
 /// `` `a`, `b` and `c` ``.
@@ -70,6 +76,7 @@ mod tests {
         assert_eq!(count(1, "event"), "1 event");
         assert_eq!(count(1_234_567, "policy"), "1,234,567 policies");
         assert_eq!(thousands(100), "100");
+        assert_eq!(hex(&[0, 0x1f, 0xa0, 0xff]), "001fa0ff");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use md5::{Digest as _, Md5};
 
 use super::{Answer, Bus, BusError, BusErrorKind, MAX_VISIBILITY, MAX_WAIT, Message, Queue, Receive, SystemFields};
 use crate::event::{Attribute, AttributeValue};
+use crate::words;
 
 impl Bus {
     /// Receives up to `max` messages, waiting up to `wait` for the first. Dropping the future abandons the wait only; a message
@@ -68,9 +69,7 @@ pub(super) fn digest_differs(digest: &str, body: &str) -> bool {
     if digest.is_empty() {
         return false;
     }
-    let own = Md5::digest(body.as_bytes());
-    let hex: String = own.iter().map(|byte| format!("{byte:02x}")).collect();
-    !hex.eq_ignore_ascii_case(digest)
+    !words::hex(&Md5::digest(body.as_bytes())).eq_ignore_ascii_case(digest)
 }
 
 /// A message as the SDK has it.

@@ -8,6 +8,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest as _, Sha256};
 
 use crate::event::{Event, Metadata, TraceParent};
+use crate::words;
 
 /// `Code` of a failure.
 pub const FAILURE_CODE: &str = "APPLICATION_ERROR";
@@ -77,7 +78,7 @@ pub fn seed(parts: &[&str]) -> [u8; 16] {
 /// this attempt.
 pub fn outcome_span(id: &str, name: &str, failed: Option<u32>) -> String {
     let attempt = failed.map(|attempt| attempt.to_string()).unwrap_or_default();
-    span_of(seed(&[id, name, &attempt])).iter().map(|byte| format!("{byte:02x}")).collect()
+    words::hex(&span_of(seed(&[id, name, &attempt])))
 }
 
 fn span_of(seed: [u8; 16]) -> [u8; 8] {
@@ -88,7 +89,7 @@ fn span_of(seed: [u8; 16]) -> [u8; 8] {
 
 /// A deduplication id made of a seed.
 pub fn dedup_id(seed: [u8; 16]) -> String {
-    seed.iter().map(|byte| format!("{byte:02x}")).collect()
+    words::hex(&seed)
 }
 
 /// The event `name` that tells how the work over `cause` ended. Its trace goes on with a span made of `seed`.

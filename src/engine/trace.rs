@@ -14,7 +14,7 @@ use super::rejected::REASON_ATTRIBUTE;
 use super::shutdown::Shutdown;
 use super::tail::{self, Request, Sink, Stop, TailError};
 use crate::bus::Bus;
-use crate::event::{Attribute, Record};
+use crate::event::{Attribute, Record, TraceParent};
 
 /// One event of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -253,8 +253,8 @@ fn step(record: &Record) -> Option<Step> {
     let system = &record.message;
     let time = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
     let name = |arn: &str| arn.rsplit(':').next().unwrap_or(arn).to_owned();
-    let context = metadata.trace().map(|trace| trace.to_string());
-    let traced = context.as_ref().map(|trace| trace[3..35].to_owned());
+    let context = metadata.trace();
+    let traced = context.map(TraceParent::trace_id);
     let reason = record.outer_attributes.get(REASON_ATTRIBUTE).or_else(|| record.attributes.get(REASON_ATTRIBUTE));
     let copy = Copy {
         queue: system.queue.clone(),
@@ -274,7 +274,7 @@ fn step(record: &Record) -> Option<Step> {
         sns_message_id: system.sns_message_id.clone(),
         topic: system.topic.as_deref().map(name),
         copies: vec![copy],
-        span: context.map(|trace| trace[36..52].to_owned()),
+        span: context.map(TraceParent::span_id),
         parent: None,
     })
 }

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::words;
+
 /// What the Python library writes where nobody traces; read as "no trace".
 pub const ZERO_TRACEPARENT: &str = "00-00000000000000000000000000000000-0000000000000000-01";
 
@@ -51,7 +53,12 @@ impl TraceParent {
 
     /// The trace's id, as 32 hexadecimal digits.
     pub fn trace_id(self) -> String {
-        self.trace.iter().map(|byte| format!("{byte:02x}")).collect()
+        words::hex(&self.trace)
+    }
+
+    /// The span's id, as 16 hexadecimal digits.
+    pub fn span_id(self) -> String {
+        words::hex(&self.span)
     }
 
     /// Reads a `traceparent` for which the absent, the empty, the broken and the all-zero are alike: there is no trace.
@@ -96,10 +103,6 @@ fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 impl fmt::Display for TraceParent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("00-")?;
-        self.trace.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str("-")?;
-        self.span.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        write!(f, "-{:02x}", self.flags)
+        write!(f, "00-{}-{}-{:02x}", self.trace_id(), self.span_id(), self.flags)
     }
 }

@@ -24,7 +24,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use sha2::{Digest as _, Sha256};
 
 use super::error::{ApiError, ApiResult};
-use super::sqs::digest::hex;
+use crate::words::hex;
 
 /// The key that requests must be signed with.
 #[derive(Clone)]

@@ -96,7 +96,6 @@ impl Span {
         outcome: &Outcome,
         took: Duration,
     ) -> Value {
-        let (trace, span) = ids(&self.trace);
         let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
         let number = |key: &str, value: u64| json!({"key": key, "value": {"intValue": value.to_string()}});
         let (word, failure) = match outcome {
@@ -123,14 +122,13 @@ impl Span {
             attributes.push(text("eventbus.sns_message_id", id));
         }
         let mut whole = json!({
-            "traceId": trace, "spanId": span, "name": format!("process {}", event.queue), "kind": CONSUMER,
+            "traceId": self.trace.trace_id(), "spanId": self.trace.span_id(), "name": format!("process {}", event.queue), "kind": CONSUMER,
             "startTimeUnixNano": nanoseconds(self.began_ms, Duration::ZERO),
             "endTimeUnixNano": nanoseconds(self.began_ms, took),
         });
-        if let Some(from) = &self.from {
-            let (trace, span) = ids(from);
-            whole["parentSpanId"] = span.clone().into();
-            whole["links"] = json!([{"traceId": trace, "spanId": span}]);
+        if let Some(from) = self.from {
+            whole["parentSpanId"] = from.span_id().into();
+            whole["links"] = json!([{"traceId": from.trace_id(), "spanId": from.span_id()}]);
         }
         if let Some((kind, why)) = failure {
             attributes.push(text("error.type", &kind));
@@ -144,13 +142,6 @@ impl Span {
 /// `SPAN_KIND_CONSUMER` and `STATUS_CODE_ERROR` of the protocol.
 const CONSUMER: u8 = 5;
 const ERROR: u8 = 2;
-
-/// `00-<trace>-<span>-<flags>`
-fn ids(of: &TraceParent) -> (String, String) {
-    let text = of.to_string();
-    let mut parts = text.split('-').skip(1).map(str::to_owned);
-    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
-}
 
 fn nanoseconds(epoch_ms: i64, after: Duration) -> String {
     (u128::try_from(epoch_ms).unwrap_or(0) * 1_000_000 + after.as_nanos()).to_string()

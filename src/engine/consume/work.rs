@@ -26,6 +26,7 @@ use crate::engine::exec::{Failure, Outcome};
 use crate::engine::outcome_event::failure_detail;
 use crate::engine::shutdown::{Shutdown, Trigger};
 use crate::event::Event;
+use crate::words;
 
 /// How long after the second signal what is left may take to be settled: the kill ladder, and some seconds.
 pub(super) const LAST_SETTLEMENTS: Duration = MARGIN.saturating_add(Duration::from_secs(5));
@@ -388,8 +389,7 @@ fn key(context: &Context, item: &Item, event: &Event, by: DedupeBy) -> String {
     match (by, &metadata.entity_id, &metadata.publish_date) {
         (DedupeBy::Event, Some(entity), Some(date)) => {
             // Dates have whole seconds: two events of one second differ in what they say.
-            let said = Sha256::digest(event.payload.get());
-            let said: String = said.iter().map(|byte| format!("{byte:02x}")).collect();
+            let said = words::hex(&Sha256::digest(event.payload.get()));
             format!("{queue}\n{}\n{entity}\n{date}\n{said}", metadata.event_name)
         }
         _ => format!("{queue}\n{message}"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::prepare::{Fate, Prepared, Ready};
+use super::prepare::{Fate, Prepared, Ready, is_fifo};
 use super::{Item, Problem, Skip};
 use crate::bus::{Bus, BusError, ItemError, MAX_BATCH, Outgoing, Sent, Topic};
 use crate::engine::backoff::{Backoff, random};
@@ -116,7 +116,7 @@ impl Window {
 
     /// Whether one of its topics keeps an order.
     pub(super) fn is_fifo(&self) -> bool {
-        self.lots.iter().any(|lot| lot.topic.ends_with(".fifo"))
+        self.lots.iter().any(|lot| is_fifo(&lot.topic))
     }
 
     pub(super) fn full(&self) -> bool {

@@ -473,6 +473,7 @@ fn moved(mut error: JsonError, line: usize) -> JsonError {
     error
 }
 
-fn is_fifo(topic: &str) -> bool {
+/// By its name, which alone is known before the topic is looked up.
+pub(super) fn is_fifo(topic: &str) -> bool {
     topic.ends_with(".fifo")
 }

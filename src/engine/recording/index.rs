@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::words;
+
 /// A block of a recording: a zstd frame, or a run of lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Block {
@@ -63,7 +65,7 @@ impl Block {
 
 /// The digest as the index has it.
 pub(super) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    words::hex(&Sha256::digest(bytes))
 }
 
 /// Where the index of a recording lies.

@@ -7,15 +7,16 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 
 use super::types::WireAttributes;
+use crate::words;
 
 /// The digest of a body, in hex.
 pub(crate) fn of_text(text: &str) -> String {
-    hex(&Md5::digest(text.as_bytes()))
+    words::hex(&Md5::digest(text.as_bytes()))
 }
 
 /// The SHA-256 of a body, in hex: its deduplication id where nobody gave one.
 pub(crate) fn sha256(text: &str) -> String {
-    hex(&sha2::Sha256::digest(text.as_bytes()))
+    words::hex(&sha2::Sha256::digest(text.as_bytes()))
 }
 
 /// The digest of message attributes, in hex; `None` when there are none.
@@ -43,7 +44,7 @@ pub(crate) fn of_attributes(attributes: &WireAttributes) -> Option<String> {
             }
         }
     }
-    Some(hex(&digest.finalize()))
+    Some(words::hex(&digest.finalize()))
 }
 
 /// Bytes that count towards the size limits: name, type and value of each attribute.
@@ -64,12 +65,6 @@ pub(crate) fn size_of_attributes(attributes: &WireAttributes) -> usize {
 /// The bytes of a binary value; `None` when the base64 is broken.
 pub(crate) fn decoded(base64: &str) -> Option<Vec<u8>> {
     STANDARD.decode(base64).ok()
-}
-
-/// Bytes as hexadecimal digits, in lower case.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
 }
 
 #[cfg(test)]

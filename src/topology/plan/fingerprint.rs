@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Action, Change, Plan};
 use crate::topology::live::{Live, Texts};
+use crate::words;
 
 /// Attributes that move by themselves.
 fn moves(name: &str) -> bool {
@@ -20,7 +21,7 @@ fn settled(attributes: &Texts) -> Texts {
 }
 
 fn hex(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    words::hex(&Sha256::digest(text.as_bytes())[..16])
 }
 
 /// What was read, resource by resource: its name for people, and a digest of what there is to know of it.

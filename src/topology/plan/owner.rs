@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::FieldChange;
 use crate::topology::live::Texts;
 use crate::topology::{OWNER_TAG, Topology, policy};
+use crate::words;
 
 /// What the key of a tag begins with that records a subscription of the queue. Subscriptions carry no tags themselves: one is
 /// ours when both its ends are, and one to somebody else's topic when the queue that is ours says so.
@@ -79,9 +80,7 @@ pub(super) fn note_of(maker: Maker<'_>) -> Option<String> {
 
 /// The key of the tag on a queue that records its subscription to a topic. ARNs are longer than a key may be.
 pub(super) fn pair_key(topic_arn: &str) -> String {
-    let digest = Sha256::digest(topic_arn.as_bytes());
-    let short: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{PAIR_TAG}{short}")
+    format!("{PAIR_TAG}{}", words::hex(&Sha256::digest(topic_arn.as_bytes())[..8]))
 }
 
 /// The tag itself. An ARN that is too long for a value is cut; the key still tells it from others.
@@ -102,8 +101,7 @@ pub(crate) fn recorded_topics(tags: &Texts) -> impl Iterator<Item = &String> {
 
 /// A note: names may be longer than tags' values and hold what those may not.
 fn note(kind: &str, name: &str) -> String {
-    let digest = Sha256::digest(format!("{kind} {name}").as_bytes());
-    digest[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    words::hex(&Sha256::digest(format!("{kind} {name}").as_bytes())[..4])
 }
 
 fn is_notes(key: &str) -> bool {

@@ -112,8 +112,8 @@ impl Worker {
     }
 
     async fn run(&self, batch: Vec<Waiting>) {
-        // The shortest: all of them are answered by one process.
         batch.iter().for_each(|waiting| (waiting.begun)());
+        // The shortest: all of them are answered by one process.
         let timeout = batch.iter().map(|waiting| waiting.timeout).min().unwrap_or_default();
         let mut input = String::new();
         for waiting in &batch {

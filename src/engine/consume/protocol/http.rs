@@ -100,9 +100,7 @@ impl Target {
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Ok(Self(Arc::new(Inner { uri, client })))
     }
-}
 
-impl Target {
     /// Posts JSON and returns the status.
     ///
     /// # Errors
