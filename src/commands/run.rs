@@ -25,8 +25,10 @@ use crate::output::run as reporters;
 
 /// Run a command and publish how it ended
 #[derive(Debug, Args)]
-#[command(override_usage = "eventbus run [OPTIONS] --on-success EVENT --on-failure EVENT -- CMD [ARGS]...\n       \
-        eventbus run [OPTIONS] --on-success EVENT --on-failure EVENT --exec CMD")]
+#[command(
+    override_usage = "eventbus run [OPTIONS] [--on-success EVENT] [--on-failure EVENT] -- CMD [ARGS]...\n       \
+        eventbus run [OPTIONS] [--on-success EVENT] [--on-failure EVENT] --exec CMD"
+)]
 #[command(group = ArgGroup::new("work").required(true).args(["exec", "command"]))]
 #[command(group = ArgGroup::new("events").required(true).multiple(true).args(["on_success", "on_failure"]))]
 #[command(
@@ -249,6 +251,7 @@ fn not_begun(error: NotBegun) -> CliError {
     match error {
         NotBegun::Event(error) => super::publish::explain(error),
         NotBegun::Topic(error) => error.into(),
+        error @ NotBegun::Payload(_) => CliError::refused(error.to_string()),
         error @ NotBegun::Ended => CliError::failed(error.to_string()),
     }
 }

@@ -148,6 +148,7 @@ fn what_cannot_be_published_is_found_before_anything_runs() {
         (&["--on-success", "UserRegisterd"][..], 4, "did you mean `UserRegistered`"),
         (&["--on-success", "UserRegistered", "--topic", "userss"][..], 1, "topic `userss` does not exist"),
         (&["--on-success", "UserRegistered", "--payload", "{\"a\":1,\"a\":2}"][..], 4, "`--payload` is no payload"),
+        (&["--on-success", "UserRegistered", "--payload", "{\"id\":\"1\"}"][..], 4, "lacks the property `email`"),
         (&[][..], 2, "required"),
     ] {
         let ended = env.run(&[&["run"], args, &["--", "touch", "ran"]].concat()).expect_code(code);
@@ -190,7 +191,7 @@ fn its_stdin_passes_through_and_a_bus_that_is_away_loses_nothing() {
         "--on-success",
         "UserRegistered",
         "--payload",
-        "{\"id\":\"9\"}",
+        "{\"id\":\"9\",\"email\":\"a@b.c\"}",
         "--outbox",
         "o.db",
         "--endpoint-url",
@@ -203,5 +204,5 @@ fn its_stdin_passes_through_and_a_bus_that_is_away_loses_nothing() {
     assert!(ended.stderr().contains("the command is run all the same"), "{}", ended.snapshot());
     assert!(ended.stderr().contains("outbox flush o.db`"), "{}", ended.snapshot());
     let _sent = env.run(&["outbox", "flush", "o.db", "--any-bus"]).success();
-    assert_eq!(event(&env)["payload"], json!({"id": "9"}));
+    assert_eq!(event(&env)["payload"]["id"], "9");
 }

@@ -155,20 +155,23 @@ async fn what_was_handled_is_deleted_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn no_more_is_received_than_there_are_free_workers() {
-    let fake = users(9);
-    let (seen, most) = std::sync::mpsc::channel();
-    fake.on_call(move |operation, _, request| {
-        if operation == "ReceiveMessage" {
-            seen.send((request["MaxNumberOfMessages"].as_u64(), request["VisibilityTimeout"].as_u64()))
-                .expect("the test listens");
-        }
-        None
-    });
-    consume(&fake, request("true").await.workers(2)).await;
-    for (max, visibility) in most.try_iter() {
-        assert!(matches!(max, Some(1 | 2)), "{max:?}");
-        assert_eq!(visibility, Some(37), "the handler's time and the margin");
+async fn no_more_is_received_than_there_are_free_workers_unless_they_are_quick() {
+    for (handler, messages, bound) in [("sleep 0.15", 5, 2), ("exit 1", 9, 2), ("true", 40, 10)] {
+        let fake = users(messages);
+        let (seen, most) = std::sync::mpsc::channel();
+        fake.on_call(move |operation, _, request| {
+            if operation == "ReceiveMessage" {
+                seen.send((request["MaxNumberOfMessages"].as_u64(), request["VisibilityTimeout"].as_u64()))
+                    .expect("the test listens");
+            }
+            None
+        });
+        consume(&fake, request(handler).await.workers(2)).await;
+        let asked: Vec<_> = most.try_iter().collect();
+        assert!(asked.iter().all(|(_, visibility)| *visibility == Some(37)), "the handler's time and the margin");
+        let asked: Vec<u64> = asked.into_iter().filter_map(|(max, _)| max).collect();
+        assert_eq!(asked[0], 2, "{handler}: nobody knows yet whether it is quick");
+        assert!(asked.iter().all(|max| (1..=bound).contains(max)), "{handler}: {asked:?}");
     }
 }
 

@@ -283,12 +283,13 @@ pub(super) async fn handle(context: Arc<Context>, item: Item, place: Place) -> D
     }
     let start = async {
         let slot = handler.slot().await;
+        let began = Instant::now();
         let pass = match &shared.flow.breaker {
             Some(breaker) => Some(breaker.pass().await),
             None => None,
         };
         shared.flow.turn().await;
-        (slot, pass)
+        (slot, began, pass)
     };
     let started = tokio::select! {
         // In this order: what can start at once does not wait to be told otherwise.
@@ -300,7 +301,7 @@ pub(super) async fn handle(context: Arc<Context>, item: Item, place: Place) -> D
     // What waited for hours behind another may have little left of SQS's twelve.
     let left = MAX_VISIBILITY.saturating_sub(item.received.at.elapsed() + 2 * MARGIN).min(limit);
     let why = if started.is_none() { Released::NotStarted } else { Released::BehindAnother };
-    let Some((slot, pass)) = started.filter(|_| left >= limit / 2) else {
+    let Some((slot, began, pass)) = started.filter(|_| left >= limit / 2) else {
         let unsettled = context.make_visible(&item.received, Duration::ZERO).await;
         return context.settled(&item, Settlement::Released { why, unsettled }, false).await;
     };
@@ -350,6 +351,7 @@ pub(super) async fn handle(context: Arc<Context>, item: Item, place: Place) -> D
         stderr: stderr.into(),
     };
     let handled = !matches!(outcome, Outcome::CannotRun(_) | Outcome::Failed(Failure::Aborted));
+    let went_well = matches!(outcome, Outcome::Ack);
     let told = async {
         if let Some(turned) = turned {
             shared.turned(turned).await;
@@ -357,7 +359,7 @@ pub(super) async fn handle(context: Arc<Context>, item: Item, place: Place) -> D
         shared.tell(ended).await;
         // Only now: while a reporter is behind, nothing more is received whose output would have to be kept.
         drop(slot);
-        drop(place);
+        place.used(began.elapsed(), went_well);
     };
     let (verdict, ()) = tokio::join!(settle(&context, &item, event, &handler.backoff, answer_rest, &detail), told);
     match verdict {

@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 /// Bytes of one stream of one run that are kept in memory: 1 MiB.
 pub const MEMORY_LIMIT: usize = 1 << 20;
 
+/// Bytes of one read: most handlers write a line or nothing, and who writes more is read in larger pieces.
+const FIRST: usize = 2 * 1024;
 const CHUNK: usize = 64 * 1024;
 
 /// One stream of one run, complete.
@@ -76,11 +78,16 @@ impl Capture {
     /// Reads `source` to its end, or to an error, which ends it likewise. Always keeps reading, whatever happens to the copy:
     /// a handler must never block on a pipe because we have a problem.
     pub(super) async fn fill(&mut self, mut source: impl AsyncRead + Unpin) {
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = vec![0; FIRST];
         loop {
             match source.read(&mut chunk).await {
                 Ok(0) => return,
-                Ok(n) => self.keep(&chunk[..n]).await,
+                Ok(n) => {
+                    self.keep(&chunk[..n]).await;
+                    if n == chunk.len() {
+                        chunk.resize(CHUNK, 0);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return,
             }

@@ -1,6 +1,6 @@
 //! Batches: how they are filled, and how each is sent until every message of it is sent or has failed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,16 @@ pub(super) struct Slot {
     pub(super) in_doubt: bool,
 }
 
+impl Slot {
+    /// The message group of what is still to be sent.
+    fn group(&self) -> Option<String> {
+        match &self.state {
+            State::Ready(ready) => ready.outgoing.group_id.clone(),
+            _ => None,
+        }
+    }
+}
+
 pub(super) enum State {
     Refused(Problem),
     Skipped(Skip),
@@ -63,6 +73,61 @@ struct Lot {
     topic: String,
     messages: usize,
     bytes: usize,
+    /// The groups of what a FIFO topic gets: one event of each. Were the first of two to fail and the second to go out, no
+    /// second try could bring them into their order again.
+    groups: HashSet<String>,
+}
+
+impl Lot {
+    fn has_group_of(&self, ready: &Ready) -> bool {
+        ready.outgoing.group_id.as_ref().is_some_and(|group| self.groups.contains(group))
+    }
+
+    fn take(&mut self, ready: &Ready) {
+        self.messages += 1;
+        self.bytes += ready.bytes;
+        if is_fifo(&self.topic) {
+            self.groups.extend(ready.outgoing.group_id.clone());
+        }
+    }
+}
+
+/// The groups of FIFO topics, with their topics, of which an event did not go out though it may another time: what comes after
+/// it in this run does not go before it. One that the service refused for what it is holds up nobody, as one that we refused.
+#[derive(Clone, Default)]
+pub(super) struct Stuck(Arc<StdMutex<HashSet<(String, String)>>>);
+
+impl Stuck {
+    /// Fails what would go before one that did not.
+    fn hold(&self, topic: &str, slots: &mut [Slot]) {
+        let stuck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if stuck.is_empty() {
+            return;
+        }
+        for slot in slots {
+            if let Some(group) = slot.group()
+                && stuck.contains(&(topic.to_owned(), group.clone()))
+            {
+                let why = format!("an earlier event of its message group `{group}` was not sent, and order is kept");
+                slot.state = State::Failed(ItemError { code: "GroupOrder".into(), ..ended(&why) }, 0);
+            }
+        }
+    }
+
+    /// Notes what did not go out; `groups` are those of `slots` while they were ready.
+    fn note(&self, topic: &str, slots: &[Slot], groups: &[Option<String>]) {
+        if !is_fifo(topic) {
+            return;
+        }
+        let mut stuck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (slot, group) in slots.iter().zip(groups) {
+            if let (State::Failed(error, _), Some(group)) = (&slot.state, group)
+                && (error.retryable || !error.sender_fault)
+            {
+                stuck.insert((topic.to_owned(), group.clone()));
+            }
+        }
+    }
 }
 
 impl Window {
@@ -77,11 +142,9 @@ impl Window {
         }
         let Fate::Ready(ready) = &prepared.fate else { return true };
         self.messages() < self.most
-            && self
-                .lots
-                .iter()
-                .find(|lot| lot.topic == ready.topic)
-                .is_none_or(|lot| lot.messages < MAX_BATCH && lot.bytes + ready.bytes <= ready.limit)
+            && self.lots.iter().find(|lot| lot.topic == ready.topic).is_none_or(|lot| {
+                lot.messages < MAX_BATCH && lot.bytes + ready.bytes <= ready.limit && !lot.has_group_of(ready)
+            })
     }
 
     pub(super) fn push(&mut self, prepared: Prepared) {
@@ -90,13 +153,12 @@ impl Window {
             Fate::Refused(problem) => State::Refused(problem),
             Fate::Skipped(why) => State::Skipped(why),
             Fate::Ready(ready) => {
-                match self.lots.iter_mut().find(|lot| lot.topic == ready.topic) {
-                    Some(lot) => {
-                        lot.messages += 1;
-                        lot.bytes += ready.bytes;
-                    }
-                    None => self.lots.push(Lot { topic: ready.topic.clone(), messages: 1, bytes: ready.bytes }),
-                }
+                let at = self.lots.iter().position(|lot| lot.topic == ready.topic).unwrap_or_else(|| {
+                    let topic = ready.topic.clone();
+                    self.lots.push(Lot { topic, messages: 0, bytes: 0, groups: HashSet::new() });
+                    self.lots.len() - 1
+                });
+                self.lots[at].take(&ready);
                 (row, in_doubt) = (ready.row, ready.in_doubt);
                 State::Ready(ready)
             }
@@ -179,6 +241,7 @@ pub(super) struct Post {
     pub(super) finder: Finder,
     pub(super) outbox: Option<Arc<Outbox>>,
     pub(super) shutdown: Shutdown,
+    pub(super) stuck: Stuck,
 }
 
 impl Post {
@@ -214,7 +277,9 @@ impl Post {
 
     /// Looks the topic up and sends the batch to it; with an outbox each event is kept there before, and marked after.
     async fn batch(&self, topic: &str, slots: &mut [Slot]) {
-        let Self { bus, finder, outbox, shutdown } = self;
+        let Self { bus, finder, outbox, shutdown, stuck } = self;
+        stuck.hold(topic, slots);
+        let groups: Vec<Option<String>> = slots.iter().map(Slot::group).collect();
         if let Some(outbox) = outbox
             && let Err(error) = keep(outbox, topic, slots).await
         {
@@ -229,6 +294,7 @@ impl Post {
             Ok(topic) => send(bus, &topic, slots, shutdown).await,
             Err(error) => fail(slots, &error),
         }
+        stuck.note(topic, slots, &groups);
         if let Some(outbox) = outbox {
             mark(outbox, slots).await;
         }

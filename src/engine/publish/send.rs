@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::batch::{Finder, Post, Slot, State, Window};
+use super::batch::{Finder, Post, Slot, State, Stuck, Window};
 use super::hooks::{After, Leash};
 use super::input;
 use super::plan::Plans;
@@ -80,7 +80,8 @@ pub async fn run(
         None => None,
     };
     let report = Report::default();
-    let sending = Sending { bus: bus.cloned(), request, emit, report, found, shutdown, after, reading };
+    let sending =
+        Sending { bus: bus.cloned(), request, emit, report, found, stuck: Stuck::default(), shutdown, after, reading };
     let done = sending.run(receiver).await;
     leash.end();
     done
@@ -92,6 +93,7 @@ struct Sending<'a> {
     emit: &'a Emitter,
     report: Report,
     found: Finder,
+    stuck: Stuck,
     shutdown: &'a Shutdown,
     /// The hook that is told what became of each.
     after: Option<After>,
@@ -235,6 +237,7 @@ impl Sending<'_> {
             finder: self.found.clone(),
             outbox: self.request.outbox.clone(),
             shutdown: self.shutdown.clone(),
+            stuck: self.stuck.clone(),
         });
         async move {
             match post {

@@ -741,6 +741,59 @@ fn fifo_topics_get_a_group_and_standard_ones_no_deduplication() {
     assert!(told(standard)[0].contains("is not FIFO"));
 }
 
+/// The ids in the order in which the bus took them, where it refuses that of `bad` for the moment, `times` times; and what came in
+/// each batch.
+async fn order_at_the_bus(lines: &str, bad: &'static str, times: usize) -> (Vec<String>, Report, Vec<Vec<String>>) {
+    let project = Project::new(&[("in.ndjson", lines.as_bytes())]);
+    let found: Arc<std::sync::Mutex<(Vec<String>, Vec<Vec<String>>)>> = Arc::default();
+    let seen = Arc::clone(&found);
+    let mut left = times;
+    let answer = move |action: &str, body: &str| {
+        if action != "PublishBatch" {
+            return (200, TOPIC.to_owned());
+        }
+        let fields = form_urlencoded::parse(body.as_bytes()).filter(|(name, _)| name.ends_with(".Message"));
+        let ids: Vec<String> = fields
+            .map(|(_, message)| read_message(&message, &Attributes::new()).unwrap().metadata.entity_id.unwrap())
+            .collect();
+        let mut seen = seen.lock().unwrap();
+        seen.1.push(ids.clone());
+        let (mut failed, mut sent) = (String::new(), String::new());
+        for (place, id) in ids.into_iter().enumerate() {
+            if id == bad && left > 0 {
+                left -= 1;
+                let fault = "<Code>InternalError</Code><SenderFault>false</SenderFault>";
+                failed += &format!("<member><Id>{place}</Id>{fault}</member>");
+            } else {
+                sent += &format!("<member><Id>{place}</Id><MessageId>m</MessageId></member>");
+                seen.0.push(id);
+            }
+        }
+        let lists = format!("<Failed>{failed}</Failed><Successful>{sent}</Successful>");
+        (200, format!("<PublishBatchResponse><PublishBatchResult>{lists}</PublishBatchResult></PublishBatchResponse>"))
+    };
+    let request = project.request("OrderPlaced", &["in.ndjson"]);
+    let (report, ..) = published_to(answer, request, &Shutdown::never()).await;
+    let (taken, batches) = std::mem::take(&mut *found.lock().unwrap());
+    (taken, report, batches)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_goes_before_an_earlier_event_of_its_group() {
+    let lines = "{\"id\":1,\"customer\":\"a\"}\n{\"id\":2,\"customer\":\"b\"}\n{\"id\":3,\"customer\":\"a\"}\n\
+                 {\"id\":4,\"customer\":\"b\"}\n{\"id\":5,\"customer\":\"a\"}\n";
+    let of = |group: &str, taken: &[String]| {
+        let ids = if group == "a" { ["1", "3", "5"].as_slice() } else { &["2", "4"] };
+        taken.iter().filter(|id| ids.contains(&id.as_str())).cloned().collect::<Vec<_>>()
+    };
+    let (taken, report, batches) = order_at_the_bus(lines, "1", 2).await;
+    assert_eq!((of("a", &taken).join(" "), of("b", &taken).join(" "), report.sent), ("1 3 5".into(), "2 4".into(), 5));
+    assert!(batches.iter().all(|batch| of("a", batch).len() < 2 && of("b", batch).len() < 2), "{batches:?}");
+    // The first never goes out: those of its group stay behind it, the others go.
+    let (taken, report, _) = order_at_the_bus(lines, "1", usize::MAX).await;
+    assert_eq!((taken.join(" ").as_str(), report.sent, report.failed), ("2 4", 2, 3));
+}
+
 #[test]
 fn records_are_published_again_as_they_were() {
     let message = "{\"metadata\": {\"event_name\": \"UserRegistered\", \"publisher_name\": \"P\", \"entity_name\": \"U\"},\n \"payload\": {\"id\": \"44f33071-e444-494f-bcff-b5e3594f7628\", \"email\": \"a@b.c\"}}";

@@ -127,6 +127,9 @@ pub enum NotBegun {
     /// A topic is not there, or may not be published to.
     #[error(transparent)]
     Topic(#[from] BusError),
+    /// The success event's payload, which is known by now, is refused; why was told.
+    #[error("the payload of `{0}` is refused, so nothing was run")]
+    Payload(String),
     /// A signal came before the command had begun.
     #[error("ended by a signal before the command had begun")]
     Ended,
@@ -210,6 +213,16 @@ async fn check(bus: &Bus, task: &Task, emit: &Emitter, shutdown: &Shutdown) -> R
                     tell(emit, Event::Warning(text), shutdown).await;
                 }
             }
+        }
+    }
+    if let (Some(event), Some(text)) = (&task.on_success, task.payload.beforehand())
+        // What the hook makes of it is known when it is asked, once.
+        && task.publish.hooks.before.is_none()
+    {
+        let sources = vec![publish::Source::text("--payload", text)];
+        let request = Request { event: Some(event.clone()), sources, dry_run: true, ..task.publish.clone() };
+        if publish::run(None, request, emit, shutdown).await?.refused > 0 {
+            return Err(NotBegun::Payload(event.clone()));
         }
     }
     Ok(())

@@ -50,6 +50,14 @@ impl Payload {
         }
     }
 
+    /// The payload's text if it is known before the command has ended.
+    pub(super) fn beforehand(&self) -> Option<String> {
+        match &self.given {
+            Some(Given::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
     /// What the task is about.
     pub(super) fn id(&self, stdout: &[u8]) -> String {
         let given = || match &self.given {

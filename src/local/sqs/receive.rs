@@ -149,7 +149,7 @@ pub(crate) async fn receive(cx: &Cx<'_>, input: ReceiveMessage) -> ApiResult<Mes
                     Instant::now() + Duration::from_millis(u64::try_from(next - cx.now()).unwrap_or(0).max(soonest))
                 });
                 tokio::select! {
-                    () = waiting.woken() => {}
+                    () = waiting.woken() => at_once = waiting.is_news(),
                     _ = closing.wait_for(|closing| *closing) => return Ok(Messages { messages: Vec::new() }),
                     () = tokio::time::sleep_until(appears.map_or(until, |appears| appears.min(until))) => {}
                 }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use super::place::log_of;
 const BRISK: Duration = Duration::from_micros(500);
 /// … so many times: long enough for a checkpoint, or for a flush by SQLite itself, between the sign and the commit.
 const BRISK_TIMES: u32 = 100;
+/// But most commits come at once after the sign, so the first few times it is asked sooner.
+const SOON: Duration = Duration::from_micros(100);
+const SOON_TIMES: u32 = 10;
 /// Otherwise this often, in case a sign was missed.
 const CALM: Duration = Duration::from_millis(100);
 /// How often the thread looks whether the bus is still open, while nobody waits.
@@ -38,8 +42,17 @@ pub(super) struct Wakes {
 
 #[derive(Debug, Default)]
 struct State {
-    queues: HashMap<i64, (Arc<Notify>, usize)>,
+    queues: HashMap<i64, Waiters>,
     watching: bool,
+}
+
+/// Those who wait for one queue.
+#[derive(Debug, Default)]
+struct Waiters {
+    notify: Arc<Notify>,
+    many: usize,
+    /// A commit of this process brought something, and none of them knows yet.
+    news: Arc<AtomicBool>,
 }
 
 impl Wakes {
@@ -57,26 +70,27 @@ impl Wakes {
             return;
         }
         let state = self.state();
-        for notify in queues.iter().filter_map(|queue| state.queues.get(queue)) {
-            notify.0.notify_waiters();
+        for waiters in queues.iter().filter_map(|queue| state.queues.get(queue)) {
+            waiters.news.store(true, Ordering::SeqCst);
+            waiters.notify.notify_waiters();
         }
     }
 
     /// How many wait.
     #[cfg(test)]
     pub(super) fn waiters(&self) -> usize {
-        self.state().queues.values().map(|(_, waiters)| waiters).sum()
+        self.state().queues.values().map(|waiters| waiters.many).sum()
     }
 
     fn wake_all(&self) {
-        self.state().queues.values().for_each(|(notify, _)| notify.notify_waiters());
+        self.state().queues.values().for_each(|waiters| waiters.notify.notify_waiters());
     }
 
     pub(super) fn wait(wakes: &Arc<Self>, queue: i64) -> Waiting {
         let mut state = wakes.state();
-        let (notify, waiters) = state.queues.entry(queue).or_default();
-        *waiters += 1;
-        let notify = Arc::clone(notify);
+        let waiters = state.queues.entry(queue).or_default();
+        waiters.many += 1;
+        let (notify, news) = (Arc::clone(&waiters.notify), Arc::clone(&waiters.news));
         if state.watching {
             wakes.arrived.notify_one();
         } else {
@@ -99,7 +113,7 @@ impl Wakes {
         drop(state);
         let mut woken = Box::pin(Arc::clone(&notify).notified_owned());
         woken.as_mut().enable();
-        Waiting { wakes: Arc::clone(wakes), queue, notify, woken }
+        Waiting { wakes: Arc::clone(wakes), queue, notify, news, woken }
     }
 
     /// Passes the time until the watching is tried again.
@@ -127,6 +141,7 @@ pub(crate) struct Waiting {
     wakes: Arc<Wakes>,
     queue: i64,
     notify: Arc<Notify>,
+    news: Arc<AtomicBool>,
     woken: Pin<Box<OwnedNotified>>,
 }
 
@@ -137,14 +152,20 @@ impl Waiting {
         self.woken.set(Arc::clone(&self.notify).notified_owned());
         self.woken.as_mut().enable();
     }
+
+    /// Whether a commit of this process put something into the queue and this one is the first to ask. Only a hint: the others had
+    /// better look before they write.
+    pub(crate) fn is_news(&self) -> bool {
+        self.news.swap(false, Ordering::SeqCst)
+    }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         let mut state = self.wakes.state();
-        if let Some((_, waiters)) = state.queues.get_mut(&self.queue) {
-            *waiters -= 1;
-            if *waiters == 0 {
+        if let Some(waiters) = state.queues.get_mut(&self.queue) {
+            waiters.many -= 1;
+            if waiters.many == 0 {
                 state.queues.remove(&self.queue);
             }
         }
@@ -180,11 +201,12 @@ impl Watcher {
             wakes.wake_all();
         }
         if self.brisk > 0 {
+            let soon = BRISK_TIMES - self.brisk < SOON_TIMES;
             self.brisk -= 1;
-            std::thread::sleep(BRISK);
-            // Signs that came meanwhile start the count again.
+            std::thread::sleep(if soon { SOON } else { BRISK });
+            // Signs that came meanwhile start the count again; who writes all the time is not asked about as if it had just begun.
             if self.signs.wait(Duration::ZERO) {
-                self.brisk = BRISK_TIMES;
+                self.brisk = BRISK_TIMES - SOON_TIMES;
             }
         } else if self.signs.wait(CALM) {
             self.brisk = BRISK_TIMES;
