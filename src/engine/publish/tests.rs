@@ -741,11 +741,13 @@ fn fifo_topics_get_a_group_and_standard_ones_no_deduplication() {
     assert!(told(standard)[0].contains("is not FIFO"));
 }
 
-/// The ids in the order in which the bus took them, where it refuses that of `bad` for the moment, `times` times; and what came in
-/// each batch.
-async fn order_at_the_bus(lines: &str, bad: &'static str, times: usize) -> (Vec<String>, Report, Vec<Vec<String>>) {
+/// The ids in the order in which the bus took them, and those of each batch that came.
+type Seen = (Vec<String>, Vec<Vec<String>>);
+
+/// What the bus saw, where it refuses that of `bad` for the moment, `times` times.
+async fn order_at_the_bus(lines: &str, bad: &'static str, times: usize) -> (Seen, Report) {
     let project = Project::new(&[("in.ndjson", lines.as_bytes())]);
-    let found: Arc<std::sync::Mutex<(Vec<String>, Vec<Vec<String>>)>> = Arc::default();
+    let found: Arc<std::sync::Mutex<Seen>> = Arc::default();
     let seen = Arc::clone(&found);
     let mut left = times;
     let answer = move |action: &str, body: &str| {
@@ -774,8 +776,8 @@ async fn order_at_the_bus(lines: &str, bad: &'static str, times: usize) -> (Vec<
     };
     let request = project.request("OrderPlaced", &["in.ndjson"]);
     let (report, ..) = published_to(answer, request, &Shutdown::never()).await;
-    let (taken, batches) = std::mem::take(&mut *found.lock().unwrap());
-    (taken, report, batches)
+    let seen = std::mem::take(&mut *found.lock().unwrap());
+    (seen, report)
 }
 
 #[tokio::test(start_paused = true)]
@@ -786,11 +788,11 @@ async fn nothing_goes_before_an_earlier_event_of_its_group() {
         let ids = if group == "a" { ["1", "3", "5"].as_slice() } else { &["2", "4"] };
         taken.iter().filter(|id| ids.contains(&id.as_str())).cloned().collect::<Vec<_>>()
     };
-    let (taken, report, batches) = order_at_the_bus(lines, "1", 2).await;
+    let ((taken, batches), report) = order_at_the_bus(lines, "1", 2).await;
     assert_eq!((of("a", &taken).join(" "), of("b", &taken).join(" "), report.sent), ("1 3 5".into(), "2 4".into(), 5));
     assert!(batches.iter().all(|batch| of("a", batch).len() < 2 && of("b", batch).len() < 2), "{batches:?}");
     // The first never goes out: those of its group stay behind it, the others go.
-    let (taken, report, _) = order_at_the_bus(lines, "1", usize::MAX).await;
+    let ((taken, _), report) = order_at_the_bus(lines, "1", usize::MAX).await;
     assert_eq!((taken.join(" ").as_str(), report.sent, report.failed), ("2 4", 2, 3));
 }
 
