@@ -109,7 +109,7 @@ impl Stuck {
                 && stuck.contains(&(topic.to_owned(), group.clone()))
             {
                 let why = format!("an earlier event of its message group `{group}` was not sent, and order is kept");
-                slot.state = State::Failed(ItemError { code: "GroupOrder".into(), ..ended(&why) }, 0);
+                slot.state = State::Failed(own("GroupOrder", why), 0);
             }
         }
     }
@@ -278,13 +278,14 @@ impl Post {
     /// Looks the topic up and sends the batch to it; with an outbox each event is kept there before, and marked after.
     async fn batch(&self, topic: &str, slots: &mut [Slot]) {
         let Self { bus, finder, outbox, shutdown, stuck } = self;
-        stuck.hold(topic, slots);
-        let groups: Vec<Option<String>> = slots.iter().map(Slot::group).collect();
         if let Some(outbox) = outbox
             && let Err(error) = keep(outbox, topic, slots).await
         {
             return fail(slots, &error);
         }
+        // After the keeping: what is held back is to be sent another time.
+        let groups: Vec<Option<String>> = slots.iter().map(Slot::group).collect();
+        stuck.hold(topic, slots);
         let found = tokio::select! {
             biased;
             () = shutdown.aborting() => Err(ended("ended by a second signal, it was not sent")),
@@ -331,13 +332,7 @@ async fn keep(outbox: &Arc<Outbox>, topic: &str, slots: &mut [Slot]) -> Result<(
 
 fn not_kept(error: &dyn std::error::Error) -> ItemError {
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    ItemError {
-        code: "Outbox".into(),
-        message: format!("it was not sent, since it could not be kept before: {error}{cause}"),
-        sender_fault: false,
-        retryable: false,
-        request_id: None,
-    }
+    own("Outbox", format!("it was not sent, since it could not be kept before: {error}{cause}"))
 }
 
 /// Writes to the outbox what became of each. Should that fail, what was sent counts as in doubt there, which is true.
@@ -422,5 +417,10 @@ async fn send(bus: &Bus, topic: &Topic, slots: &mut [Slot], shutdown: &Shutdown)
 
 /// What became of a message when the run was ended by force.
 fn ended(message: &str) -> ItemError {
-    ItemError { code: "Ended".into(), message: message.into(), sender_fault: false, retryable: false, request_id: None }
+    own("Ended", message.into())
+}
+
+/// Why a message was not sent, or perhaps not, that no service said.
+fn own(code: &str, message: String) -> ItemError {
+    ItemError { code: code.into(), message, sender_fault: false, retryable: false, request_id: None }
 }

@@ -1,5 +1,6 @@
 //! Everything that happens before the first call: dry runs over files, without a bus.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -430,10 +431,7 @@ async fn ten_thousand_events_are_accounted_for_whatever_the_bus_does() {
 async fn what_may_have_arrived_is_counted_whatever_comes_after() {
     for (then, sent, twice) in [("Throttling", 0, 0), ("", 1, 1)] {
         let project = Project::new(&[("p.json", GOOD)]);
-        let outbox = Outbox::open(&project.0.path().join("o.db"), true).unwrap();
-        let begin = crate::engine::outbox::Begin { key: "k", what: "w", again: true, bus: "b", now_ms: 1 };
-        outbox.begin(&begin).unwrap();
-        let outbox = Arc::new(outbox);
+        let outbox = outbox_in(project.0.path());
         let mut calls = 0;
         let answer = move |action: &str, _: &str| match action {
             "PublishBatch" => {
@@ -741,11 +739,22 @@ fn fifo_topics_get_a_group_and_standard_ones_no_deduplication() {
     assert!(told(standard)[0].contains("is not FIFO"));
 }
 
+fn outbox_in(folder: &Path) -> Arc<Outbox> {
+    let outbox = Outbox::open(&folder.join("o.db"), true).unwrap();
+    let begin = crate::engine::outbox::Begin { key: "k", what: "w", again: true, bus: "b", now_ms: 1 };
+    outbox.begin(&begin).unwrap();
+    Arc::new(outbox)
+}
+
 /// The ids in the order in which the bus took them, and those of each batch that came.
 type Seen = (Vec<String>, Vec<Vec<String>>);
 
 /// What the bus saw, where it refuses that of `bad` for the moment, `times` times.
-async fn order_at_the_bus(lines: &str, bad: &'static str, times: usize) -> (Seen, Report) {
+async fn order_at_the_bus(
+    lines: &str,
+    (bad, times): (&'static str, usize),
+    outbox: Option<Arc<Outbox>>,
+) -> (Seen, Report) {
     let project = Project::new(&[("in.ndjson", lines.as_bytes())]);
     let found: Arc<std::sync::Mutex<Seen>> = Arc::default();
     let seen = Arc::clone(&found);
@@ -774,7 +783,7 @@ async fn order_at_the_bus(lines: &str, bad: &'static str, times: usize) -> (Seen
         let lists = format!("<Failed>{failed}</Failed><Successful>{sent}</Successful>");
         (200, format!("<PublishBatchResponse><PublishBatchResult>{lists}</PublishBatchResult></PublishBatchResponse>"))
     };
-    let request = project.request("OrderPlaced", &["in.ndjson"]);
+    let request = Request { outbox, ..project.request("OrderPlaced", &["in.ndjson"]) };
     let (report, ..) = published_to(answer, request, &Shutdown::never()).await;
     let seen = std::mem::take(&mut *found.lock().unwrap());
     (seen, report)
@@ -788,12 +797,19 @@ async fn nothing_goes_before_an_earlier_event_of_its_group() {
         let ids = if group == "a" { ["1", "3", "5"].as_slice() } else { &["2", "4"] };
         taken.iter().filter(|id| ids.contains(&id.as_str())).cloned().collect::<Vec<_>>()
     };
-    let ((taken, batches), report) = order_at_the_bus(lines, "1", 2).await;
+    let ((taken, batches), report) = order_at_the_bus(lines, ("1", 2), None).await;
     assert_eq!((of("a", &taken).join(" "), of("b", &taken).join(" "), report.sent), ("1 3 5".into(), "2 4".into(), 5));
     assert!(batches.iter().all(|batch| of("a", batch).len() < 2 && of("b", batch).len() < 2), "{batches:?}");
     // The first never goes out: those of its group stay behind it, the others go.
-    let ((taken, _), report) = order_at_the_bus(lines, "1", usize::MAX).await;
+    let ((taken, _), report) = order_at_the_bus(lines, ("1", usize::MAX), None).await;
     assert_eq!((taken.join(" ").as_str(), report.sent, report.failed), ("2 4", 2, 3));
+    // An outbox keeps them, in their order.
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = outbox_in(folder.path());
+    let ((taken, _), report) = order_at_the_bus(lines, ("1", usize::MAX), Some(outbox.clone())).await;
+    assert_eq!((taken.join(" ").as_str(), report.failed, report.kept), ("2 4", 3, 3));
+    let waiting: Vec<_> = outbox.waiting(0).unwrap().into_iter().map(|event| event.item.input).collect();
+    assert_eq!(waiting, ["in.ndjson:1", "in.ndjson:3", "in.ndjson:5"]);
 }
 
 #[test]
