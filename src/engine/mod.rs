@@ -30,6 +30,7 @@ pub mod replay;
 pub mod run;
 pub mod select;
 pub mod shutdown;
+mod stuck;
 pub mod tail;
 pub mod tap;
 pub mod trace;

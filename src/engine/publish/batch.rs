@@ -13,6 +13,7 @@ use crate::bus::{Bus, BusError, ItemError, MAX_BATCH, Outgoing, Sent, Topic};
 use crate::engine::backoff::{Backoff, random};
 use crate::engine::outbox::{Outbox, Settled};
 use crate::engine::shutdown::Shutdown;
+use crate::engine::stuck::Stuck;
 
 /// Tries per message, the first included. The SDK makes none of its own: each that may have arrived is to be known.
 const TRIES: u32 = 8;
@@ -92,40 +93,28 @@ impl Lot {
     }
 }
 
-/// The groups of FIFO topics, with their topics, of which an event did not go out though it may another time: what comes after
-/// it in this run does not go before it. One that the service refused for what it is holds up nobody, as one that we refused.
-#[derive(Clone, Default)]
-pub(super) struct Stuck(Arc<StdMutex<HashSet<(String, String)>>>);
+/// Fails what would go before an earlier one of its group that did not; the groups of what is still to be sent, slot by slot.
+fn hold(stuck: &Stuck, topic: &str, slots: &mut [Slot]) -> Vec<Option<String>> {
+    let groups = slots.iter_mut().map(|slot| {
+        let group = slot.group()?;
+        if !stuck.has(topic, &group) {
+            return Some(group);
+        }
+        let why = format!("an earlier event of its message group `{group}` was not sent, and order is kept");
+        slot.state = State::Failed(own("GroupOrder", why), 0);
+        None
+    });
+    groups.collect()
+}
 
-impl Stuck {
-    /// Fails what would go before one that did not.
-    fn hold(&self, topic: &str, slots: &mut [Slot]) {
-        let stuck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if stuck.is_empty() {
-            return;
-        }
-        for slot in slots {
-            if let Some(group) = slot.group()
-                && stuck.contains(&(topic.to_owned(), group.clone()))
-            {
-                let why = format!("an earlier event of its message group `{group}` was not sent, and order is kept");
-                slot.state = State::Failed(own("GroupOrder", why), 0);
-            }
-        }
-    }
-
-    /// Notes what did not go out; `groups` are those of `slots` while they were ready.
-    fn note(&self, topic: &str, slots: &[Slot], groups: &[Option<String>]) {
-        if !is_fifo(topic) {
-            return;
-        }
-        let mut stuck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (slot, group) in slots.iter().zip(groups) {
-            if let (State::Failed(error, _), Some(group)) = (&slot.state, group)
-                && (error.retryable || !error.sender_fault)
-            {
-                stuck.insert((topic.to_owned(), group.clone()));
-            }
+/// Notes what did not go out though it may another time; `groups` are those that [`hold`] let through. One that the service
+/// refused for what it is holds up nobody, as one that we refused.
+fn note_failed(stuck: &Stuck, topic: &str, slots: &[Slot], groups: &[Option<String>]) {
+    for (slot, group) in slots.iter().zip(groups) {
+        if let (State::Failed(error, _), Some(group)) = (&slot.state, group)
+            && (error.retryable || !error.sender_fault)
+        {
+            stuck.add(topic, group);
         }
     }
 }
@@ -284,8 +273,7 @@ impl Post {
             return fail(slots, &error);
         }
         // After the keeping: what is held back is to be sent another time.
-        let groups: Vec<Option<String>> = slots.iter().map(Slot::group).collect();
-        stuck.hold(topic, slots);
+        let groups = if is_fifo(topic) { hold(stuck, topic, slots) } else { Vec::new() };
         let found = tokio::select! {
             biased;
             () = shutdown.aborting() => Err(ended("ended by a second signal, it was not sent")),
@@ -295,7 +283,7 @@ impl Post {
             Ok(topic) => send(bus, &topic, slots, shutdown).await,
             Err(error) => fail(slots, &error),
         }
-        stuck.note(topic, slots, &groups);
+        note_failed(stuck, topic, slots, &groups);
         if let Some(outbox) = outbox {
             mark(outbox, slots).await;
         }

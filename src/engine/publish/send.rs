@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::batch::{Finder, Post, Slot, State, Stuck, Window};
+use super::batch::{Finder, Post, Slot, State, Window};
 use super::hooks::{After, Leash};
 use super::input;
 use super::plan::Plans;
@@ -21,6 +21,7 @@ use super::rate::Pace;
 use super::{Progress, PublishError, Report, Request, Skip};
 use crate::bus::{Bus, Outgoing, Sent};
 use crate::engine::shutdown::Shutdown;
+use crate::engine::stuck::Stuck;
 use crate::engine::{Emitter, Event};
 
 /// Inputs that may wait between the reader and the batches.

@@ -16,6 +16,7 @@ use super::types::{Item, Outcome, Progress, ReplayError, Report, Request};
 use crate::bus::{Bus, BusError, MAX_BATCH, Message, Queue};
 use crate::engine::hold::{Holds, Released};
 use crate::engine::shutdown::Shutdown;
+use crate::engine::stuck::Stuck;
 use crate::engine::{Emitter, Event, Untold};
 use crate::event::Record;
 
@@ -109,9 +110,9 @@ pub(super) struct Run<'a> {
     /// What is being sent and has no outcome yet.
     pub(super) in_flight: Mutex<HashSet<String>>,
     /// Places and groups of which a message was not sent: those after it must not overtake it.
-    pub(super) blocked: Mutex<HashSet<(String, String)>>,
+    pub(super) blocked: Stuck,
     /// The same of messages that were refused before they were to be sent: those selected before them may still go.
-    refused: HashSet<(String, String)>,
+    refused: Stuck,
     pub(super) pace: Mutex<Pace>,
     pub(super) sink: Mutex<Option<Sink>>,
     pub(super) report: Report,
@@ -172,8 +173,8 @@ impl<'a> Run<'a> {
             told_to_wait: false,
             looked_at: false,
             in_flight: Mutex::default(),
-            blocked: Mutex::default(),
-            refused: HashSet::new(),
+            blocked: Stuck::default(),
+            refused: Stuck::default(),
             pace: Mutex::new(Pace::new(request.rate)),
             sink: Mutex::default(),
             report: Report { dry_run: request.is_dry_run(), ..Report::default() },
@@ -338,27 +339,14 @@ impl<'a> Run<'a> {
     /// It cannot be sent; those of its group behind it must not overtake it.
     async fn refuse(&mut self, item: Item, to: Option<&Place>, group: Option<&str>, reason: String) {
         if let Some(group) = group {
-            self.refused.insert((to.map(Place::name).unwrap_or_default().to_owned(), group.to_owned()));
+            self.refused.add(to.map(Place::name).unwrap_or_default(), group);
         }
         self.settle(item, to, Outcome::Refused { reason }).await;
     }
 
     /// Whether a message before it in its group was refused, wherever it belonged, or not sent.
     fn is_behind(&self, to: &Place, group: &str) -> bool {
-        let refused = |place: &str| self.refused.contains(&(place.to_owned(), group.to_owned()));
-        refused("") || refused(to.name()) || self.is_blocked(to, group)
-    }
-
-    /// Keeps what is behind in `group` from being sent to `to`.
-    pub(super) fn block(&self, to: &Place, group: &str) {
-        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-        blocked.insert((to.name().to_owned(), group.to_owned()));
-    }
-
-    /// Whether a message before it in its group was not sent.
-    pub(super) fn is_blocked(&self, to: &Place, group: &str) -> bool {
-        let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-        blocked.contains(&(to.name().to_owned(), group.to_owned()))
+        self.refused.has("", group) || self.refused.has(to.name(), group) || self.blocked.has(to.name(), group)
     }
 
     pub(super) async fn settle(&mut self, item: Item, to: Option<&Place>, outcome: Outcome) {

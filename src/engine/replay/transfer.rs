@@ -203,7 +203,7 @@ impl Run<'_> {
         most: usize,
     ) -> Vec<(usize, Delivered)> {
         let group = |index: usize| parcels[index].outgoing.group_id.clone().unwrap_or_default();
-        let is_blocked = |index: usize| self.is_blocked(place, &group(index));
+        let is_blocked = |index: usize| self.blocked.has(place.name(), &group(index));
         let mut outcomes = Vec::with_capacity(indexes.len());
         while !indexes.is_empty() {
             let (mut batch, mut rest, mut bytes) = (Vec::new(), Vec::new(), 0);
@@ -225,7 +225,7 @@ impl Run<'_> {
             }
             for (index, delivered) in self.deliver_batch(place, batch, parcels).await {
                 if !matches!(delivered, Delivered::Sent { .. }) {
-                    self.block(place, &group(index));
+                    self.blocked.add(place.name(), &group(index));
                 }
                 outcomes.push((index, delivered));
             }
