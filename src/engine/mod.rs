@@ -33,6 +33,7 @@ pub mod shutdown;
 mod stuck;
 pub mod tail;
 pub mod tap;
+mod tasks;
 pub mod trace;
 pub mod wait;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::order::Order;
@@ -19,6 +19,7 @@ use super::work::{self, Context, Done, Item, Shared};
 use super::{Counts, Ended, EventRef, MARGIN, Progress, Received, Released, take};
 use crate::bus::{BusError, BusErrorKind, MAX_BATCH, MAX_WAIT, Message, Receive};
 use crate::engine::backoff::{Backoff, random};
+use crate::engine::tasks::result_of;
 
 /// A long poll while draining. Any wait above zero asks all of SQS's servers
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>).
@@ -131,7 +132,7 @@ impl Consumer {
                 biased;
                 Some(poll) = self.polls.next(), if !self.polls.is_empty() => Step::Answer(poll),
                 ended = ended(&shared) => return ended,
-                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => Step::Done(unwrap(done)),
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => Step::Done(result_of(done)),
                 () = until(wake) => Step::Wake,
                 () = self.room.changed(), if !wants => Step::Wake,
                 () = std::future::ready(()), if wants => Step::Poll,
@@ -437,8 +438,8 @@ impl Consumer {
             context.settler.flush();
             tokio::select! {
                 biased;
-                Some(done) = self.tasks.join_next() => self.note(unwrap(done)),
-                Some(left) = leaving.join_next() => unwrap(left),
+                Some(done) = self.tasks.join_next() => self.note(result_of(done)),
+                Some(left) = leaving.join_next() => result_of(left),
                 () = shared.shutdown.draining(), if !draining => {
                     draining = true;
                     if let Some(signal) = shared.shutdown.signal() {
@@ -507,21 +508,6 @@ async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-fn unwrap<T>(done: Result<T, JoinError>) -> T {
-    match done {
-        Ok(done) => done,
-        // Nobody cancels these tasks, so it is a panic, and it goes on here.
-        Err(error) => reraise(error),
-    }
-}
-
-pub(super) fn reraise(error: JoinError) -> ! {
-    match error.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(error) => unreachable!("a task of this run was cancelled: {error}"),
     }
 }
 

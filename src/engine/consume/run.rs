@@ -14,7 +14,7 @@ use super::dedupe::Dedupe;
 use super::flow::Flow;
 use super::heartbeat::Heartbeats;
 use super::protocol::Handler;
-use super::receive::{Consumer, reraise, window};
+use super::receive::{Consumer, window};
 use super::reject::name_of;
 use super::settle::Settler;
 use super::spans::{self, Spans};
@@ -22,6 +22,7 @@ use super::work::{Context, LAST_SETTLEMENTS, Shared};
 use super::{Begun, ConsumeError, Counts, Ended, MARGIN, Progress, Remaining, Report, Request};
 use crate::bus::{Bus, BusError, MAX_VISIBILITY, Queue, QueueAttributes};
 use crate::engine::shutdown::Shutdown;
+use crate::engine::tasks::result_of;
 use crate::engine::{Emitter, Event};
 
 /// How long handlers may run on a queue whose messages are never invisible: SQS's own default.
@@ -123,9 +124,7 @@ pub async fn run(bus: &Bus, request: Request, emit: &Emitter, shutdown: &Shutdow
     for settler in settling {
         tokio::select! {
             biased;
-            ended = settler => if let Err(error) = ended {
-                reraise(error);
-            },
+            ended = settler => result_of(ended),
             () = shared.aborting_for(LAST_SETTLEMENTS) => {}
         }
     }

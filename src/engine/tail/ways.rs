@@ -5,17 +5,18 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 use super::look::Run;
 use super::plan::{Way, What};
 use super::{Ended, Mode, Progress, Sink, Stop, TailError};
-use crate::bus::{Bus, BusError, BusErrorKind, MAX_BATCH, Peeked, Queue, Receive};
+use crate::bus::{Bus, BusError, BusErrorKind, MAX_BATCH, Queue, Receive};
 use crate::engine::delete::delete;
 use crate::engine::hold::{FIRST, Holds, Released};
 use crate::engine::record::record_of;
 use crate::engine::recording::{Ahead, NoRecord, Reading, RecordingError, Window};
 use crate::engine::tap::{self, Spot, Tap};
+use crate::engine::tasks::result_of;
 use crate::words::count;
 
 /// How many messages one peek brings at most: few enough that a slow reader holds little in memory.
@@ -102,24 +103,21 @@ async fn peek<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue) -> Result<(),
     let (mut cursor, mut limit) = (0, PEEK_LIMIT / 5);
     let mut seen = Seen::default();
     // The next page, fetched while this one is shown.
-    let mut ahead: Option<JoinSet<Result<Peeked, BusError>>> = None;
+    let mut ahead = JoinSet::new();
     while let Some(wait) = run.wait() {
-        let fetched = match &mut ahead {
-            Some(ahead) => unless_over!(run, async { ahead.join_next().await.transpose().map_err(lost) }),
-            None => None,
-        };
-        let peeked = match fetched {
-            Some(fetched) => fetched?,
-            None => unless_over!(run, bus.peek(queue, cursor, limit, wait)),
-        };
-        ahead = None;
+        let peeked = unless_over!(run, async {
+            match ahead.join_next().await {
+                Some(fetched) => result_of(fetched),
+                None => bus.peek(queue, cursor, limit, wait).await,
+            }
+        });
         let full = peeked.messages.len() >= limit as usize;
         cursor = peeked.cursor;
         let bytes: usize = peeked.messages.iter().map(|message| message.body.len()).sum();
         limit = if bytes > PEEK_BYTES { (limit / 2).max(1) } else { (limit * 2).min(PEEK_LIMIT) };
         if full && bytes <= PEEK_BYTES / 8 && !bus.peeks_from_the_start() {
             let (bus, queue) = (bus.clone(), queue.clone());
-            ahead.insert(JoinSet::new()).spawn(async move { bus.peek(&queue, cursor, limit, Duration::ZERO).await });
+            ahead.spawn(async move { bus.peek(&queue, cursor, limit, Duration::ZERO).await });
         }
         let mut shown = 0;
         for message in peeked.messages {
@@ -133,10 +131,6 @@ async fn peek<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue) -> Result<(),
         run.looked(shown);
     }
     Ok(())
-}
-
-fn lost(error: JoinError) -> BusError {
-    BusError::new(BusErrorKind::Other, "peek", error.to_string())
 }
 
 async fn received<S: Sink>(run: &Run<'_, S>, bus: &Bus, queue: &Queue) -> Outcome {
