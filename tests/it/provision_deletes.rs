@@ -185,13 +185,14 @@ fn a_protected_bus_takes_the_typed_name_of_what_goes() {
     assert!(done.stdout().contains("Deleted queue `spare`"), "{}", done.snapshot());
 }
 
-/// Ctrl-C as a key of the terminal that the program runs on: util-linux's `setsid` makes it the controlling one.
+/// Ctrl-C as a key of the terminal that the program runs on: util-linux's `setsid` makes it the controlling one. Who runs the tests
+/// in a shell's background hands SIGINT on as ignored, so it is first what it is in a terminal.
 #[test]
 fn a_ctrl_c_at_the_prompt_leaves_everything() {
     let program = crate::support::binary().display();
     for protected in [false, true] {
         let env = with_a_foreign_subscriber(protected);
-        let script = format!("setsid --ctty --wait '{program}' provision --prune");
+        let script = format!("env --default-signal=INT setsid --ctty --wait '{program}' provision --prune");
         let mut asked = env.script(&format!("exec {script}")).on_terminal().spawn();
         asked.wait_prompt("Type `users`");
         asked.type_in(b"use\x03");

@@ -50,7 +50,7 @@ impl Seats {
 
     /// What may come now. One with events ahead is not filled up one by one: each receive costs.
     fn open(&self) -> usize {
-        let ahead = if self.quick && self.size > 0 { self.size.max(MAX_BATCH) } else { 0 };
+        let ahead = if self.quick { self.size.max(MAX_BATCH) } else { 0 };
         let open = (self.size + ahead).saturating_sub(self.taken);
         if self.taken < self.size || open >= MAX_BATCH { open } else { 0 }
     }
@@ -124,7 +124,7 @@ impl State {
 }
 
 impl Place {
-    /// Gives it back, since its event was handled in so long a time, well or not.
+    /// Gives it back: its event was handled in so long a time, well or not. One of what has no handler is only dropped.
     pub(super) fn used(self, took: Duration, well: bool) {
         self.room.lock().seats[self.at].quick = well && took <= QUICK;
     }

@@ -172,6 +172,7 @@ async fn no_more_is_received_than_there_are_free_workers_unless_they_are_quick()
         let asked: Vec<u64> = asked.into_iter().filter_map(|(max, _)| max).collect();
         assert_eq!(asked[0], 2, "{handler}: nobody knows yet whether it is quick");
         assert!(asked.iter().all(|max| (1..=bound).contains(max)), "{handler}: {asked:?}");
+        assert_eq!(asked.iter().any(|max| *max > 2), handler == "true", "{handler}: {asked:?}");
     }
 }
 

@@ -283,6 +283,7 @@ pub(super) async fn handle(context: Arc<Context>, item: Item, place: Place) -> D
     }
     let start = async {
         let slot = handler.slot().await;
+        // The turn counts: at a rate that is slow on purpose nothing is wanted ahead.
         let began = Instant::now();
         let pass = match &shared.flow.breaker {
             Some(breaker) => Some(breaker.pass().await),

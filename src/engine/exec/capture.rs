@@ -8,8 +8,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 /// Bytes of one stream of one run that are kept in memory: 1 MiB.
 pub const MEMORY_LIMIT: usize = 1 << 20;
 
-/// Bytes of one read: most handlers write a line or nothing, and who writes more is read in larger pieces.
+/// Bytes of one read, until one was full: most handlers write a line or nothing.
 const FIRST: usize = 2 * 1024;
+/// Bytes of one read from then on.
 const CHUNK: usize = 64 * 1024;
 
 /// One stream of one run, complete.
