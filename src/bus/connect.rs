@@ -71,6 +71,7 @@ impl Bus {
             region,
             account: Arc::new(account),
             peek: options.peek,
+            in_process: options.http_client.is_some(),
             peek_whole: false,
         })
     }

@@ -12,6 +12,7 @@ mod peek;
 mod publish;
 mod queue;
 mod receive;
+mod relocate;
 mod removals;
 mod resources;
 mod settle;
@@ -30,6 +31,7 @@ pub use error::{Answer, BusError, BusErrorKind, ItemError};
 pub use moves::MoveTask;
 pub use names::partition;
 pub use queue::{QueueAttributes, RedrivePolicy};
+pub use relocate::Relocation;
 
 /// How long a long poll may wait at most: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>.
 pub const MAX_WAIT: Duration = Duration::from_secs(20);
@@ -54,6 +56,8 @@ pub struct Bus {
     region: String,
     account: Arc<OnceCell<String>>,
     peek: bool,
+    /// It answers in this process, whatever is called.
+    in_process: bool,
     /// The peek shows everything at every look, as LocalStack's does.
     peek_whole: bool,
 }
@@ -158,6 +162,8 @@ pub struct Message {
     pub id: String,
     /// What settles this receive; empty when the message was peeked.
     pub receipt_handle: String,
+    /// Where it lies, where a peek of the embedded bus showed it.
+    pub place: Option<u64>,
     /// The body, untouched.
     pub body: String,
     /// The message attributes, types included.

@@ -58,7 +58,7 @@ impl Bus {
         });
         let subject = format!("queue `{}`", queue.name);
         call.send().await.map_err(|error| BusError::from_sdk("peek", &subject, &error))?;
-        let bytes = answer.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).split_off(0);
+        let bytes = answer.take();
         let peeked: PeekAnswer = serde_json::from_slice(&bytes).map_err(|error| {
             BusError::new(
                 BusErrorKind::Other,
@@ -102,7 +102,13 @@ impl Bus {
 
 /// Keeps the bytes of the answer, which the borrowed operation's parser would drop.
 #[derive(Clone, Debug, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    pub(super) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
 
 #[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
 impl Intercept for Captured {
@@ -133,6 +139,8 @@ struct PeekAnswer {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct PeekedMessage {
+    #[serde(default, rename = "seq")]
+    seq: Option<u64>,
     message_id: String,
     body: String,
     #[serde(default)]
@@ -155,6 +163,7 @@ impl From<PeekedMessage> for Message {
         Self {
             id: message.message_id,
             receipt_handle: String::new(),
+            place: message.seq,
             body: message.body,
             attributes: message.message_attributes.into_iter().map(|(name, value)| (name, value.into())).collect(),
             system: SystemFields::read(attributes),

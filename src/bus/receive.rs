@@ -78,6 +78,7 @@ pub(super) fn read(message: aws_sdk_sqs::types::Message) -> Message {
     Message {
         id: message.message_id.unwrap_or_default(),
         receipt_handle: message.receipt_handle.unwrap_or_default(),
+        place: None,
         body: message.body.unwrap_or_default(),
         attributes: attributes.into_iter().map(|(name, value)| (name, attribute(value))).collect(),
         system: SystemFields::read(message.attributes.unwrap_or_default()),

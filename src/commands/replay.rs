@@ -118,7 +118,9 @@ async fn replay(cx: &mut Cx, args: ReplayArgs, resumed: Option<Journal>) -> Resu
         request.selection.until = args.select.until.map(|when| when.seen_from(started));
     }
     let some_stay = args.copy || !request.selection.is_everything();
-    if let Some((dead_letters, times)) = plan.dead_letters(&bus, args.dry_run, some_stay).filter(|_| !args.force) {
+    let receives = !(plan.is_one_step(&bus) && request.is_plain(args.dry_run, args.copy));
+    let dead_letters = plan.dead_letters(&bus, args.dry_run, some_stay);
+    if let Some((dead_letters, times)) = dead_letters.filter(|_| receives && !args.force) {
         let why = format!(
             "queue `{}` moves a message to `{dead_letters}` once it was received {times} {}, and what stays is received, too",
             plan.source.name(),

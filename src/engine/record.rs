@@ -5,7 +5,7 @@ use crate::event::{Record, SystemRecord};
 
 /// The record of a message found in the queue of this name. Peeked messages that nobody received have a receive count of 0.
 pub(crate) fn record_of(queue: &str, message: Message) -> Record {
-    let Message { id, receipt_handle: _, body, attributes, system } = message;
+    let Message { id, receipt_handle: _, place: _, body, attributes, system } = message;
     let system = SystemRecord {
         id,
         queue: Some(queue.to_owned()),

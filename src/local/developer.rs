@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /_aws/sqs/messages?QueueUrl=URL`, `GET /_aws/sqs/messages/REGION/ACCOUNT/QUEUE` | the messages of a queue as ReceiveMessage shows them, changing nothing; in flight or delayed ones with `ShowInvisible=true`, `ShowDelayed=true`. XML, or JSON with `Accept: application/json`; also by POST, as a client of either protocol whose endpoint is this address asks. At most 10,000 of them and 32 MiB of bodies: then the header `x-eventbus-truncated: true` says so. As LocalStack: <https://docs.localstack.cloud/aws/services/sqs/> |
 //! | `GET /_eventbus/messages` | see [`peek`] |
+//! | `POST /_eventbus/move` | see [`relocate`] |
 //! | `GET /_eventbus/health` | `{"status": "ok", "version": …}` |
 //! | `POST /_eventbus/reset` | empties the bus: `{"removed": {"topics", "queues", "subscriptions", "messages"}}` |
 
@@ -14,13 +15,13 @@ use serde_json::{Map, Value, json};
 use super::Cx;
 use super::error::{ApiError, ApiResult};
 use super::names::{valid_account, valid_region};
-use super::peek;
 use super::sqs::receive::{Wanted, render};
 use super::sqs::types::{Message, Messages};
 use super::store::catalogue::Queue;
 use super::store::messages::{self, Bounds};
 use super::store::whole::{self, State};
 use super::wire::{self, Answer, Protocol, Service, form};
+use super::{peek, relocate};
 
 /// LocalStack's endpoint.
 const MESSAGES: &str = "/_aws/sqs/messages";
@@ -61,10 +62,14 @@ pub(crate) async fn answer(
                 Err(error) => Err(error),
             }
         }
+        "move" if request.method() == Method::POST => {
+            let moved = relocate::messages(cx, request.body()).await;
+            moved.and_then(|moved| serde_json::to_value(&moved).map_err(unwritten))
+        }
         "health" if reading => Ok(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })),
         "reset" if request.method() == Method::POST => reset(cx).await,
-        "messages" | "health" | "reset" => {
-            let allowed = if name == "reset" { "POST" } else { "GET" };
+        "messages" | "health" | "reset" | "move" => {
+            let allowed = if matches!(name, "reset" | "move") { "POST" } else { "GET" };
             let message = json!({ "message": format!("{path} is asked with {allowed}") });
             let mut refused = wire::plain_json(405, &message, request_id);
             refused.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));

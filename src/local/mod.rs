@@ -18,6 +18,7 @@ mod error;
 mod names;
 mod overview;
 mod peek;
+mod relocate;
 mod server;
 mod signature;
 mod sns;

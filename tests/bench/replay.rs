@@ -20,7 +20,8 @@ const CALLERS: usize = 8;
 /// The queues.
 const QUEUES: [&str; 2] = ["work_dlq", "work"];
 
-/// Each message is noted, sent, confirmed, noted, and only then deleted; the program's start and its journal are included.
+/// Between two queues of the embedded bus each page is moved in one transaction; the program's start and its journal are
+/// included.
 pub(crate) fn run(quick: bool) -> Verdict {
     let python = match venv_tool("python") {
         Ok(python) => python,

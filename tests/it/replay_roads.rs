@@ -240,7 +240,7 @@ fn dead_letters_of_two_queues_go_back_each_to_its_own() {
 fn what_stays_is_not_pushed_towards_the_dead_letters_unasked() {
     let env = two_sources();
     ok(&env, &["replay", "dead", "--yes", "-q"]);
-    let select = ["replay", "one", "--to", "queue:other", "--grep", "one 1", "--yes"];
+    let select = ["replay", "one", "--to", "queue:other", "--grep", "one 1", "--yes", "--limit", "2"];
     let refused = env.run(&select).expect_code(1);
     assert!(refused.stderr().contains("--force") && refused.stderr().contains("1 time"), "{}", refused.snapshot());
     assert_eq!((records(&env, "one").len(), records(&env, "other").len()), (3, 0));
@@ -251,6 +251,16 @@ fn what_stays_is_not_pushed_towards_the_dead_letters_unasked() {
     assert_eq!((records(&env, "one").len(), records(&env, "other").len()), (2, 1));
     replay(&env, &["two", "--to", "queue:other", "--yes"]);
     assert_eq!(records(&env, "other").len(), 4);
+    // Where the bus moves what is named in one step, nothing is received, and nothing need be forced.
+    let lines = replay(&env, &["one", "--to", "queue:other", "--grep", "one 2", "--yes"]);
+    let summary = lines.last().unwrap();
+    assert_eq!((&summary["done"], &summary["skipped"], &summary["given_back"]), (&1.into(), &1.into(), &0.into()));
+    let left = records(&env, "one");
+    assert_eq!(
+        (left.len(), &left[0]["message"]["receiveCount"]),
+        (1, &1.into()),
+        "the look of the forced one: {left:#?}"
+    );
 }
 
 #[test]

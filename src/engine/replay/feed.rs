@@ -116,6 +116,7 @@ impl Run<'_> {
         let message = Message {
             id: if id.is_empty() { key.clone() } else { id },
             receipt_handle: String::new(),
+            place: None,
             body: record.body.clone(),
             attributes: record.queue_attributes().clone(),
             system: SystemFields {

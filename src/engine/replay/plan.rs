@@ -134,6 +134,15 @@ impl Plan {
         Some((name, redrive.max_receives))
     }
 
+    /// Whether the bus can move each message in one step, so that none has to be received.
+    pub fn is_one_step(&self, bus: &Bus) -> bool {
+        bus.can_relocate()
+            && self.other_bus.is_none()
+            && matches!(self.source, Source::Queue { .. })
+            && matches!(self.to, None | Some(Place::Queue(_)))
+            && !self.is_ordered()
+    }
+
     /// Whether messages have to be sent one after the other.
     pub fn is_ordered(&self) -> bool {
         let fifo = |queue: &Queue| queue.is_fifo();

@@ -150,7 +150,7 @@ impl Run<'_> {
     }
 
     /// Looked at once, with the first messages: to find out one by one that nothing has an origin would touch them all.
-    fn check_origins(&self, first: &[Message]) -> Result<(), ReplayError> {
+    pub(super) fn check_origins(&self, first: &[Message]) -> Result<(), ReplayError> {
         if !self.origins.are_unknown(first) {
             return Ok(());
         }
@@ -195,7 +195,7 @@ impl Run<'_> {
     ///
     /// SQS leaves a message its id and the time of its first sending when it dead-letters it, so these two tell. `consume` sends
     /// what it rejects anew, with a label; a clock that differs hides that it is new, and then the body tells.
-    fn is_late(&self, message: &Message) -> bool {
+    pub(super) fn is_late(&self, message: &Message) -> bool {
         let sent_at = message.system.sent_at_ms;
         let may_be_ours = sent_at.is_none_or(|at| at > self.started_ms - SKEW_MS);
         let is_labelled = message.attributes.contains_key(ORIGIN_ATTRIBUTE);
@@ -204,7 +204,7 @@ impl Run<'_> {
             || may_be_ours && is_labelled && self.sent_bodies.contains(self.hash(&message.body))
     }
 
-    async fn select_message(&mut self, queue: &Queue, message: Message) -> Result<Option<Parcel>, BusError> {
+    pub(super) async fn select_message(&mut self, queue: &Queue, message: Message) -> Result<Option<Parcel>, BusError> {
         let record = record_of(&queue.name, message.clone());
         let key = message.id.clone();
         self.select(record, message, key, None).await

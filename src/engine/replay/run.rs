@@ -63,6 +63,10 @@ pub async fn run(
             let looked = run.peek_through(queue).await;
             run.end(looked, Released::default()).await
         }
+        Source::Queue { queue, .. } if run.relocates() => {
+            let moved = run.relocate_through(queue).await;
+            run.end(moved, Released::default()).await
+        }
         Source::Queue { queue, .. } => {
             let holds = Holds::start(bus, queue);
             let moved = match run.take_up(Some(queue)).await {
@@ -192,7 +196,7 @@ impl<'a> Run<'a> {
         if let Source::Queue { queue, attributes, .. } = source {
             let all = self.request.selection.is_everything() && self.request.edit.is_none();
             let gives_back = !all || self.request.is_dry_run() || self.request.is_copy();
-            let receives = !(self.request.is_dry_run() && self.bus.can_peek());
+            let receives = !(self.request.is_dry_run() && self.bus.can_peek() || self.relocates());
             if self.request.is_dry_run() && receives {
                 let says = format!(
                     "this bus cannot show messages without receiving them: each message of `{}` is received once (its receive \

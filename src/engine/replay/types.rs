@@ -51,6 +51,11 @@ pub enum Work {
 }
 
 impl Request {
+    /// Whether nothing is counted, paced, copied, or taken up again: then a bus that can may move messages in one step.
+    pub const fn is_plain(&self, dry_run: bool, copy: bool) -> bool {
+        !dry_run && !copy && !self.resume && self.limit.is_none() && self.rate.is_none()
+    }
+
     /// Whether it is only told what would be done.
     pub const fn is_dry_run(&self) -> bool {
         matches!(self.work, Work::DryRun { .. })

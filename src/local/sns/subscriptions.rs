@@ -53,6 +53,11 @@ fn check(name: &str, value: &str, prefix: &str) -> ApiResult<()> {
                 let why = filter::not_json(value).unwrap_or_else(|| "failed to parse JSON.".into());
                 return refused(format!("RedrivePolicy: {why}"));
             };
+            // As AWS was seen to answer to a queue's policy in a subscription's place (cloudposse/terraform-aws-sns-topic issue 48).
+            let keys = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(value).unwrap_or_default();
+            if let Some(key) = keys.keys().find(|key| *key != "deadLetterTargetArn") {
+                return refused(format!("RedrivePolicy: invalid JSON. Attribute {key} is unknown."));
+            }
             match policy.dead_letter_target_arn.as_deref() {
                 None => refused("RedrivePolicy: deadLetterTargetArn is null".into()),
                 Some(arn) if QueueName::from_arn(arn).is_none() => {

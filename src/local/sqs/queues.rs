@@ -229,6 +229,10 @@ pub(crate) async fn set_attributes(cx: &Cx<'_>, input: SetQueueAttributes) -> Ap
     let now = cx.now();
     cx.write(move |tx| {
         let queue = tx.catalogue.queue(tx.connection, &name)?;
+        if input.attributes.is_empty() {
+            // As AWS was seen to answer, in both protocols (pulumi-aws issue 5677).
+            return Err(ApiError::missing("Attribute.Name"));
+        }
         let subject = attributes::Subject { queue: &name };
         attributes::check(&input.attributes, subject, |target| tx.catalogue.maybe_queue(tx.connection, target))?;
         let settings = attributes::change(&queue, &input.attributes, now);

@@ -18,7 +18,7 @@ const MOST_ATTRIBUTES: usize = 10;
 const ENTRY: &str = "SendMessageBatchRequestEntry";
 
 /// A message that was found good, with all that does not depend on its queue.
-struct Ready {
+pub(crate) struct Ready {
     body: String,
     attributes: Option<String>,
     group_id: Option<String>,
@@ -105,6 +105,16 @@ fn size_of(message: &SendMessage) -> usize {
     message.message_body.as_ref().map_or(0, String::len) + digest::size_of_attributes(&message.message_attributes)
 }
 
+/// A message by itself for a queue that is not FIFO, as far as can be said without the queue.
+pub(crate) fn checked(message: SendMessage) -> ApiResult<Ready> {
+    check(message, false, Place::Alone, None)
+}
+
+/// The message, if `queue` takes it.
+pub(crate) fn fitting(queue: &Queue, message: Ready) -> ApiResult<Ready> {
+    fits(queue, &message, Place::Alone).map(|()| message)
+}
+
 fn fits(queue: &Queue, message: &Ready, place: Place) -> ApiResult<()> {
     let most = queue.number("MaximumMessageSize");
     if message.size as i64 > most {
@@ -126,7 +136,7 @@ fn fits(queue: &Queue, message: &Ready, place: Place) -> ApiResult<()> {
 }
 
 /// Puts a message into its queue and returns what is answered. A duplicate is answered with the one before it.
-fn store(tx: &mut Tx<'_>, queue: &Queue, mut message: Ready, now: i64) -> ApiResult<Sent> {
+pub(crate) fn store(tx: &mut Tx<'_>, queue: &Queue, mut message: Ready, now: i64) -> ApiResult<Sent> {
     let delay = message.delay.unwrap_or_else(|| queue.number("DelaySeconds"));
     if queue.fifo() {
         let group = message.group_id.as_deref().unwrap_or_default();

@@ -384,6 +384,18 @@ pub(crate) fn state(tx: &Tx<'_>, queue: i64, seq: i64) -> ApiResult<Option<(i64,
         .optional()?)
 }
 
+/// Whether a message of a queue that is not FIFO could be received now: it lies there under this id, visible and not expired.
+pub(crate) fn may_be_taken(tx: &Tx<'_>, queue: &Queue, seq: i64, id: &[u8; 16], now: i64) -> ApiResult<bool> {
+    Ok(tx
+        .connection
+        .prepare_cached(
+            "SELECT 1 FROM messages WHERE queue = ?1 AND seq = ?2 AND id = ?3 AND visible <= ?4 AND sent > ?5",
+        )?
+        .query_row((queue.id, seq, id, now, queue.expired_before(now)), |_| Ok(()))
+        .optional()?
+        .is_some())
+}
+
 /// Hides a message until another instant, or shows it.
 pub(crate) fn set_visible(tx: &mut Tx<'_>, queue: i64, seq: i64, visible: i64, now: i64) -> ApiResult<()> {
     let group: Option<Option<String>> = tx

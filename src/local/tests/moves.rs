@@ -6,6 +6,15 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 
 impl Bench {
+    /// Asks a developer endpoint: status and answer.
+    async fn developer(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let method = http::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = http::Request::builder().method(method).uri(path).header("host", "localhost");
+        let answer = self.bus.handle(request.body(body.into()).unwrap()).await;
+        (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default())
+    }
+
     /// A queue `q` with the dead-letter queue `dead`, in which these lie.
     async fn dead_letters(&self, bodies: &[&str]) {
         self.queue("dead", json!({})).await;
@@ -356,4 +365,49 @@ async fn a_task_goes_on_where_the_bus_was_open_before_it_began() {
     }
     let task = other.task().await;
     assert_eq!((&task["Status"], &task["ApproximateNumberOfMessagesMoved"]), (&json!("COMPLETED"), &json!(3)));
+}
+
+#[tokio::test]
+async fn a_move_in_one_step_takes_what_can_be_received_and_nothing_else() {
+    let bench = Bench::new();
+    bench.queue("from", json!({})).await;
+    bench.queue("to", json!({ "MaximumMessageSize": "1024" })).await;
+    // In flight, and not to be had.
+    bench.send("from", "taken").await;
+    assert_eq!(bench.receive("from").await[0]["Body"], "taken");
+    for body in ["small", "large", "other"] {
+        bench.send("from", body).await;
+    }
+    let looked = |answer: &Value| answer["messages"].as_array().unwrap().clone();
+    let (_, shown) =
+        bench.developer("GET", "/_eventbus/messages?QueueUrl=http://localhost/000000000000/from", Value::Null).await;
+    let shown = looked(&shown);
+    let entry = |at: usize, body: &str| {
+        json!({ "Place": shown[at]["seq"], "Id": shown[at]["MessageId"], "QueueUrl": format!("{URL}to"), "MessageBody": body,
+                "MessageAttributes": { "a": { "DataType": "Number", "StringValue": "1" } } })
+    };
+    let entries = [entry(0, "taken"), entry(1, "small"), entry(2, &"x".repeat(2_000))];
+    let call = json!({ "QueueUrl": format!("{URL}from"), "Entries": entries });
+    let (status, moved) = bench.developer("POST", "/_eventbus/move", call.clone()).await;
+    assert_eq!(status, 200, "{moved}");
+    assert_eq!((&moved["Entries"][0], &moved["Entries"][2]["Code"]), (&json!({}), &json!("InvalidParameterValue")));
+    let arrived = bench.receive("to").await;
+    assert_eq!((&arrived[0]["Body"], &arrived[0]["MessageId"]), (&json!("small"), &moved["Entries"][1]["MessageId"]));
+    let (_, left) =
+        bench.developer("GET", "/_eventbus/messages?QueueUrl=http://localhost/000000000000/from", Value::Null).await;
+    let left: Vec<Value> = looked(&left).into_iter().map(|message| message["Body"].clone()).collect();
+    assert_eq!(left, ["taken", "large", "other"], "what was refused or not named stays");
+    // What is gone cannot be had twice, and a wrong id not at all.
+    let (_, again) = bench.developer("POST", "/_eventbus/move", call).await;
+    assert_eq!(again["Entries"][1], json!({}));
+    let mut other = entry(3, "other");
+    other["Id"] = shown[2]["MessageId"].clone();
+    let (_, other) = bench
+        .developer("POST", "/_eventbus/move", json!({ "QueueUrl": format!("{URL}from"), "Entries": [other] }))
+        .await;
+    assert_eq!(other["Entries"][0], json!({}));
+    bench.queue("in_order.fifo", json!({ "FifoQueue": "true" })).await;
+    let refused = json!({ "QueueUrl": format!("{URL}in_order.fifo"), "Entries": [] });
+    assert_eq!(bench.developer("POST", "/_eventbus/move", refused).await.0, 400);
+    assert_eq!(bench.developer("GET", "/_eventbus/move", Value::Null).await.0, 405);
 }
