@@ -5,6 +5,7 @@
 //! Rules kept here: nothing is created by a look-up, a batch answer is read entry by entry, and no error carries a credential.
 
 mod connect;
+mod developer;
 mod error;
 mod moves;
 mod names;

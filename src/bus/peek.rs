@@ -4,14 +4,9 @@
 //! `{"cursor": SEQ, "messages": [{"seq", "MessageId", "Body", "Attributes", "MessageAttributes"}]}`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_sdk_sqs::config::interceptors::AfterDeserializationInterceptorContextRef;
-use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_sqs::error::BoxError;
 use aws_sdk_sqs::types::MessageSystemAttributeName as Name;
-use aws_smithy_types::body::SdkBody;
 use base64::Engine as _;
 use serde::Deserialize;
 
@@ -46,26 +41,7 @@ impl Bus {
             .append_pair("wait", &wait.min(MAX_WAIT).as_millis().to_string())
             .finish();
         let uri = format!("{endpoint}/_eventbus/messages?{query}");
-        // A smithy HTTP client cannot be called without a client's runtime around it. So the call rides on one of SQS's reading
-        // operations, whose request is replaced: retries, timeouts and error parsing are the SDK's, as for every other call.
-        let answer = Captured::default();
-        let call = self.sqs.list_queues().customize().interceptor(answer.clone()).mutate_request(move |request| {
-            // The endpoint was parsed when the bus was connected, so this cannot fail; if it did, the endpoint would answer
-            // `ListQueues`, and the missing cursor below would say so.
-            let _ = request.set_method("GET").and_then(|()| request.set_uri(uri.as_str()));
-            request.headers_mut().remove("content-length");
-            *request.body_mut() = SdkBody::empty();
-        });
-        let subject = format!("queue `{}`", queue.name);
-        call.send().await.map_err(|error| BusError::from_sdk("peek", &subject, &error))?;
-        let bytes = answer.take();
-        let peeked: PeekAnswer = serde_json::from_slice(&bytes).map_err(|error| {
-            BusError::new(
-                BusErrorKind::Other,
-                "peek",
-                format!("{subject}: the answer to the peek is not as expected: {error}"),
-            )
-        })?;
+        let peeked: PeekAnswer = self.ask_developer("peek", &format!("queue `{}`", queue.name), uri, None).await?;
         Ok(Peeked { cursor: peeked.cursor, messages: peeked.messages.into_iter().map(Message::from).collect() })
     }
 }
@@ -100,36 +76,6 @@ impl Bus {
     }
 }
 
-/// Keeps the bytes of the answer, which the borrowed operation's parser would drop.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Captured {
-    pub(super) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-}
-
-#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
-impl Intercept for Captured {
-    fn name(&self) -> &'static str {
-        "peek answer"
-    }
-
-    // Only now has the body been fetched, where it comes over a connection.
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if let Some(bytes) = context.response().body().bytes() {
-            *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = bytes.to_vec();
-        }
-        Ok(())
-    }
-}
-
 #[derive(Deserialize)]
 struct PeekAnswer {
     cursor: u64,
@@ -139,7 +85,7 @@ struct PeekAnswer {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct PeekedMessage {
-    #[serde(default, rename = "seq")]
+    #[serde(rename = "seq")]
     seq: Option<u64>,
     message_id: String,
     body: String,

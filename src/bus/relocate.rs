@@ -3,12 +3,11 @@
 //! `POST /_eventbus/move` with `{"QueueUrl": URL, "Entries": [{"Place": SEQ, "Id": MESSAGE ID, "QueueUrl": URL, …}]}`, the rest
 //! of an entry as `SendMessage` has it; the answer is `{"Entries": [{"MessageId"} | {"Code", "Message"} | {}]}`.
 
-use aws_sdk_sqs::config::retry::RetryConfig;
-use aws_smithy_types::body::SdkBody;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::peek::Captured;
 use super::{Bus, BusError, BusErrorKind, ItemError, Outgoing, Queue};
 use crate::event::AttributeValue;
 
@@ -26,9 +25,10 @@ pub struct Relocation<'a> {
 }
 
 impl Bus {
-    /// Whether [`Bus::relocate`] can be used: on the embedded bus, in this process or served by another.
+    /// Whether [`Bus::relocate`] can be used: on the embedded bus in this process. Over a connection an answer could be lost, and
+    /// with it what became of the messages.
     pub fn can_relocate(&self) -> bool {
-        self.peek && !self.peek_whole
+        self.peek && self.in_process
     }
 
     /// Moves messages that may be received now out of `from`, which is not FIFO: all in one transaction, each sent as
@@ -36,8 +36,7 @@ impl Bus {
     /// being in flight, delayed, or gone.
     ///
     /// # Errors
-    /// `Unsupported` where [`Bus::can_relocate`] says no; else what the bus answers. Nothing was moved then, unless
-    /// [`Bus::may_have_relocated`] says that it is not known.
+    /// `Unsupported` where [`Bus::can_relocate`] says no; else what the bus answers, and then nothing was moved.
     pub async fn relocate(
         &self,
         from: &Queue,
@@ -48,37 +47,15 @@ impl Bus {
             let says = format!("{subject}: this bus cannot move messages in one step");
             return Err(BusError::new(BusErrorKind::Unsupported, "move", says));
         };
-        let entries: Vec<Entry<'_>> = messages.iter().map(Entry::of).collect();
-        let unwritten = |error: serde_json::Error| {
-            BusError::new(
-                BusErrorKind::Other,
-                "move",
-                format!("{subject}: the move cannot be written or read: {error}"),
-            )
-        };
-        let body = serde_json::to_vec(&Call { queue_url: &from.url, entries }).map_err(unwritten)?;
+        let entries = messages.iter().map(Entry::of).collect();
+        let body = serde_json::to_vec(&Call { queue_url: &from.url, entries }).expect("texts and numbers serialise");
         let uri = format!("{endpoint}/_eventbus/move");
-        let answer = Captured::default();
-        // Tried again after a lost answer, it would find nothing and not know why.
-        let once = aws_sdk_sqs::config::Builder::new().retry_config(RetryConfig::disabled());
-        // As for the peek, the call rides on an operation of the SDK.
-        let call = self.sqs.list_queues().customize().interceptor(answer.clone()).config_override(once).mutate_request(
-            move |request| {
-                let _ = request.set_method("POST").and_then(|()| request.set_uri(uri.as_str()));
-                request.headers_mut().remove("content-length");
-                *request.body_mut() = SdkBody::from(body.clone());
-            },
-        );
-        call.send().await.map_err(|error| BusError::from_sdk("move", &subject, &error))?;
-        let answer: Answer = serde_json::from_slice(&answer.take()).map_err(unwritten)?;
-        Ok(answer.entries.into_iter().map(Moved::outcome).collect())
-    }
-}
-
-impl Bus {
-    /// Whether a failed [`Bus::relocate`] may have moved all the same: over a connection an answer can be lost.
-    pub fn may_have_relocated(&self, error: &BusError) -> bool {
-        !self.in_process && error.may_have_been_done()
+        let Answer { entries } = self.ask_developer("move", &subject, uri, Some(body)).await?;
+        if entries.len() != messages.len() {
+            let says = format!("{subject}: the move of {} was answered for {}", messages.len(), entries.len());
+            return Err(BusError::new(BusErrorKind::Other, "move", says));
+        }
+        Ok(entries.into_iter().map(Moved::outcome).collect())
     }
 }
 
@@ -109,9 +86,7 @@ impl<'a> Entry<'a> {
             let value = match &attribute.value {
                 AttributeValue::Text(text) => json!({ "DataType": attribute.data_type, "StringValue": text }),
                 AttributeValue::Binary(bytes) => {
-                    use base64::Engine as _;
-                    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
-                    json!({ "DataType": attribute.data_type, "BinaryValue": text })
+                    json!({ "DataType": attribute.data_type, "BinaryValue": STANDARD.encode(bytes) })
                 }
             };
             (name.clone(), value)

@@ -20,8 +20,8 @@ const CALLERS: usize = 8;
 /// The queues.
 const QUEUES: [&str; 2] = ["work_dlq", "work"];
 
-/// Between two queues of the embedded bus each page is moved in one transaction; the program's start and its journal are
-/// included.
+/// On the embedded bus each page is moved in one transaction, over HTTP each message is sent and then deleted; the program's
+/// start and its journal are included.
 pub(crate) fn run(quick: bool) -> Verdict {
     let python = match venv_tool("python") {
         Ok(python) => python,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{TestEnv, assert_lines_match};
+use crate::support::{Client, TestEnv, assert_lines_match};
 
 fn ok(env: &TestEnv, args: &[&str]) {
     let _ = env.run(args).success();
@@ -325,4 +325,23 @@ fn a_replay_whose_reader_went_away_is_not_done() {
     }
     ok(&env, &["replay", "--resume", "--yes", "--rate", "100"]);
     assert_eq!((records(&env, "user_events").len(), records(&env, "user_events_dlq").len()), (3, 0));
+}
+
+#[test]
+fn large_messages_are_moved_beside_a_server() {
+    let env = two_sources();
+    let server = env.serve();
+    // Each byte is two when escaped.
+    let body = "\n\"".repeat(400 * 1024 / 2);
+    let mut client = Client::connect(&server.url).unwrap();
+    for _ in 0..20 {
+        let input = serde_json::json!({ "QueueUrl": format!("{}/000000000000/two", server.url), "MessageBody": body });
+        assert_eq!(client.sqs("SendMessage", &input).unwrap().0, 200);
+    }
+    let before = records(&env, "two").len();
+    let lines = replay(&env, &["two", "--to", "queue:other", "--yes"]);
+    let summary = lines.last().unwrap();
+    assert_eq!((&summary["done"], &summary["left"]), (&before.into(), &0.into()));
+    let bodies = records(&env, "other");
+    assert_eq!(bodies.iter().filter(|record| record["body"].as_str() == Some(body.as_str())).count(), 20);
 }

@@ -15,6 +15,8 @@ pub(super) struct Parcel {
     pub(super) item: Item,
     pub(super) to: Place,
     pub(super) handle: String,
+    /// Where it lies, if it was only looked at.
+    pub(super) place: Option<u64>,
     /// By which it is known when it comes back.
     pub(super) hash: u64,
     pub(super) body: u64,
@@ -70,6 +72,7 @@ impl Parcel {
             hash: run.hash(&message.id),
             body: run.hash(&message.body),
             handle: message.receipt_handle.clone(),
+            place: message.place,
             record: matches!(to, Place::File(..)).then_some(record),
             key,
             item,

@@ -6,11 +6,15 @@ use std::time::Duration;
 use super::parcel::Parcel;
 use super::plan::Place;
 use super::run::Run;
+use super::send::batches;
 use super::types::{Outcome, ReplayError};
-use crate::bus::{Bus, BusError, ItemError, Peeked, Queue, Relocation};
+use crate::bus::{Bus, BusError, ItemError, Queue, Relocation};
 
-/// Messages of one transaction. More would not be faster, and others on the bus wait for it.
+/// Messages of one transaction at most: others on the bus wait for it.
 const PAGE: u32 = 250;
+
+/// Bytes of their bodies and attributes at most, as in a batch of AWS's: a page of large ones is written step by step.
+const CALL_BYTES: usize = 1024 * 1024;
 
 /// Tries of a page that the bus refused for the moment, and the pause before the second.
 const TRIES: u32 = 4;
@@ -26,60 +30,58 @@ impl Run<'_> {
 
     /// Page by page, the next being fetched while one is moved.
     pub(super) async fn relocate_through(&mut self, queue: &Queue) -> Result<(), ReplayError> {
-        let mut next = self.page(queue, 0).await?;
-        let mut first = true;
-        while !next.messages.is_empty() && !self.report.output_closed {
+        let bus = self.bus;
+        let mut page = bus.peek(queue, 0, PAGE, Duration::ZERO).await?;
+        if !page.messages.is_empty() {
+            self.check_origins(&page.messages)?;
+        }
+        while !page.messages.is_empty() && !self.report.output_closed {
             if self.shutdown.is_draining() {
                 self.report.interrupted.get_or_insert(0);
                 break;
             }
-            if std::mem::replace(&mut first, false) {
-                self.check_origins(&next.messages)?;
+            let cursor = page.cursor;
+            let (late, fresh): (Vec<_>, Vec<_>) = page.messages.into_iter().partition(|message| self.is_late(message));
+            self.report.late += late.len() as u64;
+            // What came after the start stays, and behind a page of it there is nothing older.
+            if fresh.is_empty() {
+                break;
             }
-            let cursor = next.cursor;
-            let mut parcels = Vec::with_capacity(next.messages.len());
-            let mut late = 0;
-            let all = next.messages.len();
-            for message in next.messages {
-                if self.is_late(&message) {
-                    late += 1;
-                    continue;
-                }
-                let place = message.place.unwrap_or_default();
-                if let Some(parcel) = self.select_message(queue, message).await? {
-                    parcels.push((place, parcel));
-                }
+            let mut parcels = Vec::with_capacity(fresh.len());
+            for message in fresh {
+                parcels.extend(self.select_message(queue, message).await?);
             }
-            self.report.late += late as u64;
-            let bus = self.bus;
-            let relocations: Vec<_> = parcels.iter().filter_map(|(place, parcel)| relocation(*place, parcel)).collect();
-            let both = async {
-                tokio::join!(relocate(bus, queue, &relocations), bus.peek(queue, cursor, PAGE, Duration::ZERO))
-            };
-            let (moved, page) = tokio::select! {
+            let (moved, next) =
+                tokio::join!(self.relocate_all(queue, parcels), bus.peek(queue, cursor, PAGE, Duration::ZERO));
+            moved?;
+            if !self.report.abandoned.is_empty() {
+                break;
+            }
+            page = next?;
+        }
+        Ok(())
+    }
+
+    /// Moves these, as many as one call takes at a time, and settles each.
+    async fn relocate_all(&mut self, queue: &Queue, parcels: Vec<Parcel>) -> Result<(), ReplayError> {
+        let bus = self.bus;
+        let batches = batches((0..parcels.len()).collect(), &parcels, PAGE as usize, CALL_BYTES);
+        let mut parcels = parcels.into_iter();
+        for batch in batches {
+            let batch: Vec<Parcel> = parcels.by_ref().take(batch.len()).collect();
+            let relocations: Vec<_> = batch.iter().filter_map(relocation).collect();
+            let moved = tokio::select! {
                 biased;
-                both = both => both,
+                moved = relocate(bus, queue, &relocations) => moved,
                 () = self.shutdown.aborting() => {
                     // Whether that one step was taken is not known.
-                    *self.report.interrupted.get_or_insert(0) += parcels.len() as u64;
-                    let begun = parcels.into_iter().map(|(_, parcel)| parcel.item.message_id);
-                    self.report.abandoned.extend(begun);
+                    *self.report.interrupted.get_or_insert(0) += batch.len() as u64;
+                    self.report.abandoned.extend(batch.into_iter().map(|parcel| parcel.item.message_id));
+                    self.report.skipped += parcels.len() as u64;
                     return Ok(());
                 }
             };
-            let moved = match moved {
-                Ok(moved) => moved,
-                Err(error) => {
-                    // Each is in one place, but nobody said in which.
-                    for (_, parcel) in parcels.into_iter().filter(|_| bus.may_have_relocated(&error)) {
-                        let ItemError { code, message, .. } = error.to_item();
-                        let outcome = Outcome::Failed { code, reason: message, uncertain: true };
-                        self.settle(parcel.item, Some(&parcel.to), outcome).await;
-                    }
-                    return Err(error.into());
-                }
-            };
-            for ((_, parcel), moved) in parcels.into_iter().zip(moved) {
+            for (parcel, moved) in batch.into_iter().zip(moved?) {
                 let outcome = match moved {
                     Some(Ok(message_id)) => Outcome::Moved { message_id, uncertain: false },
                     Some(Err(error)) => Outcome::Failed { code: error.code, reason: error.message, uncertain: false },
@@ -88,21 +90,12 @@ impl Run<'_> {
                 };
                 self.settle(parcel.item, Some(&parcel.to), outcome).await;
             }
-            // What came after the start stays; behind it there is nothing older.
-            if late == all {
-                break;
-            }
-            next = page?;
         }
         Ok(())
     }
-
-    async fn page(&self, queue: &Queue, after: u64) -> Result<Peeked, BusError> {
-        self.bus.peek(queue, after, PAGE, Duration::ZERO).await
-    }
 }
 
-/// Tries again what was surely not done.
+/// Tries again what the bus refused for the moment: then nothing of it was done.
 async fn relocate(
     bus: &Bus,
     queue: &Queue,
@@ -111,7 +104,7 @@ async fn relocate(
     let mut attempt = 1;
     loop {
         match bus.relocate(queue, messages).await {
-            Err(error) if error.retryable && attempt < TRIES && !bus.may_have_relocated(&error) => {
+            Err(error) if error.retryable && attempt < TRIES => {
                 tokio::time::sleep(PAUSE * attempt).await;
                 attempt += 1;
             }
@@ -120,7 +113,7 @@ async fn relocate(
     }
 }
 
-fn relocation(place: u64, parcel: &Parcel) -> Option<Relocation<'_>> {
-    let Place::Queue(to) = &parcel.to else { return None };
+fn relocation(parcel: &Parcel) -> Option<Relocation<'_>> {
+    let (Place::Queue(to), Some(place)) = (&parcel.to, parcel.place) else { return None };
     Some(Relocation { place, message_id: &parcel.item.message_id, to, outgoing: &parcel.outgoing })
 }

@@ -37,13 +37,13 @@ pub(super) enum Delivered {
     Left,
 }
 
-/// What one call takes, in order.
-pub(super) fn batches(indexes: Vec<usize>, parcels: &[Parcel], most: usize) -> Vec<Vec<usize>> {
+/// What one call takes, in order: at most so many, of so many bytes in all.
+pub(super) fn batches(indexes: Vec<usize>, parcels: &[Parcel], most: usize, most_bytes: usize) -> Vec<Vec<usize>> {
     let mut batches: Vec<(usize, Vec<usize>)> = Vec::new();
     for index in indexes {
         let size = size(&parcels[index].outgoing);
         match batches.last_mut() {
-            Some((bytes, batch)) if *bytes + size <= BATCH_BYTES && batch.len() < most => {
+            Some((bytes, batch)) if *bytes + size <= most_bytes && batch.len() < most => {
                 *bytes += size;
                 batch.push(index);
             }

@@ -189,7 +189,7 @@ impl Run<'_> {
         if place.is_fifo() {
             return self.deliver_in_order(place, indexes, parcels, most).await;
         }
-        let batches = batches(indexes, parcels, most);
+        let batches = batches(indexes, parcels, most, BATCH_BYTES);
         let sends = futures::stream::iter(batches).map(|batch| self.deliver_batch(place, batch, parcels));
         sends.buffered(self.request.concurrency.max(1)).collect::<Vec<_>>().await.into_iter().flatten().collect()
     }

@@ -187,3 +187,29 @@ async fn permissions_come_and_go_by_label() {
     );
     assert!(!shown(&bench, "q").await.contains_key("Policy"));
 }
+
+#[tokio::test]
+async fn nothing_to_set_and_a_queues_policy_on_a_subscription_are_refused() {
+    // Seen on AWS: pulumi-aws issue 5677, cloudposse/terraform-aws-sns-topic issue 48.
+    let bench = Bench::new();
+    bench.queue("q", json!({})).await;
+    let input = json!({ "QueueUrl": format!("{URL}q"), "Attributes": {} });
+    let (status, shape, message) = refused(&bench, "SetQueueAttributes", input).await;
+    assert_eq!((status, shape.as_str()), (400, "MissingRequiredParameterException"));
+    assert_eq!(message, "The request must contain the parameter Attribute.Name.");
+    bench.sns(&[("Action", "CreateTopic"), ("Name", "t")]).await;
+    let policy = json!({ "deadLetterTargetArn": format!("{ARN}q"), "maxReceiveCount": 5 }).to_string();
+    let (status, answer) = bench
+        .sns_error(&[
+            ("Action", "Subscribe"),
+            ("TopicArn", "arn:aws:sns:us-east-1:000000000000:t"),
+            ("Protocol", "sqs"),
+            ("Endpoint", &format!("{ARN}q")),
+            ("Attributes.entry.1.key", "RedrivePolicy"),
+            ("Attributes.entry.1.value", &policy),
+        ])
+        .await;
+    let says =
+        "Invalid parameter: Attributes Reason: RedrivePolicy: invalid JSON. Attribute maxReceiveCount is unknown.";
+    assert!(status == 400 && answer.contains(says), "{status} {answer}");
+}
