@@ -18,6 +18,7 @@ mod error;
 mod names;
 mod overview;
 mod peek;
+mod policy;
 mod relocate;
 mod server;
 mod signature;
@@ -180,10 +181,13 @@ impl LocalBus {
         if let Some(answer) = wire::other_method(request.method(), &request_id) {
             return answer;
         }
-        let shape = if wire::wants_json(&request) { wire::negotiated } else { std::convert::identity };
+        let as_json = wire::wants_json(&request);
         let call = match wire::read(&request) {
             Ok(call) => call,
-            Err((protocol, error)) => return shape(wire::write_error(Service::Sqs, protocol, &error, &request_id)),
+            Err((service, protocol, error)) => {
+                let answer = wire::write_error(service, protocol, &error, &request_id);
+                return if as_json { wire::negotiated(answer) } else { answer };
+            }
         };
         // Also what another process, or an earlier one, has left to do: this request may wait for it.
         self.drive_moves();
@@ -193,7 +197,11 @@ impl LocalBus {
             Service::Sts => sns::call_sts(&cx, &call.operation, &call.input),
         };
         self.drive_moves();
-        shape(wire::write(call.service, call.protocol, &call.operation, outcome, &request_id))
+        if as_json {
+            wire::write_as_json(call.service, &call.operation, outcome, &request_id)
+        } else {
+            wire::write(call.service, call.protocol, &call.operation, outcome, &request_id)
+        }
     }
 }
 

@@ -28,6 +28,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Whether what `arn` names is in the region of this caller.
+    pub(crate) fn reaches(&self, arn: &Arn<'_>) -> bool {
+        !self.region_told || arn.region == self.region
+    }
+
     /// The ARN of the topic `name` of this caller.
     pub(crate) fn topic_arn(&self, name: &str) -> String {
         format!("arn:{}:sns:{}:{}:{name}", partition(&self.region), self.region, self.account)
@@ -183,11 +188,16 @@ pub(crate) fn valid_entry_id(id: &str) -> bool {
 /// Whether every character may travel in a message
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
 pub(crate) fn valid_text(text: &str) -> bool {
+    odd_char(text).is_none()
+}
+
+/// The first character of a text that no message takes along.
+pub(crate) fn odd_char(text: &str) -> Option<char> {
     // Nearly every body is all printable: look at bytes first, at characters only when something is unusual.
     if text.bytes().all(|b| (0x20..0xEF).contains(&b) || matches!(b, b'\t' | b'\n' | b'\r')) {
-        return true;
+        return None;
     }
-    text.chars().all(valid_char)
+    text.chars().find(|c| !valid_char(*c))
 }
 
 /// The characters of XML 1.0 (<https://www.w3.org/TR/xml/#charsets>).

@@ -25,18 +25,16 @@ fn long_enough(arn: Option<String>, parameter: &str) -> ApiResult<String> {
 /// The ARN of a topic in the region of the caller. Whether there is such a topic is another question.
 pub(super) fn topic(caller: &Caller, arn: Option<String>, parameter: &str) -> ApiResult<String> {
     let arn = long_enough(arn, parameter)?;
-    let reachable = split_arn(&arn).is_some_and(|parts| {
-        parts.service == "sns"
-            && !parts.resource.contains([':', '/'])
-            && (!caller.region_told || parts.region == caller.region)
-    });
+    let reachable = split_arn(&arn)
+        .is_some_and(|parts| parts.service == "sns" && !parts.resource.contains([':', '/']) && caller.reaches(&parts));
     if reachable { Ok(arn) } else { Err(ApiError::parameter(parameter)) }
 }
 
-/// The ARN of a subscription: the one of a topic and an id.
-pub(super) fn subscription(arn: Option<String>) -> ApiResult<String> {
+/// The ARN of a subscription in the region of the caller: the one of a topic and an id.
+pub(super) fn subscription(caller: &Caller, arn: Option<String>) -> ApiResult<String> {
     let arn = long_enough(arn, "SubscriptionArn")?;
     match split_arn(&arn) {
+        Some(parts) if parts.service == "sns" && !caller.reaches(&parts) => Err(ApiError::parameter("SubscriptionArn")),
         Some(parts) if parts.service == "sns" && parts.resource.contains(':') => Ok(arn),
         Some(parts) if parts.service == "sns" => Err(ApiError::parameter("SubscriptionId")),
         _ => Err(ApiError::parameter("SubscriptionArn")),

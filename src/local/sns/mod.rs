@@ -121,7 +121,7 @@ pub(crate) async fn call(cx: &Cx<'_>, operation: &str, input: Input) -> ApiResul
         "GetDataProtectionPolicy" => input.answer(data_protection::get(cx, input.parse()?).await?),
         "PutDataProtectionPolicy" => input.answer(data_protection::put(cx, input.parse()?).await?),
         "Subscribe" => input.answer(subscriptions::subscribe(cx, input.parse()?).await?),
-        "ConfirmSubscription" => input.answer(subscriptions::confirm(input.parse()?)?),
+        "ConfirmSubscription" => input.answer(subscriptions::confirm(cx, input.parse()?)?),
         "Unsubscribe" => input.answer(subscriptions::unsubscribe(cx, input.parse()?).await?),
         "GetSubscriptionAttributes" => input.answer(subscriptions::get_attributes(cx, input.parse()?).await?),
         "SetSubscriptionAttributes" => input.answer(subscriptions::set_attribute(cx, input.parse()?).await?),

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
 use super::super::names::valid_account;
-use super::super::sqs::permissions::{statement, statements};
+use super::super::policy::{self, statement, statements};
 use super::super::sqs::types::Nothing;
 use super::types::{AddPermission, RemovePermission};
 use super::{arns, topics};
 
 /// What can be allowed to somebody else: what a topic's own policy can speak of
 /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html>).
-const ACTIONS: [&str; 9] = [
+const ACTIONS: [&str; 12] = [
     "Publish",
     "Subscribe",
     "Receive",
@@ -24,7 +24,41 @@ const ACTIONS: [&str; 9] = [
     "GetTopicAttributes",
     "SetTopicAttributes",
     "ListSubscriptionsByTopic",
+    "ListTagsForResource",
+    "GetDataProtectionPolicy",
+    "PutDataProtectionPolicy",
 ];
+
+fn out_of_scope() -> ApiError {
+    ApiError::parameter("Policy statement action out of service scope!")
+}
+
+/// Checks a policy that somebody sets as a whole. Of it is looked at what AWS is known to refuse: an empty one
+/// (aws-controllers-k8s/community issue 1867), statements that lack something (serverless/serverless issue 5519,
+/// cloudposse/terraform-aws-sns-topic pull request 44), or speak of other actions than a topic has, such as all of SNS's
+/// (hashicorp/terraform issue 12740), or name principals that nobody can be (hashicorp/terraform-provider-aws issue 26041).
+pub(super) fn check(text: &str) -> ApiResult<()> {
+    let refused = |reason: &str| Err(ApiError::parameter(reason));
+    if text.is_empty() {
+        return refused("Policy is empty");
+    }
+    let Some(statements) = policy::read(text) else { return refused("Policy Error: null") };
+    for statement in statements {
+        let known = |name: &str| {
+            name != "*" && (name.contains(['*', '?']) || ACTIONS.iter().any(|action| action.eq_ignore_ascii_case(name)))
+        };
+        if !policy::actions(&statement).into_iter().all(|action| policy::action_of("sns", action).is_some_and(known)) {
+            return Err(out_of_scope());
+        }
+        if policy::resources(&statement) > 1 {
+            return refused("Policy statement must apply to a single resource!");
+        }
+        if !policy::principals_can_be(&statement) {
+            return refused("Policy Error: PrincipalNotFound");
+        }
+    }
+    Ok(())
+}
 
 pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing> {
     let label = label_of(input.label)?;
@@ -35,7 +69,7 @@ pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing>
         return Err(arns::absent("ActionName"));
     }
     if input.actions.iter().any(|action| !ACTIONS.contains(&action.as_str())) {
-        return Err(ApiError::parameter("Policy statement action out of service scope!"));
+        return Err(out_of_scope());
     }
     if !input.accounts.iter().all(|id| valid_account(id)) {
         return Err(ApiError::parameter("AWSAccountId Reason: an account has twelve digits"));

@@ -192,6 +192,9 @@ struct Reading {
 /// Reads the attributes and the structure of a message; `entry` is its number in a batch, from 1.
 fn read(input: &Publish, entry: Option<usize>) -> ApiResult<Reading> {
     let attributes = attributes::check(&input.message_attributes, entry)?;
+    if let (Some(at), None) = (entry, &input.message) {
+        return Err(attributes::null_at(&format!("publishBatchRequestEntries.{at}.member.message")));
+    }
     let for_queues = match (input.message_structure.as_deref(), input.message.as_deref()) {
         (None, _) | (_, None | Some("")) => None,
         (Some("json"), Some(message)) => Some(for_queues(message)?),
@@ -203,7 +206,7 @@ fn read(input: &Publish, entry: Option<usize>) -> ApiResult<Reading> {
 fn check(input: Publish, reading: Reading, fifo: bool, trace: Option<String>) -> ApiResult<Ready> {
     let size = size_of(&input);
     let message = input.message.ok_or_else(|| attributes::null_at("message"))?;
-    if message.is_empty() || reading.for_queues.as_deref() == Some("") {
+    if message.is_empty() {
         return Err(ApiError::parameter("Empty message"));
     }
     if !valid_text(&message) {
@@ -315,6 +318,11 @@ fn deliver(
     let asked = filter::Message::new(&message.attributes, &message.body);
     for delivery in &topic.deliveries {
         if delivery.filter.as_ref().is_some_and(|filter| !filter.accepts(&asked)) {
+            continue;
+        }
+        // Which `MessageStructure` allows, and no queue holds
+        // (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>).
+        if delivery.raw && message.body.is_empty() {
             continue;
         }
         let queue = tx.catalogue.maybe_queue(tx.connection, &delivery.queue)?.filter(|queue| {

@@ -217,17 +217,18 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 
 /// Every subscription is confirmed as soon as it is made, so no token is known; what AWS says to a token that it does not know
 /// depends on whether it looks like one (recorded, localstack/localstack, tests/aws/services/sns, Apache-2.0, 2025-10-06).
-pub(crate) fn confirm(input: ConfirmSubscription) -> ApiResult<SubscriptionArn> {
-    input.topic_arn.ok_or_else(|| arns::absent("TopicArn"))?;
+pub(crate) fn confirm(cx: &Cx<'_>, input: ConfirmSubscription) -> ApiResult<SubscriptionArn> {
+    let topic = input.topic_arn.ok_or_else(|| arns::absent("TopicArn"))?;
     let token = input.token.ok_or_else(|| arns::absent("Token"))?;
-    if token.len() >= 200 && token.bytes().all(|b| b.is_ascii_hexdigit()) {
+    arns::topic(&cx.caller, Some(topic), "TopicArn").map_err(|_| ApiError::parameter("Topic"))?;
+    if !token.is_empty() && token.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(ApiError::parameter("Token"));
     }
     Err(ApiError::new("InvalidParameter", "Invalid token"))
 }
 
 pub(crate) async fn unsubscribe(cx: &Cx<'_>, input: OfSubscription) -> ApiResult<Nothing> {
-    let arn = arns::subscription(input.subscription_arn)?;
+    let arn = arns::subscription(&cx.caller, input.subscription_arn)?;
     cx.write(move |tx| {
         if tx.connection.prepare_cached("DELETE FROM subscriptions WHERE arn = ?1")?.execute([arn])? > 0 {
             tx.catalogue_changed();
@@ -271,7 +272,7 @@ fn find(connection: &Connection, arn: &str) -> ApiResult<Found> {
 }
 
 pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfSubscription) -> ApiResult<Attributes> {
-    let arn = arns::subscription(input.subscription_arn)?;
+    let arn = arns::subscription(&cx.caller, input.subscription_arn)?;
     let partition = partition(&cx.caller.region);
     let attributes = cx
         .read(move |connection| {
@@ -306,7 +307,7 @@ pub(crate) async fn get_attributes(cx: &Cx<'_>, input: OfSubscription) -> ApiRes
 }
 
 pub(crate) async fn set_attribute(cx: &Cx<'_>, input: SetAttribute) -> ApiResult<Nothing> {
-    let arn = arns::subscription(input.subscription_arn)?;
+    let arn = arns::subscription(&cx.caller, input.subscription_arn)?;
     let name = input.attribute_name.unwrap_or_default();
     let value = input.attribute_value.unwrap_or_default();
     cx.write(move |tx| {

@@ -14,7 +14,7 @@ use super::super::sqs::types::Nothing;
 use super::super::store::catalogue::{Settings, settings_from, settings_text};
 use super::super::store::fifo;
 use super::types::{Attributes, CreateTopic, OfTopic, SetAttribute, TopicArn, Topics};
-use super::{arns, data_protection, delivery_policy, nothing, subscriptions, tags, unsupported};
+use super::{arns, data_protection, delivery_policy, nothing, permissions, subscriptions, tags, unsupported};
 
 /// Topics and subscriptions of a page.
 pub(super) const PAGE: i64 = 100;
@@ -52,9 +52,10 @@ fn check_setting(name: &str, value: &str) -> ApiResult<bool> {
             return refused(name);
         }
         "FifoThroughputScope" if value != "Topic" && value != "MessageGroup" => return refused("FifoThroughputScope"),
-        "Policy" | "DeliveryPolicy" if !value.is_empty() => {
+        "Policy" => permissions::check(value)?,
+        "DeliveryPolicy" if !value.is_empty() => {
             if !serde_json::from_str::<serde_json::Value>(value).is_ok_and(|json| json.is_object()) {
-                return refused(&format!("{name}: failed to parse JSON."));
+                return refused("DeliveryPolicy: failed to parse JSON.");
             }
         }
         "ArchivePolicy" => return Err(unsupported("ArchivePolicy is")),
@@ -67,7 +68,6 @@ fn check_setting(name: &str, value: &str) -> ApiResult<bool> {
         "FifoTopic"
         | "ContentBasedDeduplication"
         | "FifoThroughputScope"
-        | "Policy"
         | "DeliveryPolicy"
         | "DisplayName"
         | "SignatureVersion"

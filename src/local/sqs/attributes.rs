@@ -14,6 +14,7 @@ use super::super::error::{ApiError, ApiResult};
 use super::super::names::{QueueName, split_arn};
 use super::super::store::catalogue::{Queue, RedrivePolicy, SCOPE_BEFORE, Settings};
 use super::super::store::messages;
+use super::permissions;
 
 /// Attributes that are whole numbers in a range.
 fn range(name: &str) -> Option<RangeInclusive<i64>> {
@@ -91,11 +92,7 @@ pub(crate) fn check(
                 }
             }
             "RedriveAllowPolicy" if !value.is_empty() => check_redrive_allow(value)?,
-            "Policy" if !value.is_empty() => {
-                if !serde_json::from_str::<Value>(value).is_ok_and(|json| json.is_object()) {
-                    return Err(invalid());
-                }
-            }
+            "Policy" if !value.is_empty() => permissions::check(value)?,
             "SqsManagedSseEnabled" if !is_boolean(value) => return Err(invalid()),
             "Policy" | "RedrivePolicy" | "RedriveAllowPolicy" | "KmsMasterKeyId" | "SqsManagedSseEnabled" => {}
             // Recorded AWS answers, localstack tests, Apache-2.0: `test_create_standard_queue_with_fifo_attribute_raises_error`.

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
-use super::super::names::{partition, split_arn, valid_account, valid_entry_id};
+use super::super::names::{valid_account, valid_entry_id};
+use super::super::policy::{self, statement, statements};
 use super::super::store::catalogue::Settings;
 use super::queues;
 use super::types::{AddPermission, Nothing, RemovePermission};
@@ -40,46 +41,45 @@ fn bad_label(label: &str, reason: &str) -> ApiError {
     ApiError::invalid_value(format!("Value {label} for parameter Label is invalid. Reason: {reason}"))
 }
 
-/// One value stands alone, several in a list.
-fn one_or_many(mut values: Vec<String>) -> Value {
-    match (values.pop(), values.is_empty()) {
-        (Some(only), true) => Value::String(only),
-        (last, _) => values.into_iter().chain(last).map(Value::String).collect(),
-    }
+/// Whether a policy may speak of it: an operation, and for the batches the one that they are many of.
+fn is_operation(action: &str) -> bool {
+    super::OPERATIONS.iter().any(|known| known.eq_ignore_ascii_case(action) && !known.ends_with("Batch"))
 }
 
-/// The statement that a permission is: `accounts` may do `actions` of `service` to `resource`. An account's root user stands in
-/// the partition of the resource.
-pub(crate) fn statement(
-    label: &str,
-    accounts: &[String],
-    (service, actions): (&str, &[String]),
-    resource: &str,
-) -> Value {
-    let partition = split_arn(resource).map_or("aws", |parts| partition(parts.region));
-    json!({
-        "Sid": label,
-        "Effect": "Allow",
-        "Principal": { "AWS": one_or_many(accounts.iter().map(|id| format!("arn:{partition}:iam::{id}:root")).collect()) },
-        "Action": one_or_many(actions.iter().map(|action| format!("{service}:{action}")).collect()),
-        "Resource": resource,
-    })
+const NO_ACTION: &str = "Please refer to the appropriate WSDL for a list of valid actions.";
+
+fn bad_action(action: &str, reason: &str) -> ApiError {
+    ApiError::invalid_value(format!("Value {action} for parameter ActionName is invalid. Reason: {reason}"))
 }
 
-/// Takes the statements out of a policy; a single one may stand without a list.
-pub(crate) fn statements(policy: &mut Value) -> Vec<Value> {
-    match policy.get_mut("Statement").map(Value::take) {
-        Some(Value::Array(list)) => list,
-        Some(one @ Value::Object(_)) => vec![one],
-        _ => Vec::new(),
+/// Checks a policy that somebody sets as a whole. Of it is looked at what AWS is known to refuse: statements that lack
+/// something, principals that nobody can be, more actions than a statement may have, and actions that are none
+/// (cloudtools/awacs issue 34: batches are none of their own).
+pub(crate) fn check(text: &str) -> ApiResult<()> {
+    let invalid = || ApiError::new("InvalidAttributeValue", "Invalid value for the parameter Policy.");
+    for statement in policy::read(text).ok_or_else(invalid)? {
+        let actions = policy::actions(&statement);
+        if actions.len() > MOST_ACTIONS {
+            return Err(ApiError::over_limit(format!(
+                "{} actions were found in a statement from the submitted policy, max allowed is {MOST_ACTIONS}",
+                actions.len()
+            )));
+        }
+        for action in actions {
+            let named = policy::action_of("sqs", action);
+            if !named.is_some_and(|name| name.contains(['*', '?']) || is_operation(name)) {
+                return Err(bad_action(action, NO_ACTION));
+            }
+        }
+        if !policy::principals_can_be(&statement) {
+            return Err(invalid());
+        }
     }
+    Ok(())
 }
 
 pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing> {
     let label = label_of(input.label)?;
-    if input.aws_account_ids.is_empty() {
-        return Err(ApiError::missing("AWSAccountIds"));
-    }
     if input.actions.is_empty() {
         return Err(ApiError::missing("Actions"));
     }
@@ -88,18 +88,15 @@ pub(crate) async fn add(cx: &Cx<'_>, input: AddPermission) -> ApiResult<Nothing>
         return Err(ApiError::coded("OverLimit", "OverLimit", message).status(403));
     }
     if let Some(action) = input.actions.iter().find(|action| !ACTIONS.contains(&action.as_str())) {
-        let reason = if super::OPERATIONS.contains(&action.as_str()) {
-            "Only the queue owner is allowed to invoke this action."
-        } else {
-            "Please refer to the appropriate WSDL for a list of valid actions. "
-        };
-        return Err(ApiError::invalid_value(format!(
-            "Value SQS:{action} for parameter ActionName is invalid. Reason: {reason}"
-        )));
+        let reason =
+            if is_operation(action) { "Only the queue owner is allowed to invoke this action." } else { NO_ACTION };
+        return Err(bad_action(&format!("SQS:{action}"), reason));
     }
-    if let Some(account) = input.aws_account_ids.iter().find(|id| !valid_account(id)) {
+    // With all of them in brackets, and so for none (getmoto/moto, tests/test_sqs, Apache-2.0).
+    if input.aws_account_ids.is_empty() || !input.aws_account_ids.iter().all(|id| valid_account(id)) {
         return Err(ApiError::invalid_value(format!(
-            "Value {account} for parameter PrincipalId is invalid. Reason: Unable to verify."
+            "Value [{}] for parameter PrincipalId is invalid. Reason: Unable to verify.",
+            input.aws_account_ids.join(", ")
         )));
     }
     change(cx, input.queue_url.as_ref(), move |policy, arn| {
@@ -151,22 +148,4 @@ async fn change(
         queues::keep(tx, queue.id, &settings, now)
     })
     .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_account_stands_in_the_partition_of_what_it_may_use() {
-        let of = |region: &str, arn: &str| {
-            let accounts = ["111122223333".to_owned()];
-            let made = statement("l", &accounts, ("SQS", &["SendMessage".to_owned()]), &arn.replace("REGION", region));
-            made["Principal"]["AWS"].as_str().unwrap_or_default().to_owned()
-        };
-        let queue = |region| of(region, "arn:aws:sqs:REGION:444455556666:q");
-        assert_eq!(queue("eu-west-1"), "arn:aws:iam::111122223333:root");
-        assert_eq!(queue("cn-north-1"), "arn:aws-cn:iam::111122223333:root");
-        assert_eq!(queue("us-gov-west-1"), "arn:aws-us-gov:iam::111122223333:root");
-    }
 }

@@ -43,13 +43,23 @@ impl Receipt {
     }
 }
 
-/// The error for a handle that is none, or is another queue's.
-pub(crate) fn invalid(handle: &str) -> ApiError {
-    ApiError::new(
-        "ReceiptHandleIsInvalid",
-        format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),
-    )
-    .status(404)
+/// The error for a handle that is none.
+fn invalid(handle: &str) -> ApiError {
+    refused(format!("The input receipt handle \"{handle}\" is not a valid receipt handle."))
+}
+
+/// The error for another queue's handle (aws/aws-sdk-java-v2 issue 3101).
+pub(crate) fn foreign(handle: &str) -> ApiError {
+    refused(format!("The receipt handle \"{handle}\" is not valid for this queue."))
+}
+
+/// The error, in a batch, for a handle whose time is over. Alone it is called an invalid value.
+pub(crate) fn expired() -> ApiError {
+    refused("The receipt handle has expired".into())
+}
+
+fn refused(message: String) -> ApiError {
+    ApiError::new("ReceiptHandleIsInvalid", message).status(404)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::super::Cx;
 use super::super::error::{ApiError, ApiResult};
-use super::super::names::valid_text;
+use super::super::names::{odd_char, valid_text};
 use super::super::store::Tx;
 use super::super::store::catalogue::Queue;
 use super::super::store::fifo;
@@ -175,8 +175,8 @@ fn check(message: SendMessage, fifo: bool, place: Place, trace: Option<String>) 
         Place::Entry(at) => ApiError::missing(&format!("{ENTRY}.{at}.MessageBody")),
     };
     let body = message.message_body.filter(|body| !body.is_empty()).ok_or_else(no_body)?;
-    if !valid_text(&body) {
-        return Err(invalid_contents());
+    if let Some(odd) = odd_char(&body) {
+        return Err(invalid_contents(odd));
     }
     if let Some(delay) = message.delay_seconds.filter(|delay| !(0..=900).contains(delay)) {
         return Err(ApiError::invalid_value(format!(
@@ -242,10 +242,14 @@ fn check(message: SendMessage, fifo: bool, place: Place, trace: Option<String>) 
     })
 }
 
-fn invalid_contents() -> ApiError {
+/// As AWS was seen to answer (Particular/NServiceBus.AmazonSQS issue 2630, asim/nitro-plugins issue 437).
+fn invalid_contents(odd: char) -> ApiError {
     ApiError::new(
         "InvalidMessageContents",
-        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+        format!(
+            "Invalid binary character '#x{:X}' was found in the message body, the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF].",
+            u32::from(odd)
+        ),
     )
 }
 
@@ -321,7 +325,7 @@ fn check_value(name: &str, attribute: &WireAttribute) -> ApiResult<()> {
             let Some(text) = attribute.string_value.as_deref().filter(|text| !text.is_empty()) else { return empty() };
             // Unlike a body's, this is no error of contents (recorded, `test_invalid_string_attributes_cause_…`).
             if !valid_text(text) {
-                return invalid(invalid_contents().message);
+                return invalid("Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF".into());
             }
             if base == "Number" && !text.trim().parse::<f64>().is_ok_and(f64::is_finite) {
                 return invalid(format!("Can't cast the value of message (user) attribute '{name}' to a number."));

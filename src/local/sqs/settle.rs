@@ -72,7 +72,7 @@ fn settle(tx: &mut Tx<'_>, queue: &Queue, action: Action, input: &Settle, now: i
     };
     let receipt = Receipt::parse(handle)?;
     if receipt.queue != queue.id {
-        return Err(receipt::invalid(handle));
+        return Err(receipt::foreign(handle));
     }
     // Deleting from a standard queue, the most frequent of these, asks nothing of the message.
     let asked = queue.fifo() || matches!(action, Action::ChangeVisibility);
@@ -82,9 +82,12 @@ fn settle(tx: &mut Tx<'_>, queue: &Queue, action: Action, input: &Settle, now: i
     if let Some((receives, visible)) = state.filter(|_| queue.fifo())
         && (visible <= now || receives != receipt.receives)
     {
-        return Err(ApiError::invalid_value(format!(
-            "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
-        )));
+        return Err(match (action, &input.id) {
+            (Action::Delete, Some(_)) => receipt::expired(),
+            _ => ApiError::invalid_value(format!(
+                "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+            )),
+        });
     }
     match action {
         // An old handle deletes too, and one of a message that is gone succeeds: deleting twice is no error on AWS.

@@ -2,6 +2,7 @@
 //! says, beyond what the goldens show.
 
 mod attributes;
+mod policies;
 mod query;
 mod sending;
 mod settling;
@@ -19,4 +20,9 @@ async fn refused(bench: &Bench, operation: &str, input: Value) -> (u16, String, 
 /// The message alone.
 async fn said(bench: &Bench, operation: &str, input: Value) -> String {
     refused(bench, operation, input).await.2
+}
+
+async fn shown(bench: &Bench, queue: &str) -> serde_json::Map<String, Value> {
+    let all = json!({ "QueueUrl": format!("{URL}{queue}"), "AttributeNames": ["All"] });
+    bench.sqs("GetQueueAttributes", all).await["Attributes"].as_object().unwrap().clone()
 }

@@ -16,8 +16,10 @@ const DEEPEST: usize = 12;
 
 /// Lists and maps: given as empty text they are empty. botocore writes them under the name of the whole, also where their
 /// elements would go by another.
-const PLURAL: [&str; 12] = [
+const PLURAL: [&str; 14] = [
+    "AWSAccountId",
     "AWSAccountIds",
+    "ActionName",
     "Actions",
     "AttributeNames",
     "Attributes",

@@ -117,14 +117,15 @@ fn malformed(error: &serde_json::Error) -> ApiError {
     ApiError::coded("SerializationException", "MalformedInput", message)
 }
 
-/// Finds out what is asked; `Err` holds the protocol in which to say that it cannot be told.
-pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError)> {
+/// Finds out what is asked; `Err` holds in whose name, and in which protocol, to say that it cannot be told.
+pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Service, Protocol, ApiError)> {
     let trace = || Some(request.headers().get("x-amzn-trace-id")?.to_str().ok()?.to_owned());
     if let Some(target) = request.headers().get("x-amz-target") {
         let target = target.to_str().unwrap_or_default();
         let Some(operation) = target.strip_prefix("AmazonSQS.") else {
             let message = format!("the target {target} is not one of AmazonSQS");
-            return Err((Protocol::Json, ApiError::coded("UnknownOperationException", "InvalidAction", message)));
+            let error = ApiError::coded("UnknownOperationException", "InvalidAction", message);
+            return Err((Service::Sqs, Protocol::Json, error));
         };
         return Ok(Call {
             service: Service::Sqs,
@@ -133,21 +134,26 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError
             input: Input { parameters: Parameters::Json(request.body().clone()), trace: trace() },
         });
     }
-    let query = |error| (Protocol::Query, error);
+    let scope = Scope::of(request).service;
+    let signed_for = match scope.as_deref() {
+        Some("sns") => Service::Sns,
+        Some("sts") => Service::Sts,
+        _ => Service::Sqs,
+    };
     let mut pairs: Vec<_> = form::borrowed(request.uri().query().unwrap_or_default().as_bytes()).collect();
     if request.method() == Method::POST {
         pairs.extend(form::borrowed(request.body()));
     }
     let value = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone().into_owned());
     let Some(operation) = value("Action").filter(|action| !action.is_empty()) else {
-        let sqs = Scope::of(request).service.is_none_or(|service| service == "sqs");
-        return Err(query(if sqs {
+        let error = if scope.is_none_or(|service| service == "sqs") {
             ApiError::new(NO_ACTION, "the request names no action").status(404)
         } else {
             ApiError::new("MissingAction", "The request must contain the parameter Action.")
-        }));
+        };
+        return Err((signed_for, Protocol::Query, error));
     };
-    let service = match (value("Version").as_deref(), Scope::of(request).service.as_deref()) {
+    let service = match (value("Version").as_deref(), scope.as_deref()) {
         (Some("2010-03-31"), _) | (None, Some("sns")) => Service::Sns,
         (Some("2011-06-15"), _) | (None, Some("sts")) => Service::Sts,
         (Some("2012-11-05"), _) | (_, Some("sqs")) => Service::Sqs,
@@ -155,11 +161,11 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError
         (None, None) if operation == "Unsubscribe" || operation == "ConfirmSubscription" => Service::Sns,
         (Some(version), _) => {
             let message = format!("The requested version ( {version} ) is not valid.");
-            return Err(query(ApiError::new("NoSuchVersion", message)));
+            return Err((signed_for, Protocol::Query, ApiError::new("NoSuchVersion", message)));
         }
         (None, _) => Service::Sqs,
     };
-    let mut tree = form::tree(&mut pairs, service).map_err(query)?;
+    let mut tree = form::tree(&mut pairs, service).map_err(|error| (service, Protocol::Query, error))?;
     let path = request.uri().path();
     // Before JSON, the queue's own URL was the address of the request. What is no queue's business is refused there
     // (recorded AWS answers, localstack tests, Apache-2.0: `test_get_create_queue_fails`, `test_get_list_queues_fails`).
@@ -168,7 +174,7 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<Call, (Protocol, ApiError
         && let Value::Object(fields) = &mut tree
     {
         if matches!(operation.as_str(), "CreateQueue" | "ListQueues") {
-            return Err(query(ApiError::invalid_action(&operation)));
+            return Err((service, Protocol::Query, ApiError::invalid_action(&operation)));
         }
         fields.entry("QueueUrl").or_insert_with(|| Value::String(format!("http://path{path}")));
     }
@@ -290,7 +296,31 @@ pub(crate) fn wants_json(request: &Request<Bytes>) -> bool {
     accept.trim().eq_ignore_ascii_case("application/json") && protocol_of(request) == Protocol::Query
 }
 
-/// The XML answer to such a request as JSON. AWS writes lists under the names of the whole, LocalStack under those of their
+/// The answer to such a request. Where the members need no other names than in XML, lists and maps are what they are; a page
+/// that is the last says so.
+pub(crate) fn write_as_json(
+    service: Service,
+    operation: &str,
+    outcome: ApiResult<Answer>,
+    request_id: &str,
+) -> Response<Bytes> {
+    let mut result = match outcome {
+        Ok(Answer::Tree(result)) if service != Service::Sqs => result,
+        other => return negotiated(write(service, Protocol::Query, operation, other, request_id)),
+    };
+    if let Some(members) = result.as_object_mut()
+        && ["Topics", "Subscriptions"].iter().any(|list| members.contains_key(*list))
+    {
+        members.entry("NextToken").or_insert(Value::Null);
+    }
+    let mut answer = json!({ "ResponseMetadata": { "RequestId": request_id } });
+    if !result.is_null() {
+        answer[format!("{operation}Result")] = result;
+    }
+    plain_json(200, &json!({ format!("{operation}Response"): answer }), request_id)
+}
+
+/// An XML answer as JSON. AWS writes lists under the names of the whole, LocalStack under those of their
 /// elements; both are there. Answers that are no XML of a service stay.
 pub(crate) fn negotiated(response: Response<Bytes>) -> Response<Bytes> {
     let envelope = response.body().starts_with(b"<") && !response.body().starts_with(b"<UnknownOperation");

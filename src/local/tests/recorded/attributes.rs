@@ -2,11 +2,6 @@
 
 use super::*;
 
-async fn shown(bench: &Bench, queue: &str) -> serde_json::Map<String, Value> {
-    let all = json!({ "QueueUrl": format!("{URL}{queue}"), "AttributeNames": ["All"] });
-    bench.sqs("GetQueueAttributes", all).await["Attributes"].as_object().unwrap().clone()
-}
-
 async fn set(bench: &Bench, queue: &str, attributes: Value) -> String {
     said(bench, "SetQueueAttributes", json!({ "QueueUrl": format!("{URL}{queue}"), "Attributes": attributes })).await
 }
@@ -162,7 +157,7 @@ async fn permissions_come_and_go_by_label() {
     assert!(
         said(&bench, "AddPermission", add("two", "Dance"))
             .await
-            .ends_with("appropriate WSDL for a list of valid actions. ")
+            .ends_with("appropriate WSDL for a list of valid actions.")
     );
     let policy: Value = serde_json::from_str(shown(&bench, "q").await["Policy"].as_str().unwrap()).unwrap();
     assert_eq!(

@@ -115,3 +115,43 @@ async fn errors_say_whose_they_are() {
         assert_eq!(bench.sqs(operation, input).await["__type"], full, "{operation}");
     }
 }
+
+/// SNS has no other names for its members in JSON: lists and maps are what they are.
+#[tokio::test]
+async fn sns_answers_in_json_when_asked() {
+    let bench = Bench::new();
+    let ask = async |query: &str| {
+        let (_, body) = get(&bench, &format!("/?Version=2010-03-31&{query}"), Some("application/json")).await;
+        serde_json::from_str::<Value>(&body).unwrap()
+    };
+    let arn = "arn:aws:sns:us-east-1:000000000000:t";
+    let listed = ask("Action=ListTopics").await;
+    assert_eq!(listed["ListTopicsResponse"]["ListTopicsResult"], json!({ "Topics": [], "NextToken": null }));
+    assert_eq!(ask("Action=CreateTopic&Name=t").await["CreateTopicResponse"]["CreateTopicResult"]["TopicArn"], arn);
+    let listed = ask("Action=ListTopics").await;
+    assert_eq!(listed["ListTopicsResponse"]["ListTopicsResult"]["Topics"], json!([{ "TopicArn": arn }]));
+    let shown = ask(&format!("Action=GetTopicAttributes&TopicArn={arn}")).await;
+    assert_eq!(shown["GetTopicAttributesResponse"]["GetTopicAttributesResult"]["Attributes"]["TopicArn"], arn);
+    let gone = ask(&format!("Action=DeleteTopic&TopicArn={arn}")).await;
+    let members = gone["DeleteTopicResponse"].as_object().unwrap();
+    assert_eq!(members.keys().collect::<Vec<_>>(), ["ResponseMetadata"]);
+    assert_eq!(ask("Action=DeleteTopic&TopicArn=t").await["Error"]["Code"], "InvalidParameter");
+}
+
+/// Who signs for a service hears from that service, also when nothing it knows was asked.
+#[tokio::test]
+async fn what_cannot_be_told_apart_is_answered_by_whom_it_was_signed_for() {
+    let bench = Bench::new();
+    let ask = async |service: &str, query: &str| {
+        let signed = format!("AWS4-HMAC-SHA256 Credential=a/20270115/us-east-1/{service}/aws4_request, Signature=00");
+        let request = Request::builder().uri(format!("http://bus.localhost/?{query}")).header("authorization", signed);
+        let answer = bench.bus.handle(request.body(Bytes::new()).unwrap()).await;
+        String::from_utf8(answer.body().to_vec()).unwrap()
+    };
+    for (service, space) in [("sns", "http://sns.amazonaws.com/"), ("sts", "https://sts.amazonaws.com/")] {
+        for query in ["Version=2010-03-31", "Action=Publish&Version=1999-01-01"] {
+            let body = ask(service, query).await;
+            assert!(body.contains(&format!("<ErrorResponse xmlns=\"{space}")), "{service} {query}: {body}");
+        }
+    }
+}

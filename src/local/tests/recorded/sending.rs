@@ -139,3 +139,22 @@ async fn types_are_taken_leniently() {
     let number = refused(&bench, "SendMessage", message("q", json!({ "DelaySeconds": "soon" }))).await.2;
     assert_eq!(number, "STRING_VALUE can not be converted to an Integer");
 }
+
+/// As AWS was seen to answer (Particular/NServiceBus.AmazonSQS issue 2630, psd401/aistudio issue 1525).
+#[tokio::test]
+async fn a_character_that_no_message_takes_along_is_named() {
+    let bench = Bench::new();
+    bench.queue("q", json!({})).await;
+    for (body, named) in [("a\u{7}b", "#x7"), ("ü\u{FFFF}", "#xFFFF")] {
+        assert_eq!(
+            refused(&bench, "SendMessage", json!({ "QueueUrl": format!("{URL}q"), "MessageBody": body })).await,
+            (
+                400,
+                "InvalidMessageContents".into(),
+                format!(
+                    "Invalid binary character '{named}' was found in the message body, the set of allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]."
+                )
+            )
+        );
+    }
+}

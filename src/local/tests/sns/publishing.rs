@@ -228,6 +228,11 @@ async fn batches_that_are_refused() {
         bench.refused_batch(&topic, &[&[one, &[("MessageGroupId", "msg1")]].concat()]).await,
         "400 InvalidParameter: Invalid parameter: The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
     );
+    // One without a message is the whole batch's fault.
+    assert_eq!(
+        bench.refused_batch(&topic, &[&[("Id", "1"), ("Message", "m")], &[("Id", "2")]]).await,
+        "400 ValidationError: 1 validation error detected: Value null at 'publishBatchRequestEntries.2.member.message' failed to satisfy constraint: Member must not be null"
+    );
     // The structure is looked at before the group.
     let structure = [("Id", "1"), ("Message", r#"{"sqs": "test sqs"}"#), ("MessageStructure", "json")];
     assert_eq!(
@@ -269,6 +274,12 @@ async fn a_queue_gets_its_share_of_a_structured_message_or_the_default() {
     assert_eq!(say(r#"{"default": "default field", "sqs": "{\"field\": \"value\"}"}"#).await, r#"{"field": "value"}"#);
     // A share that is no text is none.
     assert_eq!(say(r#"{"default": "default field", "sqs": {"field": "value"}}"#).await, "default field");
+    // A share may be empty. No queue holds that unwrapped.
+    assert_eq!(say(r#"{"default": "default field", "sqs": ""}"#).await, "");
+    bench.queue("raw", json!({})).await;
+    bench.subscribe(&topic, "raw", &[("RawMessageDelivery", "true")]).await;
+    assert_eq!(say(r#"{"default": ""}"#).await, "");
+    assert!(bench.bodies("raw").await.is_empty());
 }
 
 #[tokio::test]

@@ -224,7 +224,12 @@ async fn nothing_is_left_to_confirm() {
         bench.refusal(&[("Action", "ConfirmSubscription"), ("TopicArn", &topic), ("Token", token)]).await
     };
     assert_eq!(confirm(&"51b2ff3e".repeat(36)).await, "400 InvalidParameter: Invalid parameter: Token");
+    assert_eq!(confirm("abc123").await, "400 InvalidParameter: Invalid parameter: Token");
     assert_eq!(confirm("randomtoken").await, "400 InvalidParameter: Invalid token");
+    for elsewhere in ["t", "arn:aws:sns:us-east-1:000000000000"] {
+        let form = [("Action", "ConfirmSubscription"), ("TopicArn", elsewhere), ("Token", "abc123")];
+        assert_eq!(bench.refusal(&form).await, "400 InvalidParameter: Invalid parameter: Topic", "{elsewhere}");
+    }
 }
 
 #[tokio::test]
