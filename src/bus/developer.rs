@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_sqs::config::interceptors::AfterDeserializationInterceptorContextRef;
-use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::{Config, ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sqs::error::BoxError;
 use aws_smithy_types::body::SdkBody;
 use serde::de::DeserializeOwned;
@@ -25,7 +26,12 @@ impl Bus {
         // A smithy HTTP client cannot be called without a client's runtime around it. So the call rides on one of SQS's reading
         // operations, whose request is replaced: retries, timeouts and error parsing are the SDK's, as for every other call.
         let answer = Captured::default();
-        let call = self.sqs.list_queues().customize().interceptor(answer.clone()).mutate_request(move |request| {
+        let mut call = self.sqs.list_queues().customize().interceptor(answer.clone());
+        // What changes something is repeated by the caller, who knows what that means.
+        if body.is_some() {
+            call = call.config_override(Config::builder().retry_config(RetryConfig::disabled()));
+        }
+        let call = call.mutate_request(move |request| {
             // The endpoint was parsed when the bus was connected, so this cannot fail; if it did, the endpoint would answer
             // `ListQueues`, and what is missing from that would say so.
             let method = if body.is_some() { "POST" } else { "GET" };

@@ -216,6 +216,11 @@ impl Bus {
         self.endpoint_url.as_deref()
     }
 
+    /// Whether it answers in this process, where nothing gets lost on the way.
+    pub fn is_in_process(&self) -> bool {
+        self.in_process
+    }
+
     /// Whether [`Bus::peek`] works here.
     pub fn can_peek(&self) -> bool {
         self.peek

@@ -1,7 +1,7 @@
 //! From one queue of the embedded bus to another in one transaction: there nothing can end between the sending and the deleting.
 //!
-//! `POST /_eventbus/move` with `{"QueueUrl": URL, "Entries": [{"Place": SEQ, "Id": MESSAGE ID, "QueueUrl": URL, …}]}`, the rest
-//! of an entry as `SendMessage` has it; the answer is `{"Entries": [{"MessageId"} | {"Code", "Message"} | {}]}`.
+//! `POST /_eventbus/move` with `{"QueueUrl": URL, "Entries": [{"Place": SEQ, "Id": MESSAGE ID, "NewId": ID, "QueueUrl": URL, …}]}`,
+//! the rest of an entry as `SendMessage` has it; the answer is `{"Entries": [{"MessageId"} | {"Code", "Message"} | {}]}`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +18,8 @@ pub struct Relocation<'a> {
     pub place: u64,
     /// Its id.
     pub message_id: &'a str,
+    /// The id that it gets, a UUID. It is chosen here, so that it is known whatever becomes of the answer.
+    pub new_id: String,
     /// The queue, not FIFO, that gets it.
     pub to: &'a Queue,
     /// What arrives there.
@@ -25,10 +27,9 @@ pub struct Relocation<'a> {
 }
 
 impl Bus {
-    /// Whether [`Bus::relocate`] can be used: on the embedded bus in this process. Over a connection an answer could be lost, and
-    /// with it what became of the messages.
+    /// Whether [`Bus::relocate`] can be used: on the embedded bus, in this process or served.
     pub fn can_relocate(&self) -> bool {
-        self.peek && self.in_process
+        self.peek && !self.peek_whole
     }
 
     /// Moves messages that may be received now out of `from`, which is not FIFO: all in one transaction, each sent as
@@ -36,7 +37,8 @@ impl Bus {
     /// being in flight, delayed, or gone.
     ///
     /// # Errors
-    /// `Unsupported` where [`Bus::can_relocate`] says no; else what the bus answers, and then nothing was moved.
+    /// `Unsupported` where [`Bus::can_relocate`] says no; else what the bus answers, and then nothing was moved unless
+    /// [`BusError::may_have_been_done`]. It is asked once: a call that is repeated finds gone what the first one moved.
     pub async fn relocate(
         &self,
         from: &Queue,
@@ -71,6 +73,7 @@ struct Call<'a> {
 struct Entry<'a> {
     place: u64,
     id: &'a str,
+    new_id: &'a str,
     queue_url: &'a str,
     message_body: &'a str,
     message_attributes: Map<String, Value>,
@@ -81,7 +84,7 @@ struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     fn of(message: &'a Relocation<'a>) -> Self {
-        let Relocation { place, message_id, to, outgoing } = message;
+        let Relocation { place, message_id, new_id, to, outgoing } = message;
         let attributes = outgoing.attributes.iter().map(|(name, attribute)| {
             let value = match &attribute.value {
                 AttributeValue::Text(text) => json!({ "DataType": attribute.data_type, "StringValue": text }),
@@ -97,6 +100,7 @@ impl<'a> Entry<'a> {
         Self {
             place: *place,
             id: message_id,
+            new_id,
             queue_url: &to.url,
             message_body: &outgoing.body,
             message_attributes: attributes.collect(),

@@ -87,7 +87,9 @@ async fn replay(cx: &mut Cx, args: ReplayArgs, resumed: Option<Journal>) -> Resu
             .hint("for a queue say how many a second: `--rate 50`"));
     }
     let shown = source_name(&args).to_owned();
-    let bus = cx.bus().await?;
+    let looking = cx.looking_bus().await?;
+    // What shows everything at every look is of no use here: it cannot be gone through.
+    let bus = if looking.peeks_from_the_start() { cx.bus().await? } else { looking };
     let other = match &args.to_context {
         Some(name) => bus_of(cx, name).await?,
         None => None,
@@ -106,7 +108,7 @@ async fn replay(cx: &mut Cx, args: ReplayArgs, resumed: Option<Journal>) -> Resu
         rate: args.rate,
         speed: args.speed,
         // In process there is nobody to be throttled by, and what is asked at once is committed at once.
-        concurrency: usize::from(args.concurrency.unwrap_or(if bus.can_peek() { 32 } else { 8 })),
+        concurrency: usize::from(args.concurrency.unwrap_or(if bus.is_in_process() { 32 } else { 8 })),
         journal: None,
         resume: resumed.is_some(),
         clock: Clock::system(),

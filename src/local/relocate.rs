@@ -1,8 +1,8 @@
 //! From one queue to another in one transaction: what `replay` asks for.
 //!
 //! `POST /_eventbus/move` takes `{"QueueUrl": URL, "Entries": [{"Place": SEQ, "Id": MESSAGE ID, "QueueUrl": URL, …}]}`: the place
-//! and the id of a message as [`super::peek`] shows them, the queue that gets it, and the rest as SendMessage has it. Neither
-//! queue may be FIFO. The answer is `{"Entries": […]}`, one per entry in order: `{"MessageId"}` of what arrived,
+//! and the id of a message as [`super::peek`] shows them, the queue that gets it, and the rest as SendMessage has it; with
+//! `"NewId"` it gets that id there, so that who loses the answer knows it. Neither queue may be FIFO. The answer is `{"Entries": […]}`, one per entry in order: `{"MessageId"}` of what arrived,
 //! `{"Code", "Message"}` of what SendMessage refuses, or `{}` for a message that is not to be had, being in flight, delayed, or
 //! gone. Either every one of those that could be moved is moved, or, when the call fails, none.
 
@@ -29,6 +29,8 @@ struct Call {
 #[serde(rename_all = "PascalCase")]
 struct Entry {
     place: i64,
+    #[serde(default)]
+    new_id: Option<String>,
     #[serde(flatten)]
     message: SendMessage,
 }
@@ -73,11 +75,15 @@ pub(crate) async fn messages(cx: &Cx<'_>, body: &[u8]) -> ApiResult<Relocated> {
     };
     let from = standard(&call.queue_url)?;
     let mut entries = Vec::with_capacity(call.entries.len());
-    for Entry { place, message } in call.entries {
+    for Entry { place, new_id, message } in call.entries {
         let to = standard(message.queue_url.as_deref().unwrap_or_default())?;
-        let id = message.id.as_deref().and_then(|id| uuid::Uuid::try_parse(id).ok()).map(uuid::Uuid::into_bytes);
-        let id = id.ok_or_else(|| ApiError::missing("Id"))?;
-        entries.push((place, id, to, send::checked(message)));
+        let uuid = |text: &str| {
+            uuid::Uuid::try_parse(text)
+                .map_err(|_| ApiError::invalid_value(format!("{text} is not the id of a message.")))
+        };
+        let id = uuid(message.id.as_deref().unwrap_or_default())?.into_bytes();
+        let new_id = new_id.as_deref().map(uuid).transpose()?;
+        entries.push((place, id, to, send::checked(message, new_id)));
     }
     let clock = cx.clock();
     cx.write(move |tx| {

@@ -1,8 +1,8 @@
 //! From a dead-letter queue back to where its messages came from, from any queue or recording to another place, without losing
 //! one.
 //!
-//! Between two standard queues of the embedded bus in this process a page at a time is moved in one transaction of the bus (`relocate`). Everywhere else,
-//! per message: received and held, sent, confirmed, and only then deleted at the source. What fails stays where it was. What
+//! Between two standard queues of the embedded bus a page at a time is moved in one transaction of the bus (`relocate`).
+//! Everywhere else, per message: received and held, sent, confirmed, and only then deleted at the source. What fails stays where it was. What
 //! was sent and cannot be deleted is reported, since it will be seen again. Each step is noted in a journal before the next is
 //! taken, so that a run that was killed is resumed: nothing is lost, and what may have arrived twice is named.
 

@@ -176,7 +176,7 @@ pub async fn plan(bus: &Bus, from: &From, to: &To, other: Option<&Bus>) -> Resul
             let to = there.queue(name).await?;
             if let Some(queue) = source.queue() {
                 // Two embedded buses are two files, whose queues bear the same ARNs and URLs.
-                let embedded = bus.can_peek() || there.can_peek();
+                let embedded = bus.is_in_process() || there.is_in_process();
                 if to.arn == queue.arn && (other.is_none() || (!embedded && to.url == queue.url)) {
                     return Err(ReplayError::SameQueue(queue.name.clone()));
                 }

@@ -1,6 +1,7 @@
 //! Queue to queue where the bus itself moves a message in one step: nothing is received, held or given back, and there is no
 //! moment at which a message is in both places or in neither.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::parcel::Parcel;
@@ -16,7 +17,7 @@ const PAGE: u32 = 250;
 /// Bytes of their bodies and attributes at most, as in a batch of AWS's: a page of large ones is written step by step.
 const CALL_BYTES: usize = 1024 * 1024;
 
-/// Tries of a page that the bus refused for the moment, and the pause before the second.
+/// Tries of a page that the bus refused for the moment or whose answer was lost, and the pause before the second.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -81,39 +82,90 @@ impl Run<'_> {
                     return Ok(());
                 }
             };
-            for (parcel, moved) in batch.into_iter().zip(moved?) {
-                let outcome = match moved {
-                    Some(Ok(message_id)) => Outcome::Moved { message_id, uncertain: false },
-                    Some(Err(error)) => Outcome::Failed { code: error.code, reason: error.message, uncertain: false },
+            let Asked { answer, lost } = moved;
+            // What an unheard try moved is gone from its place.
+            let gone = if lost { self.gone(queue, &relocations).await } else { Ok(HashMap::new()) };
+            let (moved, gone, failure) = match (answer, gone) {
+                (Ok(moved), Ok(gone)) => (moved, gone, None),
+                (Err(error), Ok(gone)) => (vec![None; batch.len()], gone, Some(error)),
+                // Nobody can be asked any more.
+                (Err(error), Err(_)) | (Ok(_), Err(error)) => {
+                    for parcel in batch {
+                        let (code, reason) = ("AnswerLost".into(), error.to_string());
+                        let outcome = Outcome::Failed { code, reason, uncertain: true };
+                        self.settle(parcel.item, Some(&parcel.to), outcome).await;
+                    }
+                    return Err(error.into());
+                }
+            };
+            for (parcel, moved) in batch.into_iter().zip(moved) {
+                let outcome = match (moved, parcel.place.and_then(|place| gone.get(&place))) {
+                    (Some(Ok(message_id)), _) => Outcome::Moved { message_id, uncertain: false },
+                    (Some(Err(error)), _) => {
+                        Outcome::Failed { code: error.code, reason: error.message, uncertain: false }
+                    }
+                    (None, Some(message_id)) => Outcome::Moved { message_id: message_id.clone(), uncertain: false },
                     // In flight, delayed, or taken by somebody else meanwhile: as if it had never been received.
-                    None => continue,
+                    (None, None) => continue,
                 };
                 self.settle(parcel.item, Some(&parcel.to), outcome).await;
+            }
+            if let Some(error) = failure {
+                return Err(error.into());
             }
         }
         Ok(())
     }
 }
 
-/// Tries again what the bus refused for the moment: then nothing of it was done.
-async fn relocate(
-    bus: &Bus,
-    queue: &Queue,
-    messages: &[Relocation<'_>],
-) -> Result<Vec<Option<Result<String, ItemError>>>, BusError> {
-    let mut attempt = 1;
+impl Run<'_> {
+    /// Of these the ones that are no longer in their queue, by their places: the ids that they have where they are now. It
+    /// cannot be told from them whether a consumer took and deleted one between the look at it and the move: then it was
+    /// handled, and is called moved.
+    async fn gone(&self, queue: &Queue, relocations: &[Relocation<'_>]) -> Result<HashMap<u64, String>, BusError> {
+        let mut gone: HashMap<u64, String> = relocations.iter().map(|one| (one.place, one.new_id.clone())).collect();
+        let last = gone.keys().max().copied().unwrap_or_default();
+        let mut cursor = gone.keys().min().map_or(0, |first| first - 1);
+        while cursor < last {
+            let page = self.bus.peek(queue, cursor, PAGE, Duration::ZERO).await?;
+            if page.messages.is_empty() {
+                break;
+            }
+            for place in page.messages.iter().filter_map(|message| message.place) {
+                gone.remove(&place);
+            }
+            cursor = page.cursor;
+        }
+        Ok(gone)
+    }
+}
+
+/// What became of a page.
+struct Asked {
+    answer: Result<Vec<Option<Result<String, ItemError>>>, BusError>,
+    /// Whether a try before the answer, or the last one, may have been carried out unheard.
+    lost: bool,
+}
+
+/// Asks again where that may help. Nothing is doubled by it: what the first try moved is not there for the second.
+async fn relocate(bus: &Bus, queue: &Queue, messages: &[Relocation<'_>]) -> Asked {
+    let (mut attempt, mut lost) = (1, false);
     loop {
-        match bus.relocate(queue, messages).await {
+        let answer = bus.relocate(queue, messages).await;
+        // In this process an error says that nothing was done.
+        lost |= answer.as_ref().is_err_and(BusError::may_have_been_done) && !bus.is_in_process();
+        match &answer {
             Err(error) if error.retryable && attempt < TRIES => {
                 tokio::time::sleep(PAUSE * attempt).await;
                 attempt += 1;
             }
-            answered => return answered,
+            _ => return Asked { answer, lost },
         }
     }
 }
 
 fn relocation(parcel: &Parcel) -> Option<Relocation<'_>> {
     let (Place::Queue(to), Some(place)) = (&parcel.to, parcel.place) else { return None };
-    Some(Relocation { place, message_id: &parcel.item.message_id, to, outgoing: &parcel.outgoing })
+    let new_id = crate::clock::random_id().to_string();
+    Some(Relocation { place, message_id: &parcel.item.message_id, new_id, to, outgoing: &parcel.outgoing })
 }

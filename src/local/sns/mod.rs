@@ -9,7 +9,7 @@
 //! | DeleteTopic | never an error for a topic that is not there | its subscriptions are gone at once |
 //! | ListTopics | pages of a hundred, by account and region | oldest first |
 //! | GetTopicAttributes | what is shown of a new topic, and the delivery policy that takes effect | `SubscriptionsDeleted` is always 0 |
-//! | SetTopicAttributes | names checked, delivery policies completed, an empty value takes away | attributes of logging, tracing, encryption and of the policy are kept, shown and without effect; the hundred subscriptions that a `MaximumMessageSize` above 256 KiB allows are not counted |
+//! | SetTopicAttributes | names checked, policies looked at for what AWS is known to refuse, delivery policies completed, an empty value takes away | attributes of logging, tracing, encryption and of the policy are kept, shown and without effect; the hundred subscriptions that a `MaximumMessageSize` above 256 KiB allows are not counted |
 //! | GetDataProtectionPolicy, PutDataProtectionPolicy | kept and shown | nothing is audited, masked or refused by it; of its text only that it is JSON is checked |
 //! | TagResource, UntagResource, ListTagsForResource | up to fifty, no key twice | sorted by key; lengths, characters and the prefix `aws:` are not checked |
 //! | AddPermission, RemovePermission | statements of the policy, by label; a label that is not there is no error | policies are not asked |

@@ -27,7 +27,7 @@
 //! | RemovePermission | as AddPermission | – |
 //! | SendMessage | characters, sizes in bytes with attributes, attribute names, types and values, digests, the trace header of the request, duplicates answered with the first one's ids for five minutes, delays | throughput is not limited; messages that nobody receives are counted right after their retention but stay in the file until a receive, a purge or a deletion |
 //! | SendMessageBatch | as above; one bad entry refuses the whole of a FIFO queue's batch | – |
-//! | SetQueueAttributes | as CreateQueue; an empty value takes a policy or a key away; a new deduplication scope counts after 60 seconds | everything else counts at once, where AWS takes up to 60 seconds |
+//! | SetQueueAttributes | as CreateQueue; policies looked at for what AWS is known to refuse; an empty value takes a policy or a key away; a new deduplication scope counts after 60 seconds | everything else counts at once, where AWS takes up to 60 seconds |
 //! | StartMessageMoveTask | rates, one task a source, 100 an account, 36 hours, new ids and times, back to each message's own source | a task moves what was there when it began; the codes for the last two limits are ours |
 //! | TagQueue | 50 tags, lengths of keys and values | the sentences for lengths are ours |
 //! | UntagQueue | all | – |

@@ -105,9 +105,14 @@ fn size_of(message: &SendMessage) -> usize {
     message.message_body.as_ref().map_or(0, String::len) + digest::size_of_attributes(&message.message_attributes)
 }
 
-/// A message by itself for a queue that is not FIFO, as far as can be said without the queue.
-pub(crate) fn checked(message: SendMessage) -> ApiResult<Ready> {
-    check(message, false, Place::Alone, None)
+/// A message by itself for a queue that is not FIFO, as far as can be said without the queue; under the id that its sender
+/// chose, if one was.
+pub(crate) fn checked(message: SendMessage, id: Option<uuid::Uuid>) -> ApiResult<Ready> {
+    let mut ready = check(message, false, Place::Alone, None)?;
+    if let Some(id) = id {
+        (ready.id, ready.answer.message_id) = (id, id.to_string());
+    }
+    Ok(ready)
 }
 
 /// The message, if `queue` takes it.
