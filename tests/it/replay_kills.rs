@@ -41,7 +41,18 @@ fn record(random: &mut Random, number: usize, fifo: bool) -> Value {
     record
 }
 
-fn kills(source: &str, target: &str, messages: usize, kills: usize) {
+/// How the runs are started.
+#[derive(Clone, Copy, Default)]
+struct Way {
+    /// Messages a second: then it goes message by message from the first run on, else from the first resumed one.
+    rate: Option<&'static str>,
+    /// After a kill the journal is forgotten and another replay begun, which moves in one step again.
+    anew: bool,
+    /// Through `local serve`.
+    served: bool,
+}
+
+fn kills(source: &str, target: &str, (messages, kills): (usize, usize), way: Way) {
     let fifo = source.ends_with(".fifo");
     let mut random = Random(seed() ^ messages as u64);
     let env = TestEnv::new();
@@ -51,6 +62,12 @@ fn kills(source: &str, target: &str, messages: usize, kills: usize) {
     env.write("all.ndjson", records.iter().map(|record| format!("{record}\n")).collect::<String>());
     let _filled = env.run(&["replay", "all.ndjson", "--to", &format!("queue:{source}"), "--yes", "-q"]).success();
 
+    let server = way.served.then(|| env.serve());
+    let endpoint = server.iter().flat_map(|server| ["--endpoint-url", server.url.as_str()]);
+    let mut first = vec!["replay", source, "--concurrency", "2", "--yes", "-o", "ndjson"];
+    first.extend(endpoint.clone().chain(way.rate.iter().flat_map(|rate| ["--rate", *rate])));
+    let mut next = vec!["replay", "--resume", "--concurrency", "2", "--yes", "-o", "ndjson"];
+    next.extend(endpoint);
     let mut killed = 0;
     let mut named: BTreeSet<String> = BTreeSet::new();
     // Of messages that were moved, by the id they have in the destination.
@@ -69,10 +86,7 @@ fn kills(source: &str, target: &str, messages: usize, kills: usize) {
         lines
     };
     let last = loop {
-        let args: &[&str] = match killed {
-            0 => &["replay", source, "--concurrency", "2", "--yes", "-o", "ndjson"],
-            _ => &["replay", "--resume", "--concurrency", "2", "--yes", "-o", "ndjson"],
-        };
+        let args: &[&str] = if killed == 0 || way.anew { &first } else { &next };
         if killed == kills {
             break env.run(args).success();
         }
@@ -88,6 +102,9 @@ fn kills(source: &str, target: &str, messages: usize, kills: usize) {
         let listed = env.run(&["replay", "--journals"]).success().ndjson();
         assert_lines_match("replay.schema", &listed);
         assert_eq!((listed.len(), &listed[0]["running"]), (1, &Value::Bool(false)), "after kill {killed}");
+        if way.anew {
+            let _forgotten = env.run(&["replay", "--forget", listed[0]["journal"].as_str().unwrap()]).success();
+        }
     };
     let lines = read(last.stdout(), &mut named);
     let summary = lines.last().unwrap();
@@ -114,7 +131,7 @@ fn kills(source: &str, target: &str, messages: usize, kills: usize) {
             // One of the copies was confirmed and printed, or came of a send that was in flight: its source is named.
             let ids = found.iter().filter_map(|copy| source_of.get(copy["message"]["id"].as_str().unwrap()));
             let is_named = ids.into_iter().any(|id| named.contains(id));
-            assert!(is_named && !fifo, "message {number} arrived {} times unnamed", found.len());
+            assert!(is_named && !fifo && !way.anew, "message {number} arrived {} times unnamed", found.len());
         }
     }
     assert!(copies.is_empty());
@@ -134,17 +151,25 @@ fn kills(source: &str, target: &str, messages: usize, kills: usize) {
 #[test]
 fn a_replay_that_is_killed_loses_nothing_and_names_what_it_doubles() {
     let full = switch("EVENTBUS_TEST_TORTURE").as_deref() == Some("full");
-    if full { kills("work_dlq", "work", 20_000, 100) } else { kills("work_dlq", "work", 300, 2) }
+    kills("work_dlq", "work", if full { (20_000, 100) } else { (300, 2) }, Way::default());
+    let rate = Some("2000");
+    kills("work_dlq", "work", if full { (5_000, 25) } else { (120, 2) }, Way { rate, ..Way::default() });
+}
+
+/// What the bus moves in one step is at no moment in both queues, nor in none.
+#[test]
+fn a_killed_replay_that_moves_in_one_step_doubles_nothing() {
+    let full = switch("EVENTBUS_TEST_TORTURE").as_deref() == Some("full");
+    for served in [false, true] {
+        let size = if full { (40_000, 50) } else { (2_000, 2) };
+        kills("work_dlq", "work", size, Way { anew: true, served, ..Way::default() });
+    }
 }
 
 #[test]
 fn a_killed_replay_of_a_fifo_queue_keeps_the_order_and_doubles_nothing() {
     let full = switch("EVENTBUS_TEST_TORTURE").as_deref() == Some("full");
-    if full {
-        kills("ordered_dlq.fifo", "ordered.fifo", 3_000, 30)
-    } else {
-        kills("ordered_dlq.fifo", "ordered.fifo", 60, 1)
-    }
+    kills("ordered_dlq.fifo", "ordered.fifo", if full { (3_000, 30) } else { (60, 1) }, Way::default());
 }
 
 #[test]
