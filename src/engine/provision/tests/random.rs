@@ -122,9 +122,9 @@ impl Spec {
 
     fn file(&self) -> String {
         let (mut topics, mut queues, mut subscriptions) = (String::new(), String::new(), String::new());
-        let own = |name: &str| {
+        let own = |action: &str| {
             format!(
-                "policy: [{{ Sid: own, Effect: Deny, Principal: '*', Action: ['{name}:*'], Resource: '*', Condition: {{ Bool: {{ 'aws:SecureTransport': 'false' }} }} }}]"
+                "policy: [{{ Sid: own, Effect: Deny, Principal: '*', Action: ['{action}'], Resource: '*', Condition: {{ Bool: {{ 'aws:SecureTransport': 'false' }} }} }}]"
             )
         };
         for (name, spec) in TOPICS.iter().zip(&self.topics) {
@@ -133,7 +133,7 @@ impl Spec {
             fields.extend(spec.display.map(|n| format!("display_name: Name {n}")));
             fields.extend(spec.tag.map(|n| format!("tags: {{ team: t{n} }}")));
             fields.extend(spec.signature.then(|| "signature_version: 2".to_owned()));
-            fields.extend(spec.own.then(|| own("sns")));
+            fields.extend(spec.own.then(|| own("sns:Publish")));
             topics.push_str(&format!("  {name}: {{ {} }}\n", fields.join(", ")));
         }
         let targets = self.targets();
@@ -148,7 +148,7 @@ impl Spec {
             fields.extend(spec.wait.map(|n| format!("receive_wait: {n}s")));
             fields.extend(spec.size.map(|n| format!("maximum_message_size: {}KiB", u32::from(n) * 64)));
             fields.extend(spec.tag.map(|n| format!("tags: {{ team: t{n}, \"a:b\": x }}")));
-            fields.extend(spec.own.then(|| own("sqs")));
+            fields.extend(spec.own.then(|| own("sqs:*")));
             if let Some((target, times)) = self.dead(index) {
                 fields.push(format!("dead_letter: {{ queue: {}, max_receives: {times} }}", QUEUES[target]));
             }
